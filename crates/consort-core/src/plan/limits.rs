@@ -1,0 +1,76 @@
+//! Numbers that bound a run.
+
+use super::Dimension;
+use crate::quality::Score;
+use serde::{Deserialize, Serialize};
+
+/// The gate, resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Passes at or above this; the seed: 0.92.
+    pub threshold: Score,
+    /// Below this is REJECTED rather than REVISE; always below the threshold. The seed: 0.85.
+    pub floor: Score,
+    /// What a judge scores; the weights add up to exactly 1.
+    pub dimensions: Vec<Dimension>,
+}
+
+/// How many rounds of creator, critics and judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rounds {
+    /// At least this many before acceptance (3 at C2 and above), even if the first one passes.
+    pub min: u32,
+    /// At most this many in one set; then the breaker opens and a person decides.
+    pub max: u32,
+    /// An improvement of the composite below this is no progress.
+    pub plateau_delta: Score,
+    /// That many rounds without progress in a row open the breaker. Passing rounds do not count.
+    pub plateau_window: u32,
+}
+
+/// Concurrency, time-outs, retries, budgets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Attempts that may run at once, reviewers included.
+    pub max_concurrent_agents: u32,
+    /// New sets of rounds a handoff may start before its barrier's breaker opens; the seed: 2.
+    pub max_barrier_retries: u32,
+    /// Tries per step of a round before a person is asked.
+    pub max_attempts: u32,
+    /// Waiting time between two tries of one step.
+    pub backoff: Backoff,
+    /// Wall time of one attempt, in milliseconds, unless its agent says otherwise.
+    pub attempt_timeout_ms: u64,
+    /// Time between asking a process to end and killing it, in milliseconds.
+    pub grace_ms: u64,
+    /// What the whole run may use up.
+    pub budget: Budget,
+}
+
+/// Doubling back-off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backoff {
+    /// Wait before the second try, in milliseconds.
+    pub first_ms: u64,
+    /// Never longer than this.
+    pub max_ms: u64,
+}
+
+impl Backoff {
+    /// The wait after `failures` failures in a row: first, twice that, and so on.
+    pub fn after(self, failures: u32) -> u64 {
+        let doublings = failures.saturating_sub(1).min(32);
+        self.first_ms.saturating_mul(1 << doublings).min(self.max_ms)
+    }
+}
+
+/// `None`: no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Attempts that may be started, over all resumes.
+    pub agent_calls_max: Option<u32>,
+    /// Cost as reported by agents, in millionths of a US dollar.
+    pub micro_usd_max: Option<u64>,
+    /// Time since the start of the run, in milliseconds, pauses and suspends not counted.
+    pub wall_ms_max: Option<u64>,
+}

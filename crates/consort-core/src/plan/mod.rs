@@ -1,0 +1,196 @@
+//! The plan: a workflow file after it was checked, with every default filled in. It is
+//! serialised once, hashed, kept in the content store and never changes: a living run does
+//! not look at the workflow file again.
+
+mod limits;
+mod parts;
+
+pub use limits::{Backoff, Budget, Limits, Quality, Rounds};
+pub use parts::{
+    AgentSpec, ApprovalAt, Barrier, Completion, CompletionBy, Constraint, Criterion, Dimension, Handoff,
+    Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime, Stage, Task, TaskKind, WorkspaceKind,
+};
+
+use crate::ids::{BarrierId, PipelineId, RunId, TaskId};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Raised when the shape of a plan changes; older ones get upcasters.
+pub const PLAN_SCHEMA: u32 = 1;
+
+/// Everything a run needs to know about its workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`PLAN_SCHEMA`] at the time of writing.
+    pub schema: u32,
+    /// What the workflow is called and why it exists.
+    pub workflow: Workflow,
+    /// Declared and engine-made tasks, in plan order: an index into this list is a task's
+    /// rank, and merges follow it. Handoffs stand behind the tasks of their source phase.
+    pub tasks: Vec<Task>,
+    /// Pipelines in file order; a convergent one is last.
+    pub pipelines: Vec<Pipeline>,
+    /// Barriers in file order.
+    pub barriers: Vec<Barrier>,
+    /// Sets of phases that end together, in order; each gives one PHASE_COMPLETE checkpoint.
+    pub stages: Vec<Stage>,
+    /// What must hold before the run is COMPLETE, beyond its tasks and barriers.
+    pub completion: Vec<Completion>,
+    /// Quality gate in general; tasks carry their own resolved copy of what may differ.
+    pub quality: Quality,
+    /// Concurrency, time-outs, retries, budgets.
+    pub limits: Limits,
+    /// Where the run makes checkpoints by itself.
+    pub checkpoints: CheckpointFrequency,
+    /// Hard and soft constraints, shown in the plan and in every prompt.
+    pub constraints: Vec<Constraint>,
+    /// Known risks, shown in the plan and the tracker.
+    pub risks: Vec<Risk>,
+    /// Values of the workflow's variables, after `--var`.
+    pub variables: BTreeMap<String, String>,
+    /// True if players stand in for all agents.
+    pub rehearsal: bool,
+}
+
+/// Identification, as in the seed's header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workflow {
+    /// `{purpose}-{YYYYMMDD}-{NNN}`; in artifact paths, and the id of the first run.
+    pub id: RunId,
+    /// `user` if the file fixes the id, `auto` if it was generated.
+    pub id_source: IdSource,
+    /// Human title.
+    pub title: String,
+    /// What the workflow is for, in a sentence or two.
+    pub purpose: String,
+    /// The question it answers, where there is one.
+    pub question: Option<String>,
+    /// Id of the plan document, such as `PROJ-006-ORCH-PLAN`.
+    pub document_id: Option<String>,
+    /// Version of the workflow, free text.
+    pub version: String,
+    /// Project it belongs to.
+    pub project: Option<String>,
+    /// Shown at the head of the plan.
+    pub disclaimer: Option<String>,
+    /// When the file says it was written, else when the run was planned.
+    pub created: String,
+    /// Names of patterns found in the graph, such as `CROSS_POLLINATED`, `FAN_IN`.
+    pub patterns: Vec<String>,
+    /// Level of the workflow as a whole.
+    pub criticality: Criticality,
+    /// Why that level.
+    pub criticality_rationale: Option<String>,
+    /// The audiences of output levels: `L0` -> `Stakeholders`.
+    pub levels: BTreeMap<String, String>,
+    /// Base folder of all artifacts: `orchestration/<workflow id>`.
+    pub base_path: String,
+}
+
+/// Where a workflow id came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdSource {
+    /// Written in the file.
+    User,
+    /// `{purpose}-{YYYYMMDD}-{NNN}`, generated.
+    Auto,
+}
+
+/// C1 routine, C2 standard, C3 significant, C4 critical.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub enum Criticality {
+    /// Reversible in one session.
+    C1,
+    /// Reversible within a day.
+    C2,
+    /// More than a day, or an interface.
+    C3,
+    /// Irreversible, governance, public.
+    C4,
+}
+
+impl Criticality {
+    /// `Routine`, `Standard`, `Significant`, `Critical`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Criticality::C1 => "Routine",
+            Criticality::C2 => "Standard",
+            Criticality::C3 => "Significant",
+            Criticality::C4 => "Critical",
+        }
+    }
+}
+
+impl std::fmt::Display for Criticality {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// When the run makes checkpoints by itself. The last one is always made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum CheckpointFrequency {
+    /// After every accepted task, and wherever `PHASE` makes one.
+    Agent,
+    /// After every stage of phases and every barrier.
+    Phase,
+    /// After every barrier.
+    Barrier,
+}
+
+impl Plan {
+    /// Looks a task up by id. Linear in the number of tasks: not for hot paths.
+    pub fn task(&self, id: &TaskId) -> Option<&Task> {
+        self.tasks.iter().find(|t| t.id == *id)
+    }
+
+    /// Looks a barrier up by id.
+    pub fn barrier(&self, id: &BarrierId) -> Option<&Barrier> {
+        self.barriers.iter().find(|b| b.id == *id)
+    }
+
+    /// Looks a pipeline up by key.
+    pub fn pipeline(&self, id: &PipelineId) -> Option<&Pipeline> {
+        self.pipelines.iter().find(|p| p.id == *id)
+    }
+
+    /// Tasks that someone declared: the agent registry, without handoffs.
+    pub fn agents(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|t| matches!(t.kind, TaskKind::Declared))
+    }
+
+    /// Handoffs among the inputs of a task.
+    pub fn handoffs_into<'a>(&'a self, task: &'a Task) -> impl Iterator<Item = &'a Task> {
+        task.inputs.iter().filter_map(|input| match input {
+            Input::Handoff { task } => self.task(task),
+            _ => None,
+        })
+    }
+
+    /// Agent calls if every gate passes in its second round: what `run` announces as
+    /// (at least, forecast). One call is one attempt of one step.
+    pub fn forecast_calls(&self) -> (u32, u32) {
+        let mut least = 0;
+        let mut likely = 0;
+        for task in &self.tasks {
+            let reviews: u32 = task.review_groups.iter().map(|g| g.len() as u32).sum();
+            let judge = u32::from(task.judged);
+            let creator = 1 + u32::from(task.self_review);
+            let rounds = task.rounds.min.max(1);
+            least += creator + rounds * (reviews + judge);
+            let creations = if task.judged { rounds.min(2) } else { 1 };
+            likely += creations * creator + rounds * (reviews + judge);
+        }
+        (least, likely)
+    }
+
+    /// The moment a plan was made is not part of it; `created` is only shown.
+    pub fn created_on(date: Timestamp) -> String {
+        date.date()
+    }
+}

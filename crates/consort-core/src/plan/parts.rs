@@ -1,0 +1,380 @@
+//! The parts of a plan.
+
+use super::{Criticality, Rounds};
+use crate::ids::{BarrierId, DimensionId, PipelineId, StrategyId, TaskId};
+use crate::quality::Score;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One unit of work by one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Unique id; the seed calls it the agent id.
+    pub id: TaskId,
+    /// Declared in the file, or made by the engine.
+    pub kind: TaskKind,
+    /// Where it belongs, if anywhere: a pipeline and the number of a phase. A handoff carries
+    /// its source pipeline and phase.
+    pub place: Option<(PipelineId, u32)>,
+    /// What the agent is there for, such as `ps-researcher`.
+    pub role: String,
+    /// The task in words.
+    pub text: String,
+    /// Accepted work that its base contains, directly needed tasks only, in plan order.
+    pub needs: Vec<TaskId>,
+    /// Barriers it is directly behind, in plan order. A handoff has none: it waits for its
+    /// own barrier's pre-check.
+    pub behind: Vec<BarrierId>,
+    /// What it reads.
+    pub inputs: Vec<Input>,
+    /// What it makes.
+    pub output: Output,
+    /// `L0`, `L1`, `L2` sections that the artifact must have, if any.
+    pub levels: Vec<String>,
+    /// Level of its artifact: what was declared for task, phase or barrier, and the workflow.
+    pub criticality: Criticality,
+    /// Why that level.
+    pub criticality_rationale: Option<String>,
+    /// Strategies as required by the file or the level, S-010 and S-014 included.
+    pub required_strategies: Vec<StrategyId>,
+    /// Strategies that were offered as optional and are not run.
+    pub optional_strategies: Vec<StrategyId>,
+    /// Critics in the order of `quality::order`: groups one after another, within one side by side.
+    pub review_groups: Vec<Vec<StrategyId>>,
+    /// Whether the creator reviews its own work first (S-010).
+    pub self_review: bool,
+    /// Whether a judge scores it (S-014). Without, the first capture without problems is accepted.
+    pub judged: bool,
+    /// Pass at or above; copied from the gate of its phase, barrier or the workflow.
+    pub threshold: Score,
+    /// Floor of REVISE.
+    pub floor: Score,
+    /// Rounds of one set.
+    pub rounds: Rounds,
+    /// Whether a person approves the candidate before it is accepted, and who is asked.
+    pub approval: Option<ApprovalAt>,
+    /// Exit criteria of its phase and its own: shown to creator, critics and judge.
+    pub criteria: Vec<Criterion>,
+    /// Who creates: index into nothing, the whole specification.
+    pub creator: AgentSpec,
+    /// Who reviews.
+    pub critic: AgentSpec,
+    /// Who scores.
+    pub judge: AgentSpec,
+    /// Where the creator works.
+    pub workspace: WorkspaceKind,
+}
+
+/// Who made a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// Stands in the workflow file.
+    Declared,
+    /// Carries findings over a barrier.
+    Handoff(Handoff),
+}
+
+/// One direction over one barrier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handoff {
+    /// The barrier it belongs to.
+    pub barrier: BarrierId,
+    /// Source pipeline.
+    pub from: PipelineId,
+    /// Target pipeline.
+    pub to: PipelineId,
+    /// Aliases of both, as in the path.
+    pub aliases: (String, String),
+    /// What the handoff must say something about, item by item.
+    pub key_content: Vec<String>,
+}
+
+/// Something a task reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// The output of another task, which is among its needs directly or transitively.
+    Artifact {
+        /// The task that makes it.
+        task: TaskId,
+    },
+    /// A handoff: binds this task to say what it did with each finding.
+    Handoff {
+        /// The engine-made task.
+        task: TaskId,
+    },
+    /// A file in the repository at the run's base.
+    File {
+        /// Relative to the repository.
+        path: String,
+    },
+    /// A named thing outside the repository: a person says that it is there.
+    Outside {
+        /// Its name.
+        name: String,
+        /// What it is, for the person who is asked.
+        about: Option<String>,
+    },
+}
+
+/// What a task makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "produces")]
+pub enum Output {
+    /// Files at fixed paths; nothing else is committed.
+    Document {
+        /// Relative to the repository; the first one is the artifact that is judged.
+        paths: Vec<String>,
+    },
+    /// Whatever it changed within these globs, judged as a diff.
+    Change {
+        /// Globs relative to the repository.
+        writes: Vec<String>,
+    },
+    /// Files that go to the content store, never into git.
+    Data {
+        /// Relative to the workspace.
+        paths: Vec<String>,
+    },
+}
+
+impl Output {
+    /// Declared paths or globs.
+    pub fn paths(&self) -> &[String] {
+        match self {
+            Output::Document { paths } | Output::Data { paths } => paths,
+            Output::Change { writes } => writes,
+        }
+    }
+
+    /// `document`, `change` or `data`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Output::Document { .. } => "document",
+            Output::Change { .. } => "change",
+            Output::Data { .. } => "data",
+        }
+    }
+}
+
+/// How an agent is run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentSpec {
+    /// What kind of program, and how to start it.
+    pub runtime: Runtime,
+    /// Wall time of one attempt, in milliseconds.
+    pub timeout_ms: u64,
+    /// Names of environment variables that are handed on from the runner's environment.
+    pub env_pass: Vec<String>,
+    /// Environment variables that are set.
+    pub env_set: BTreeMap<String, String>,
+    /// False: run directly by the runner, for commands that are harmless to repeat.
+    pub supervise: bool,
+    /// Cap of stdout and of stderr each, in bytes; the rest is counted and dropped.
+    pub output_bytes_max: u64,
+}
+
+/// How we talk to an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Runtime {
+    /// Nothing is configured: such a plan is refused at start.
+    Missing,
+    /// Any program: an argument vector, never a shell line.
+    Command {
+        /// Program and arguments; the program is looked up in PATH unless it has a slash.
+        argv: Vec<String>,
+        /// How it gets its prompt.
+        prompt: PromptBy,
+    },
+    /// A player that needs no model, with its script of misbehaviour, empty for good behaviour.
+    Rehearsal {
+        /// What to do wrong, by the number of the attempt: see the rehearsal runtime.
+        misbehave: Vec<String>,
+    },
+}
+
+/// How a command gets its prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptBy {
+    /// On standard input, which is then closed.
+    Stdin,
+    /// In the file that CONSORT_PROMPT names; standard input is empty.
+    File,
+}
+
+/// Where a creator works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkspaceKind {
+    /// A private clone that borrows the repository's objects.
+    Clone,
+    /// A linked worktree of the engine's own git directory: cheaper, a weaker wall.
+    Worktree,
+    /// One scratch directory per run, shared by all such tasks, without git.
+    None,
+}
+
+/// A named group of tasks whose phases follow one another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// Key in the file.
+    pub id: PipelineId,
+    /// Human name.
+    pub name: String,
+    /// In paths and branch names.
+    pub alias: String,
+    /// Where the alias came from: `workflow`, `skill` or `derived`.
+    pub alias_source: String,
+    /// The skill its roles come from, such as `problem-solving`.
+    pub skill: Option<String>,
+    /// True for the one that joins the others.
+    pub convergent: bool,
+    /// In order.
+    pub phases: Vec<Phase>,
+}
+
+/// A step of a pipeline: one or more tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// From 1; a convergent pipeline goes on where the others ended.
+    pub number: u32,
+    /// Human name, such as `Research`.
+    pub name: String,
+    /// In paths: `phase-1-research`.
+    pub path_id: String,
+    /// What it is for.
+    pub purpose: Option<String>,
+    /// Declared tasks, in file order.
+    pub tasks: Vec<TaskId>,
+    /// Level of its artifacts.
+    pub criticality: Criticality,
+    /// Why that level.
+    pub criticality_rationale: Option<String>,
+    /// What must be true at its end.
+    pub criteria: Vec<Criterion>,
+    /// As declared, for the plan's table.
+    pub required_strategies: Vec<StrategyId>,
+    /// As declared, for the plan's table.
+    pub optional_strategies: Vec<StrategyId>,
+}
+
+/// Where pipelines meet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Barrier {
+    /// Unique id, in paths.
+    pub id: BarrierId,
+    /// The phase of each pipeline that ends here.
+    pub after: Vec<(PipelineId, u32)>,
+    /// Declared tasks of those phases: all must be accepted before the barrier opens.
+    pub waits_for: Vec<TaskId>,
+    /// Engine-made tasks that carry findings over it, in file order.
+    pub handoffs: Vec<TaskId>,
+    /// Level of its handoffs.
+    pub criticality: Criticality,
+    /// Why that level.
+    pub criticality_rationale: Option<String>,
+    /// Whether a person approves it, and who is asked.
+    pub approval: Option<ApprovalAt>,
+    /// As declared, for the plan's table.
+    pub required_strategies: Vec<StrategyId>,
+    /// As declared, for the plan's table.
+    pub optional_strategies: Vec<StrategyId>,
+    /// Pass at or above.
+    pub threshold: Score,
+}
+
+/// Phases that end together: they meet at the same barrier, or stand alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// `phase 1`, or `<alias> phase 2` where pipelines do not go in step.
+    pub subject: String,
+    /// Members.
+    pub phases: Vec<(PipelineId, u32)>,
+    /// Declared tasks of all members.
+    pub tasks: Vec<TaskId>,
+}
+
+/// Who is asked at a gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalAt {
+    /// A person or a group, as text.
+    pub who: String,
+    /// Why they are asked, such as `P-020`.
+    pub reason: Option<String>,
+}
+
+/// Something that must be true of a phase or an artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Criterion {
+    /// Short name.
+    pub name: String,
+    /// How one sees it.
+    pub validation: String,
+}
+
+/// Something that must hold before the run is COMPLETE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// Short name.
+    pub name: String,
+    /// How one sees it.
+    pub validation: String,
+    /// Who checks it.
+    pub by: CompletionBy,
+}
+
+/// Who checks a completion criterion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CompletionBy {
+    /// The engine: every task is accepted.
+    Phases,
+    /// The engine: every barrier is COMPLETE.
+    Barriers,
+    /// The engine: this path is among the accepted artifacts.
+    Artifact(String),
+    /// A person says so, by an approval.
+    Person,
+}
+
+/// What a judge scores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dimension {
+    /// Key, such as `internal_consistency`.
+    pub id: DimensionId,
+    /// Human name.
+    pub name: String,
+    /// Share of the composite.
+    pub weight: Score,
+    /// What it means.
+    pub about: Option<String>,
+}
+
+/// A rule of the workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constraint {
+    /// Such as `P-003`, if it has an id.
+    pub id: Option<String>,
+    /// Short name.
+    pub name: String,
+    /// What it demands and who enforces it.
+    pub enforcement: String,
+    /// Hard ones are never waived.
+    pub hard: bool,
+}
+
+/// A known risk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Risk {
+    /// What might happen.
+    pub risk: String,
+    /// L, M or H.
+    pub likelihood: String,
+    /// L, M or H.
+    pub impact: String,
+    /// What is done about it.
+    pub mitigation: String,
+}

@@ -1,0 +1,210 @@
+//! What should be going on in the world. Derived from the state, never stored.
+
+use super::input::{Artifact, Candidate};
+use crate::ids::{AttemptId, BarrierId, CheckpointId, ContentHash, Revision, StrategyId, TaskId};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make it so; doing it twice is the same as doing it once. Ends with its report.
+    Ensure(Ensure),
+    /// Spends or acts outside: wanted at most once per attempt. Ends with `AttemptStarted`
+    /// or `AttemptEnded`.
+    Start(Box<Start>),
+    /// Follow an attempt until it ends. Ends with `AttemptEnded` or `AttemptVanished`.
+    Watch(AttemptId),
+    /// This attempt must not be alive. Ends with `AttemptEnded` or `AttemptVanished`.
+    Stop(AttemptId, StopWhy),
+}
+
+/// Why an attempt is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopWhy {
+    /// Its wall time is used up.
+    TimedOut,
+    /// The run is being cancelled.
+    Cancelled,
+    /// Its result is not wanted any more.
+    Superseded,
+    /// Its run's directory is gone.
+    Orphaned,
+}
+
+/// Idempotent effects with a natural key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ensure {
+    /// A workspace for a creator exists at the merge of these tips, in this order.
+    Workspace {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// The run's base first, then what the task needs, in plan order.
+        tips: Vec<Tip>,
+        /// For the dates of commits.
+        at: Timestamp,
+    },
+    /// What the creator made is captured as a commit on top of the base, and checked.
+    Candidate {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// Which round.
+        iteration: u32,
+        /// The base of the workspace.
+        base: Option<Revision>,
+        /// Handoffs it must answer for, with their accepted hashes.
+        handoffs: Vec<InputRef>,
+        /// For the dates of commits.
+        at: Timestamp,
+    },
+    /// The accepted commit is on the task's ref, which did not exist before in this
+    /// generation. A ref that is already there at another commit is a failure.
+    Committed {
+        /// Whose.
+        task: TaskId,
+        /// Which commit.
+        candidate: Candidate,
+    },
+    /// A commit that merges these tips exists and holds these handoffs.
+    BarrierCommit {
+        /// Which.
+        barrier: BarrierId,
+        /// How many sets of handoffs were started.
+        set: u32,
+        /// Run base, participants' accepted commits, handoffs' accepted commits, in plan order.
+        tips: Vec<Tip>,
+        /// What must be found in it.
+        handoffs: Vec<Artifact>,
+        /// For the dates of commits.
+        at: Timestamp,
+    },
+    /// A checkpoint's commit is on its ref, and the run's branch points to the latest one.
+    Checkpoint {
+        /// Which.
+        checkpoint: CheckpointId,
+        /// Sequence number of the journal record that prepared it: the state files are
+        /// rendered from the state after that record.
+        seq: u64,
+        /// Run base, COMPLETE barriers, accepted commits, in plan order.
+        tips: Vec<Tip>,
+        /// For the dates of commits.
+        at: Timestamp,
+    },
+    /// The workspace is gone.
+    Released {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// Keep what was not committed under a salvage ref.
+        salvage: bool,
+    },
+    /// The run's result is merged into a branch of the person's.
+    Integrated {
+        /// Full ref name.
+        into: String,
+        /// Its value when the person said yes.
+        expected: Revision,
+        /// What is merged: the final checkpoint.
+        result: Revision,
+        /// For the dates of commits.
+        at: Timestamp,
+    },
+}
+
+/// A commit under the name by which a conflict would call it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tip {
+    /// `base`, a task id or a barrier id.
+    pub name: String,
+    /// The commit.
+    pub revision: Revision,
+}
+
+/// One agent is to be started. Carries what changes from attempt to attempt; what does not
+/// is in the plan's task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The base of the task's workspace; a reviewer's export takes the inputs from it.
+    pub base: Option<Revision>,
+    /// What is reviewed; for a creator its own last candidate, if any.
+    pub candidate: Option<Candidate>,
+    /// Resolved inputs, in the order of the plan.
+    pub inputs: Vec<InputRef>,
+    /// Inputs that a person declared to be dispensable or present elsewhere.
+    pub declared: Vec<String>,
+    /// For a creator: what it must answer. For critics and judges: findings that are open.
+    pub findings: Vec<FindingsRef>,
+    /// What deterministic checks said against the last candidate.
+    pub problems: Vec<super::input::Problem>,
+    /// What people said about it, oldest first.
+    pub guidance: Vec<String>,
+    /// The run's nonce.
+    pub nonce: String,
+}
+
+/// An input with the hash that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputRef {
+    /// The task that made it; `None` for a file of the repository.
+    pub task: Option<TaskId>,
+    /// Whether it is a handoff, which must be answered for.
+    pub handoff: bool,
+    /// Relative to the repository.
+    pub path: String,
+    /// SHA-256 of its accepted bytes; `None` for a file of the repository.
+    pub hash: Option<ContentHash>,
+}
+
+/// A review whose findings are open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingsRef {
+    /// By which strategy.
+    pub strategy: StrategyId,
+    /// In which round.
+    pub iteration: u32,
+    /// The whole answer in the content store.
+    pub answer: ContentHash,
+}
+
+/// The natural key of an effect: two effects with the same key are the same effect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectKey(pub String);
+
+impl fmt::Display for EffectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Effect {
+    /// The natural key.
+    pub fn key(&self) -> EffectKey {
+        EffectKey(match self {
+            Effect::Ensure(ensure) => match ensure {
+                Ensure::Workspace { task, generation, .. } => format!("workspace/{task}/{generation}"),
+                Ensure::Candidate { task, generation, iteration, .. } => {
+                    format!("candidate/{task}/{generation}.{iteration}")
+                }
+                Ensure::Committed { task, candidate } => format!("committed/{task}/{}", candidate.revision),
+                Ensure::BarrierCommit { barrier, set, .. } => format!("barrier/{barrier}/{set}"),
+                Ensure::Checkpoint { checkpoint, .. } => format!("checkpoint/{checkpoint}"),
+                Ensure::Released { task, generation, .. } => format!("released/{task}/{generation}"),
+                Ensure::Integrated { into, result, .. } => format!("integrated/{into}/{result}"),
+            },
+            Effect::Start(start) => format!("start/{}", start.attempt),
+            Effect::Watch(attempt) => format!("watch/{attempt}"),
+            Effect::Stop(attempt, _) => format!("stop/{attempt}"),
+        })
+    }
+}

@@ -1,0 +1,304 @@
+//! Facts in the past tense. The state is their fold and nothing else.
+
+use super::effect::StopWhy;
+use super::input::{Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Review, StartRun, Usage};
+use crate::ids::{ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, Revision, StrategyId, TaskId};
+use crate::quality::{Band, Composite};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it was decided: the record's `now`.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What can happen in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // the variant's doc says it; fields are ids and values of documented types
+pub enum EventKind {
+    /// First event of every journal.
+    RunStarted { by: String, start: StartRun },
+    /// A runner took over.
+    RunnerOpened { runner: String },
+    /// A runner ends: nothing starts until the next one opens.
+    RunnerClosing { why: String },
+    /// Deadlines of work moved because the machine slept.
+    DeadlinesShifted { by_ms: u64 },
+    /// From now on approvals are answered by the flag.
+    ApproveAllSet { set: ApproveAll },
+
+    /// All needs of a task are met.
+    TaskReady { task: TaskId },
+    /// Its workspace is being set up.
+    TaskPreparing { task: TaskId },
+    /// Its workspace stands.
+    WorkspaceReady { task: TaskId, base: Option<Revision> },
+    /// Its base does not merge; a person decides.
+    TaskConflicted { task: TaskId, between: (String, String), paths: Vec<String> },
+    /// A round began.
+    RoundStarted { task: TaskId, iteration: u32, kind: RoundKind },
+    /// Durable before anything is spent; from here on the attempt is watched, never started again.
+    AttemptStarting { attempt: AttemptId, deadline: Timestamp },
+    /// Its process exists.
+    AttemptStarted { attempt: AttemptId, process: ProcessIdentity },
+    /// A new runner found it alive.
+    AttemptAdopted { attempt: AttemptId },
+    /// It must end.
+    AttemptStopping { attempt: AttemptId, why: StopWhy },
+    /// It is over.
+    AttemptEnded {
+        attempt: AttemptId,
+        end: AttemptEnd,
+        usage: Usage,
+        wall_ms: u64,
+        leaked: u32,
+        record: Option<ContentHash>,
+    },
+    /// A step is tried again, not before the given time.
+    StepRetrying { task: TaskId, step: crate::ids::Step, failures: u32, not_before: Timestamp, why: String },
+    /// The creator looked over its own work.
+    SelfReviewed { task: TaskId, iteration: u32, review: Review },
+    /// A critic's review is in.
+    Reviewed { task: TaskId, iteration: u32, strategy: StrategyId, review: Review },
+    /// The creator's work is captured.
+    CandidateCaptured { task: TaskId, iteration: u32, candidate: Candidate, problems: Vec<Problem> },
+    /// There was nothing to capture.
+    CandidateRefused { task: TaskId, iteration: u32, why: String },
+    /// A judge's scores are in.
+    Scored {
+        task: TaskId,
+        iteration: u32,
+        scores: Vec<DimensionScore>,
+        composite: Composite,
+        band: Band,
+        answer: ContentHash,
+    },
+    /// A round is over.
+    RoundDecided { task: TaskId, iteration: u32, verdict: Verdict },
+    /// A candidate is accepted; its commit goes to the task's ref.
+    TaskAccepting { task: TaskId, iteration: u32, revision: Revision, approval: Option<ApprovalId> },
+    /// It is there: no later event changes what was accepted.
+    TaskAccepted { task: TaskId, iteration: u32, candidate: Candidate },
+    /// The task waits for a person.
+    TaskHeld { task: TaskId, why: HoldWhy },
+    /// A person sent it on its way again.
+    TaskReleased { task: TaskId, guidance: Option<String>, new_set: bool },
+    /// A person gave it up, or the run was cancelled.
+    TaskFailed { task: TaskId, why: String },
+    /// Its workspace is gone.
+    WorkspaceReleased { task: TaskId, salvaged: Option<String> },
+
+    /// All participants are accepted: handoffs may be made.
+    BarrierPrechecked { barrier: BarrierId },
+    /// All handoffs are accepted: the barrier's commit is being made.
+    BarrierMerging { barrier: BarrierId, set: u32 },
+    /// Its commit exists and holds the right handoffs.
+    BarrierMerged { barrier: BarrierId, revision: Revision },
+    /// Its commit does not merge, or lost a handoff; a person decides.
+    BarrierConflicted { barrier: BarrierId, between: (String, String), paths: Vec<String> },
+    /// Every consumer's prompt will render every handoff with the accepted hash.
+    BarrierVerified { barrier: BarrierId, consumers: Vec<TaskId> },
+    /// A person refused it: its handoffs start a new set.
+    BarrierReopened { barrier: BarrierId, set: u32, note: Option<String> },
+    /// It is behind us, and lays an obligation on each consumer.
+    BarrierCompleted { barrier: BarrierId, revision: Revision, approval: Option<ApprovalId> },
+    /// A person gave it up.
+    BarrierFailed { barrier: BarrierId, why: String },
+
+    /// A question to a person.
+    ApprovalRequested { approval: ApprovalId, kind: ApprovalKind, who: String, question: String },
+    /// Its answer. `how`: `terminal`, `inbox`, `flag --approve all`.
+    ApprovalGiven { approval: ApprovalId, yes: bool, by: String, how: String, note: Option<String> },
+    /// It is moot: what it asked about is no longer so.
+    ApprovalVoided { approval: ApprovalId, why: String },
+    /// A recorded decision against the engine's verdict.
+    OverrideRecorded {
+        task: TaskId,
+        iteration: u32,
+        by: String,
+        note: Option<String>,
+        refusals: Vec<GateRefusal>,
+    },
+    /// A person declared an input that the engine cannot see.
+    InputDeclared { name: String, by: String, how: String },
+    /// A person vouched for a completion criterion.
+    CriterionDeclared { name: String, by: String, how: String },
+
+    /// A checkpoint's content is fixed: the state after this record.
+    CheckpointPrepared { checkpoint: CheckpointId, trigger: CheckpointTrigger, subject: String, last: bool },
+    /// Its commit is on its ref.
+    CheckpointCreated { checkpoint: CheckpointId, revision: Revision },
+    /// It cannot be made.
+    CheckpointFailed { checkpoint: CheckpointId, why: String },
+
+    /// An effect failed for a reason outside the agents' work; it is tried again later.
+    EffectFailed { effect: String, failures: u32, not_before: Timestamp, why: String },
+    /// A limit of the whole run is reached; a person decides.
+    BudgetReached { limit: String, used: u64, max: u64 },
+    /// Nothing new starts.
+    RunPaused { by: String },
+    /// On again.
+    RunUnpaused { by: String },
+    /// Everything stops.
+    RunCancelling { by: String },
+    /// Over.
+    RunEnded { status: RunStatus },
+    /// A person wants the result on a branch.
+    IntegrationApproved { into: String, expected: Revision, by: String },
+    /// It is there.
+    Integrated { into: String, revision: Revision },
+    /// It could not be brought there; nothing was changed.
+    IntegrationFailed { into: String, why: String },
+}
+
+/// Who set `--approve all`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApproveAll {
+    /// The person.
+    pub by: String,
+}
+
+/// A creation asks the creator; a confirmation shows the same bytes to fresh eyes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoundKind {
+    /// The creator writes or revises.
+    Creation,
+    /// Fresh critics and judge on the last candidate.
+    Confirmation,
+}
+
+/// How an attempt is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptEnd {
+    /// It did what its step asks for.
+    Done,
+    /// It did not.
+    Failed(Failure),
+    /// It was stopped by the engine.
+    Stopped(StopWhy),
+    /// It never ran.
+    Lost,
+    /// It may have run; nobody can say how far.
+    Unknown,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// Its process ended badly.
+    Exit(Exit),
+    /// Its answer is not one.
+    Malformed(String),
+    /// It gave no answer.
+    NoAnswer,
+}
+
+/// How a round was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Passed, and there were enough rounds.
+    Accepted,
+    /// Passed; another look at the same bytes is due.
+    Confirm,
+    /// Another creation is due, for these reasons (none: it passed with open Major findings).
+    Revise(Vec<GateRefusal>),
+    /// Not passed, and no further round in this set.
+    Broken {
+        /// Why it did not pass.
+        refusals: Vec<GateRefusal>,
+        /// Which breaker opened.
+        breaker: HoldWhy,
+    },
+}
+
+/// Why a gate says no.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateRefusal {
+    /// Composite below the threshold.
+    BelowThreshold,
+    /// A dimension at 0.50 or below.
+    WeakDimension(String),
+    /// Open Critical findings, that many.
+    CriticalFindings(u32),
+    /// Deterministic checks found problems, that many.
+    Problems(u32),
+}
+
+/// Why a task or barrier waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldWhy {
+    /// The most rounds of one set are used up.
+    MaxRounds,
+    /// The composite does not improve.
+    NoProgress,
+    /// A handoff has used up its sets.
+    BarrierRetries,
+    /// A step failed as often as it may.
+    Attempts {
+        /// The step, as text.
+        step: String,
+        /// The last failure, in a sentence.
+        last: String,
+    },
+    /// A person said no to its candidate and rounds are used up.
+    Rejected,
+}
+
+/// What an approval is about; a subject and a commit it is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalKind {
+    /// A task's candidate, bound to its commit.
+    Task { task: TaskId, iteration: u32, revision: Revision },
+    /// A barrier, bound to its commit.
+    Barrier { barrier: BarrierId, revision: Revision },
+    /// An input that is absent or outside.
+    Input { name: String },
+    /// A completion criterion that only a person can vouch for.
+    Completion { name: String },
+    /// A held task: yes accepts its last candidate against the verdict where there is one and
+    /// tries again where there is none; no gives the task up.
+    Held { task: TaskId, iteration: u32, revision: Option<Revision> },
+    /// A budget: yes raises it by as much again; no ends the run.
+    Budget { limit: String },
+}
+
+/// As in the seed's schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CheckpointTrigger {
+    /// A stage of phases ended.
+    PhaseComplete,
+    /// A barrier was completed.
+    BarrierComplete,
+    /// Someone asked for it.
+    Manual,
+}
+
+/// Status of the whole run, as in the seed's schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RunStatus {
+    /// Going on, or waiting for a person.
+    Active,
+    /// Told to start nothing.
+    Paused,
+    /// Everything is accepted.
+    Complete,
+    /// A task was given up and nothing else can go on.
+    Failed,
+    /// Ended by a person.
+    Cancelled,
+}

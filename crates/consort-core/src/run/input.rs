@@ -1,0 +1,405 @@
+//! What reaches the brain: commands from people, reports from workers, the passing of time.
+
+use super::StopWhy;
+use crate::ids::{
+    ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, DimensionId, Revision, RunId, TaskId,
+};
+use crate::quality::Score;
+use serde::{Deserialize, Serialize};
+
+/// The cause of a journal record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// A person, or a program on a person's behalf, wants something.
+    Command {
+        /// Who, as text: a user name.
+        by: String,
+        /// How it came: `terminal`, `flag`, `inbox`, `signal`.
+        via: String,
+        /// What.
+        command: Command,
+    },
+    /// A runner opened the journal and looked around. First input of every runner.
+    Opened {
+        /// This runner, for people.
+        runner: String,
+        /// What it found of every attempt that was starting or running, in any order.
+        found: Vec<Found>,
+    },
+    /// A worker tells what became of an effect.
+    Reported(Report),
+    /// Time has passed; deadlines may be due.
+    Tick,
+    /// The machine slept for so long: work was not done meanwhile.
+    Suspended {
+        /// Milliseconds.
+        for_ms: u64,
+    },
+    /// The runner is about to end: start nothing more.
+    Closing {
+        /// `SIGINT`, `SIGTERM`, `no terminal`.
+        why: String,
+    },
+}
+
+/// What people can ask of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// The first command of every journal.
+    Start(Box<StartRun>),
+    /// Answer a question with yes.
+    Approve {
+        /// Which question.
+        approval: ApprovalId,
+        /// Why, in the person's words, at most 1,000 characters.
+        note: Option<String>,
+    },
+    /// Answer a question with no.
+    Reject {
+        /// Which question.
+        approval: ApprovalId,
+        /// Why; guidance for the next round.
+        note: Option<String>,
+    },
+    /// Start no new attempt until told otherwise.
+    Pause,
+    /// Go on after a pause.
+    Unpause,
+    /// Stop everything and end the run.
+    Cancel,
+    /// Try a held, failed or conflicted task again: one more set of rounds.
+    Retry {
+        /// Which task.
+        task: TaskId,
+    },
+    /// From now on answer every approval but overrides and integration with yes.
+    ApproveAll,
+    /// Make a checkpoint now.
+    Checkpoint,
+    /// Bring the result of a COMPLETE run to a branch.
+    Integrate {
+        /// Full ref name, such as `refs/heads/main`.
+        into: String,
+        /// The value of that ref that the person saw.
+        expected: Revision,
+    },
+}
+
+/// How a run begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartRun {
+    /// Id of the run.
+    pub run: RunId,
+    /// The frozen plan in the content store.
+    pub plan: ContentHash,
+    /// Commit that the run starts from; `None` outside a repository.
+    pub base: Option<Revision>,
+    /// Random text, 32 hex digits, that judges must echo (through a hash per attempt).
+    pub nonce: String,
+    /// True after `--approve all`.
+    pub approve_all: bool,
+    /// File inputs of the plan that do not exist at the base.
+    pub absent: Vec<String>,
+    /// Uncommitted files of the person's checkout that agents will not see: a count and a few names.
+    pub unseen: Vec<String>,
+}
+
+/// What a reopening runner found of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// What was there.
+    pub state: FoundState,
+}
+
+/// See [`Found`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundState {
+    /// Its supervisor lives: pid, start time and boot id agree.
+    Alive(ProcessIdentity),
+    /// Its exit record is there.
+    Ended(Ended),
+    /// Nobody ever claimed it, and now nobody can: it did not run.
+    NoTrace,
+    /// It was claimed, and neither process nor record is left: it may have run.
+    Vanished,
+}
+
+/// A process that cannot be confused with a later one of the same number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// Process id of the supervisor, or of the process itself where there is none.
+    pub pid: i32,
+    /// Start time in clock ticks since boot, field 22 of /proc/pid/stat.
+    pub start_ticks: u64,
+    /// Boot id of the kernel.
+    pub boot_id: String,
+}
+
+/// What workers tell. Every report names its effect by natural key; late and second ones
+/// change nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// The workspace stands at its base.
+    WorkspaceReady {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// What it was set up from; `None` for tasks without git.
+        base: Option<Revision>,
+    },
+    /// The base does not merge.
+    WorkspaceConflicted {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// The two sides, by the names of their tips.
+        between: (String, String),
+        /// Paths in conflict, at most 20.
+        paths: Vec<String>,
+    },
+    /// An attempt's process exists.
+    AttemptStarted {
+        /// Which.
+        attempt: AttemptId,
+        /// Its process.
+        process: ProcessIdentity,
+    },
+    /// An attempt ended.
+    AttemptEnded {
+        /// Which.
+        attempt: AttemptId,
+        /// How.
+        ended: Ended,
+    },
+    /// A watched attempt is gone without a record.
+    AttemptVanished {
+        /// Which.
+        attempt: AttemptId,
+    },
+    /// What the creator made was read, checked and written as a commit.
+    CandidateCaptured {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// Which round.
+        iteration: u32,
+        /// The commit and its contents.
+        candidate: Candidate,
+        /// What deterministic checks say against it; empty is good. At most 12.
+        problems: Vec<Problem>,
+    },
+    /// There is nothing to capture: missing, empty, unreadable or outside the declared paths.
+    CandidateRefused {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// Which round.
+        iteration: u32,
+        /// Why.
+        why: String,
+    },
+    /// The accepted commit is on its ref.
+    TaskCommitted {
+        /// Whose.
+        task: TaskId,
+        /// The commit.
+        revision: Revision,
+    },
+    /// The barrier's commit exists and holds the handoffs with the hashes that were accepted.
+    BarrierMerged {
+        /// Which.
+        barrier: BarrierId,
+        /// How many sets of handoffs were started when it was asked for.
+        set: u32,
+        /// The commit; in a plain directory a manifest.
+        revision: Revision,
+        /// Handoffs as they are in that commit.
+        handoffs: Vec<Artifact>,
+    },
+    /// The barrier's commit does not merge.
+    BarrierConflicted {
+        /// Which.
+        barrier: BarrierId,
+        /// The two sides.
+        between: (String, String),
+        /// Paths in conflict, at most 20.
+        paths: Vec<String>,
+    },
+    /// The checkpoint's commit is on its ref.
+    CheckpointCommitted {
+        /// Which.
+        checkpoint: CheckpointId,
+        /// The commit.
+        revision: Revision,
+    },
+    /// The checkpoint's tips do not merge: there is none.
+    CheckpointConflicted {
+        /// Which.
+        checkpoint: CheckpointId,
+        /// Paths in conflict, at most 20.
+        paths: Vec<String>,
+    },
+    /// The workspace of a finished task is gone; what it held beyond the artifact was salvaged.
+    WorkspaceReleased {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// Ref or path of salvaged files, if there were any.
+        salvaged: Option<String>,
+    },
+    /// The result is on the person's branch.
+    Integrated {
+        /// Full ref name.
+        into: String,
+        /// Its new value.
+        revision: Revision,
+    },
+    /// An effect failed for a reason outside the agents' work.
+    EffectFailed {
+        /// Which: the text of its `EffectKey`.
+        effect: String,
+        /// What went wrong, in a sentence, at most 1,000 characters.
+        why: String,
+    },
+}
+
+/// How an attempt ended, as far as its supervisor and the answer's reader know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How the process ended.
+    pub exit: Exit,
+    /// What it gave, read and validated; only for a clean exit of a step that must give something.
+    pub given: Given,
+    /// Wall time in milliseconds.
+    pub wall_ms: u64,
+    /// What it used up, if it says so.
+    pub usage: Usage,
+    /// Processes that outlived the leader and were killed.
+    pub leaked: u32,
+    /// The exit record with the tails of its output, in the content store.
+    pub record: Option<ContentHash>,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// By itself, with a code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+    /// Ended by its supervisor because it was told so.
+    Stopped(StopWhy),
+    /// It could not be started.
+    NotStarted(String),
+}
+
+/// What a step gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Given {
+    /// Nothing is expected from this step beyond its files, or it failed.
+    Nothing,
+    /// A critic's or a self-reviewer's findings.
+    Review(Review),
+    /// A judge's scores.
+    Scores {
+        /// One per dimension of the plan, in its order.
+        scores: Vec<DimensionScore>,
+        /// The whole answer in the content store.
+        answer: ContentHash,
+    },
+    /// There was an answer, and it is not one: why, at most 500 characters.
+    Malformed(String),
+}
+
+/// A review, boiled down; the texts are in the content store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Id and severity of each finding, at most 40.
+    pub findings: Vec<FindingLine>,
+    /// The whole answer in the content store.
+    pub answer: ContentHash,
+}
+
+/// One finding, without its text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingLine {
+    /// Such as `DA-001`.
+    pub id: String,
+    /// How bad.
+    pub severity: Severity,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// An improvement.
+    Minor,
+    /// Weakens the work.
+    Major,
+    /// Invalidates the core.
+    Critical,
+}
+
+/// A judge's score for one dimension.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DimensionScore {
+    /// Which.
+    pub dimension: DimensionId,
+    /// Exactly as given.
+    pub score: Score,
+}
+
+/// What an attempt used up, as reported by the agent itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Input tokens.
+    pub tokens_in: u64,
+    /// Output tokens.
+    pub tokens_out: u64,
+    /// Millionths of a US dollar; `None` if unknown.
+    pub micro_usd: Option<u64>,
+}
+
+/// A captured state of a creator's work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The commit: the base with only the declared outputs on top.
+    pub revision: Revision,
+    /// Declared outputs with their hashes, sorted by path; at most 40 are named, the rest
+    /// is covered by the revision.
+    pub artifacts: Vec<Artifact>,
+    /// Files it wrote elsewhere, which are not in the commit: at most 20 names.
+    pub strays: Vec<String>,
+}
+
+/// A declared output with its hash.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Relative to the repository.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    pub hash: ContentHash,
+}
+
+/// What a deterministic check says against a candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which check, such as `acknowledgement` or `sections`.
+    pub check: String,
+    /// What is wrong and what would be right, at most 240 characters.
+    pub text: String,
+}
