@@ -87,6 +87,13 @@ name! {
     ApprovalId
 }
 
+impl Revision {
+    /// True for the manifest of a plain directory, false for a git commit.
+    pub fn is_plain(&self) -> bool {
+        self.0.starts_with("plain:")
+    }
+}
+
 /// What an attempt is for, within one round of one task.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -11,6 +11,7 @@
 pub mod definition;
 pub mod ids;
 pub mod plan;
+pub mod planted;
 pub mod quality;
 pub mod run;
 pub mod time;

@@ -132,7 +132,9 @@ impl std::fmt::Display for Criticality {
 }
 
 /// When the run makes checkpoints by itself. The last one is always made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum CheckpointFrequency {
     /// After every accepted task, and wherever `PHASE` makes one.

@@ -68,6 +68,8 @@ pub enum Ensure {
     Committed {
         /// Whose.
         task: TaskId,
+        /// Which generation.
+        generation: u32,
         /// Which commit.
         candidate: Candidate,
     },
@@ -81,6 +83,8 @@ pub enum Ensure {
         tips: Vec<Tip>,
         /// What must be found in it.
         handoffs: Vec<Artifact>,
+        /// How each consumer of its handoffs would be started: its prompt must name them.
+        consumers: Vec<Start>,
         /// For the dates of commits.
         at: Timestamp,
     },
@@ -89,10 +93,8 @@ pub enum Ensure {
         /// Which.
         checkpoint: CheckpointId,
         /// Sequence number of the journal record that prepared it: the state files are
-        /// rendered from the state after that record.
+        /// rendered from the state after that record, and its tips are those of that state.
         seq: u64,
-        /// Run base, COMPLETE barriers, accepted commits, in plan order.
-        tips: Vec<Tip>,
         /// For the dates of commits.
         at: Timestamp,
     },
@@ -196,7 +198,7 @@ impl Effect {
                 Ensure::Candidate { task, generation, iteration, .. } => {
                     format!("candidate/{task}/{generation}.{iteration}")
                 }
-                Ensure::Committed { task, candidate } => format!("committed/{task}/{}", candidate.revision),
+                Ensure::Committed { task, generation, .. } => format!("committed/{task}/{generation}"),
                 Ensure::BarrierCommit { barrier, set, .. } => format!("barrier/{barrier}/{set}"),
                 Ensure::Checkpoint { checkpoint, .. } => format!("checkpoint/{checkpoint}"),
                 Ensure::Released { task, generation, .. } => format!("released/{task}/{generation}"),

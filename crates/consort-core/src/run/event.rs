@@ -2,7 +2,9 @@
 
 use super::effect::StopWhy;
 use super::input::{Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Review, StartRun, Usage};
-use crate::ids::{ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, Revision, StrategyId, TaskId};
+use crate::ids::{
+    ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, Revision, Step, StrategyId, TaskId,
+};
 use crate::quality::{Band, Composite};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,12 +41,14 @@ pub enum EventKind {
     TaskPreparing { task: TaskId },
     /// Its workspace stands.
     WorkspaceReady { task: TaskId, base: Option<Revision> },
-    /// Its base does not merge; a person decides.
+    /// Its base does not merge.
     TaskConflicted { task: TaskId, between: (String, String), paths: Vec<String> },
     /// A round began.
     RoundStarted { task: TaskId, iteration: u32, kind: RoundKind },
+    /// Steps that may run side by side are due.
+    StepsQueued { task: TaskId, iteration: u32, steps: Vec<Step> },
     /// Durable before anything is spent; from here on the attempt is watched, never started again.
-    AttemptStarting { attempt: AttemptId, deadline: Timestamp },
+    AttemptStarting { attempt: AttemptId, deadline_ms: u64 },
     /// Its process exists.
     AttemptStarted { attempt: AttemptId, process: ProcessIdentity },
     /// A new runner found it alive.
@@ -61,13 +65,19 @@ pub enum EventKind {
         record: Option<ContentHash>,
     },
     /// A step is tried again, not before the given time.
-    StepRetrying { task: TaskId, step: crate::ids::Step, failures: u32, not_before: Timestamp, why: String },
+    StepRetrying { task: TaskId, step: Step, failures: u32, not_before: Timestamp, why: String },
+    /// Its time has come.
+    StepRequeued { task: TaskId, step: Step },
     /// The creator looked over its own work.
     SelfReviewed { task: TaskId, iteration: u32, review: Review },
     /// A critic's review is in.
     Reviewed { task: TaskId, iteration: u32, strategy: StrategyId, review: Review },
+    /// What the creator made is being read and committed.
+    TaskCapturing { task: TaskId, iteration: u32 },
+    /// Deterministic checks say no: the round ends without reviewers. Comes before the capture.
+    ProblemsFound { task: TaskId, iteration: u32, problems: Vec<Problem> },
     /// The creator's work is captured.
-    CandidateCaptured { task: TaskId, iteration: u32, candidate: Candidate, problems: Vec<Problem> },
+    CandidateCaptured { task: TaskId, iteration: u32, candidate: Candidate },
     /// There was nothing to capture.
     CandidateRefused { task: TaskId, iteration: u32, why: String },
     /// A judge's scores are in.
@@ -87,8 +97,12 @@ pub enum EventKind {
     TaskAccepted { task: TaskId, iteration: u32, candidate: Candidate },
     /// The task waits for a person.
     TaskHeld { task: TaskId, why: HoldWhy },
-    /// A person sent it on its way again.
-    TaskReleased { task: TaskId, guidance: Option<String>, new_set: bool },
+    /// A person sent it on its way again: with a new set of rounds, or from the step that failed.
+    TaskReleased { task: TaskId, guidance: Option<String>, new_set: bool, by: String },
+    /// A handoff used up its rounds and starts a new set: a barrier retry.
+    HandoffRestarted { task: TaskId, barrier: BarrierId, retry: u32 },
+    /// A person refused an artifact that had passed: another creation follows.
+    TaskReturned { task: TaskId, iteration: u32, guidance: String, by: String },
     /// A person gave it up, or the run was cancelled.
     TaskFailed { task: TaskId, why: String },
     /// Its workspace is gone.
@@ -100,8 +114,10 @@ pub enum EventKind {
     BarrierMerging { barrier: BarrierId, set: u32 },
     /// Its commit exists and holds the right handoffs.
     BarrierMerged { barrier: BarrierId, revision: Revision },
-    /// Its commit does not merge, or lost a handoff; a person decides.
-    BarrierConflicted { barrier: BarrierId, between: (String, String), paths: Vec<String> },
+    /// It cannot go on by itself; a person decides.
+    BarrierHeld { barrier: BarrierId, why: BarrierHold },
+    /// A person sent it on its way again.
+    BarrierReleased { barrier: BarrierId, by: String },
     /// Every consumer's prompt will render every handoff with the accepted hash.
     BarrierVerified { barrier: BarrierId, consumers: Vec<TaskId> },
     /// A person refused it: its handoffs start a new set.
@@ -131,7 +147,13 @@ pub enum EventKind {
     CriterionDeclared { name: String, by: String, how: String },
 
     /// A checkpoint's content is fixed: the state after this record.
-    CheckpointPrepared { checkpoint: CheckpointId, trigger: CheckpointTrigger, subject: String, last: bool },
+    CheckpointPrepared {
+        checkpoint: CheckpointId,
+        seq: u64,
+        trigger: CheckpointTrigger,
+        subject: String,
+        last: bool,
+    },
     /// Its commit is on its ref.
     CheckpointCreated { checkpoint: CheckpointId, revision: Revision },
     /// It cannot be made.
@@ -139,8 +161,14 @@ pub enum EventKind {
 
     /// An effect failed for a reason outside the agents' work; it is tried again later.
     EffectFailed { effect: String, failures: u32, not_before: Timestamp, why: String },
+    /// It may be tried again.
+    EffectDue { effect: String },
+    /// It failed too often: the task that it belongs to goes to a person.
+    EffectAbandoned { effect: String, task: TaskId, why: String },
     /// A limit of the whole run is reached; a person decides.
     BudgetReached { limit: String, used: u64, max: u64 },
+    /// A person raised it.
+    BudgetRaised { limit: String, max: u64, by: String },
     /// Nothing new starts.
     RunPaused { by: String },
     /// On again.
@@ -241,6 +269,13 @@ pub enum GateRefusal {
 pub enum HoldWhy {
     /// The most rounds of one set are used up.
     MaxRounds,
+    /// The base does not merge.
+    Conflict {
+        /// The two sides, by the names of their tips.
+        between: (String, String),
+        /// Paths in conflict.
+        paths: Vec<String>,
+    },
     /// The composite does not improve.
     NoProgress,
     /// A handoff has used up its sets.
@@ -252,13 +287,37 @@ pub enum HoldWhy {
         /// The last failure, in a sentence.
         last: String,
     },
-    /// A person said no to its candidate and rounds are used up.
-    Rejected,
+}
+
+/// Why a barrier waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BarrierHold {
+    /// Its commit does not merge.
+    Conflict {
+        /// The two sides, by the names of their tips.
+        between: (String, String),
+        /// Paths in conflict.
+        paths: Vec<String>,
+    },
+    /// Its commit lacks a handoff, or holds other bytes than were accepted.
+    HandoffLost {
+        /// Which paths.
+        paths: Vec<String>,
+    },
+    /// The prompt of a consumer would not name a handoff.
+    NotRendered {
+        /// Which consumers.
+        consumers: Vec<TaskId>,
+    },
+    /// Its commit could not be made.
+    Failed(String),
 }
 
 /// What an approval is about; a subject and a commit it is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // the variant's doc says it
 pub enum ApprovalKind {
     /// A task's candidate, bound to its commit.
     Task { task: TaskId, iteration: u32, revision: Revision },
@@ -271,6 +330,8 @@ pub enum ApprovalKind {
     /// A held task: yes accepts its last candidate against the verdict where there is one and
     /// tries again where there is none; no gives the task up.
     Held { task: TaskId, iteration: u32, revision: Option<Revision> },
+    /// A held barrier: yes tries again, no gives it up.
+    BarrierHeld { barrier: BarrierId },
     /// A budget: yes raises it by as much again; no ends the run.
     Budget { limit: String },
 }

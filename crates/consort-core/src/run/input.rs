@@ -225,6 +225,8 @@ pub enum Report {
         revision: Revision,
         /// Handoffs as they are in that commit.
         handoffs: Vec<Artifact>,
+        /// Consumers whose rendered prompt names every handoff they declare with the accepted hash.
+        rendered: Vec<TaskId>,
     },
     /// The barrier's commit does not merge.
     BarrierConflicted {

@@ -9,15 +9,28 @@
 //! next_deadline(&State)           when to look again, and why
 //! ```
 
+mod ask;
+mod budget;
+mod decide;
 mod effect;
 mod event;
+mod evolve;
+mod graph;
+mod handle;
 mod input;
+mod reports;
+mod settle;
+mod state;
+mod wanted;
 
 pub use effect::{Effect, EffectKey, Ensure, FindingsRef, InputRef, Start, StopWhy, Tip};
 pub use event::{
-    ApprovalKind, ApproveAll, AttemptEnd, CheckpointTrigger, Event, EventKind, Failure, GateRefusal, HoldWhy,
-    RoundKind, RunStatus, Verdict,
+    ApprovalKind, ApproveAll, AttemptEnd, BarrierHold, CheckpointTrigger, Event, EventKind, Failure,
+    GateRefusal, HoldWhy, RoundKind, RunStatus, Verdict,
 };
+pub use evolve::{Corrupt, evolve, fold};
+pub use graph::Graph;
+pub use handle::Refusal;
 pub use input::{
     Artifact, Candidate, Command, DimensionScore, Ended, Exit, FindingLine, Found, FoundState, Given, Input,
     Problem, ProcessIdentity, Report, Review, Severity, StartRun, Usage,
@@ -29,3 +42,45 @@ pub const DECISION_VERSION: u32 = 1;
 
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
+pub use state::{
+    Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Integration, Live, LivePhase,
+    Override, Point, Round, STATE_SCHEMA, State, StepState, StepStatus, TaskStage, TaskState, Used,
+    WorkspaceState,
+};
+pub use wanted::{Why, checkpoint_tips, inputs_of, next_deadline, start_of, wanted};
+
+use crate::time::Timestamp;
+
+/// Takes one input: what it brings, then everything that follows by itself. The state has
+/// changed by exactly the events that are returned; they are one journal record, number
+/// `state.seq` afterwards. No events: nothing changed, and there is no record.
+///
+/// `now` never goes back: the later one of the last time and the given one counts.
+///
+/// # Errors
+/// A [`Refusal`] of a command; the state is as it was.
+pub fn step(state: &mut State, input: &Input, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    let now = state.now.max(now);
+    let mut events = Vec::new();
+    let mut more = handle::handle(state, input, now)?;
+    // Follows at most so many decisions at once: each task and barrier can move on a few times.
+    let bound = 64 + 32 * (state.tasks.len() + state.barriers.len());
+    for _ in 0..bound {
+        for kind in more.drain(..) {
+            let event = Event { at: now, kind };
+            // A decision that cannot be folded would corrupt the journal: stop before it is written.
+            evolve(state, &event)
+                .unwrap_or_else(|corrupt| panic!("decided what cannot be: {corrupt}: {event:?}"));
+            events.push(event);
+        }
+        more = settle::settle(state, now);
+        if more.is_empty() {
+            break;
+        }
+    }
+    assert!(more.is_empty(), "decisions follow each other without end: {more:?}");
+    if !events.is_empty() {
+        state.seq += 1;
+    }
+    Ok(events)
+}

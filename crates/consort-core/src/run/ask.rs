@@ -1,0 +1,233 @@
+//! Questions to people, and what follows from their answers.
+
+use super::event::{ApprovalKind, BarrierHold, EventKind, GateRefusal, HoldWhy, RunStatus, Verdict};
+use super::state::{State, TaskStage};
+use crate::ids::{ApprovalId, Revision, TaskId};
+
+/// Numbers questions within one decision.
+pub(super) struct Questions<'a> {
+    state: &'a State,
+    asked: usize,
+}
+
+/// An answer as it is journalled.
+pub(super) struct Reply<'a> {
+    pub yes: bool,
+    pub by: &'a str,
+    pub how: &'a str,
+    pub note: Option<String>,
+}
+
+impl<'a> Questions<'a> {
+    pub(super) fn new(state: &'a State) -> Self {
+        Questions { state, asked: 0 }
+    }
+
+    /// Asks. Under `--approve all` the flag answers at once, and the record says so; what goes
+    /// against a verdict, or spends beyond a budget, is always left to a person.
+    pub(super) fn ask(&mut self, kind: ApprovalKind, who: &str, question: String) -> Vec<EventKind> {
+        self.asked += 1;
+        let approval = ApprovalId(format!("A-{:03}", self.state.approvals.len() + self.asked));
+        let mut events = vec![EventKind::ApprovalRequested {
+            approval: approval.clone(),
+            kind: kind.clone(),
+            who: who.to_owned(),
+            question: cut(&question, 1_000),
+        }];
+        let flag = matches!(
+            kind,
+            ApprovalKind::Task { .. }
+                | ApprovalKind::Barrier { .. }
+                | ApprovalKind::Input { .. }
+                | ApprovalKind::Completion { .. }
+        );
+        if let (true, Some(by)) = (flag, &self.state.approve_all) {
+            let reply = Reply { yes: true, by, how: "flag --approve all", note: None };
+            events.extend(answered(self.state, &approval, &kind, &reply));
+        }
+        events
+    }
+}
+
+/// The answer and its consequences.
+pub(super) fn answered(
+    state: &State,
+    approval: &ApprovalId,
+    kind: &ApprovalKind,
+    reply: &Reply<'_>,
+) -> Vec<EventKind> {
+    let by = reply.by.to_owned();
+    let how = reply.how.to_owned();
+    let note = reply.note.as_deref().map(|n| cut(n, 1_000));
+    let mut events = vec![EventKind::ApprovalGiven {
+        approval: approval.clone(),
+        yes: reply.yes,
+        by: by.clone(),
+        how: how.clone(),
+        note: note.clone(),
+    }];
+    let said = note.clone().unwrap_or_else(|| "no reason was given".into());
+    match (kind, reply.yes) {
+        (ApprovalKind::Task { task, iteration, revision }, true) => {
+            events.push(accepting(task, *iteration, revision, Some(approval)));
+        }
+        (ApprovalKind::Task { task, iteration, .. }, false) => {
+            let (task, iteration) = (task.clone(), *iteration);
+            events.push(EventKind::TaskReturned { task, iteration, guidance: said, by });
+        }
+        (ApprovalKind::Barrier { barrier, revision }, true) => events.push(EventKind::BarrierCompleted {
+            barrier: barrier.clone(),
+            revision: revision.clone(),
+            approval: Some(approval.clone()),
+        }),
+        (ApprovalKind::Barrier { barrier, .. }, false) => {
+            let set = state.graph.barrier_ix(barrier).map_or(1, |b| state.barriers[b].set) + 1;
+            events.push(EventKind::BarrierReopened { barrier: barrier.clone(), set, note: Some(said) });
+        }
+        (ApprovalKind::Input { name }, true) => {
+            events.push(EventKind::InputDeclared { name: name.clone(), by, how });
+        }
+        (ApprovalKind::Input { name }, false) => {
+            events.extend(state.graph.readers_of(name).iter().map(|ix| EventKind::TaskFailed {
+                task: state.graph.task(*ix).id.clone(),
+                why: cut(&format!("its input `{name}` was refused: {said}"), 500),
+            }));
+        }
+        (ApprovalKind::Completion { name }, true) => {
+            events.push(EventKind::CriterionDeclared { name: name.clone(), by, how });
+        }
+        (ApprovalKind::Completion { .. }, false) => {
+            events.push(EventKind::RunEnded { status: RunStatus::Failed });
+        }
+        (ApprovalKind::Held { task, iteration, revision: Some(revision) }, true) => {
+            let (task, iteration) = (task.clone(), *iteration);
+            let refusals = refused_for(state, &task);
+            let accepting = accepting(&task, iteration, revision, Some(approval));
+            events.push(EventKind::OverrideRecorded { task, iteration, by, note, refusals });
+            events.push(accepting);
+        }
+        (ApprovalKind::Held { task, .. }, true) => {
+            events.push(EventKind::TaskReleased { task: task.clone(), guidance: note, new_set: false, by });
+        }
+        (ApprovalKind::Held { task, .. }, false) => {
+            events.push(EventKind::TaskFailed {
+                task: task.clone(),
+                why: cut(&format!("given up by {by}: {said}"), 500),
+            });
+        }
+        (ApprovalKind::BarrierHeld { barrier }, true) => {
+            events.push(EventKind::BarrierReleased { barrier: barrier.clone(), by });
+        }
+        (ApprovalKind::BarrierHeld { barrier }, false) => events.push(EventKind::BarrierFailed {
+            barrier: barrier.clone(),
+            why: cut(&format!("given up by {by}: {said}"), 500),
+        }),
+        (ApprovalKind::Budget { limit }, true) => {
+            let max = super::budget::next_max(state, limit);
+            events.push(EventKind::BudgetRaised { limit: limit.clone(), max, by });
+        }
+        (ApprovalKind::Budget { .. }, false) => events.extend(super::handle::cancelling(state, &by)),
+    }
+    events
+}
+
+fn accepting(task: &TaskId, iteration: u32, revision: &Revision, approval: Option<&ApprovalId>) -> EventKind {
+    EventKind::TaskAccepting {
+        task: task.clone(),
+        iteration,
+        revision: revision.clone(),
+        approval: approval.cloned(),
+    }
+}
+
+fn refused_for(state: &State, task: &TaskId) -> Vec<GateRefusal> {
+    let round = state.graph.ix(task).and_then(|ix| state.tasks[ix].round());
+    match round.and_then(|r| r.verdict.as_ref()) {
+        Some(Verdict::Broken { refusals, .. } | Verdict::Revise(refusals)) => refusals.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The question for a held task.
+pub(super) fn about_held(state: &State, ix: usize, why: &HoldWhy) -> (ApprovalKind, String) {
+    let task = &state.graph.task(ix).id;
+    let it = &state.tasks[ix];
+    // A candidate may be accepted against a verdict, never against a failure to make one.
+    let decided = matches!(why, HoldWhy::MaxRounds | HoldWhy::NoProgress | HoldWhy::BarrierRetries);
+    let revision = it.candidate.as_ref().filter(|_| decided).map(|c| c.revision.clone());
+    let reached = it.composite().map_or_else(String::new, |c| format!(" (last composite {c})"));
+    let what = match why {
+        HoldWhy::MaxRounds => format!("{task} did not pass within {} rounds{reached}", it.rounds_in_set()),
+        HoldWhy::NoProgress => format!("{task} makes no progress{reached}"),
+        HoldWhy::BarrierRetries => format!("{task} used up its barrier's retries{reached}"),
+        HoldWhy::Attempts { step, last } => format!("{task}: {step} failed as often as it may; last: {last}"),
+        HoldWhy::Conflict { between, paths } => {
+            format!("{task}: {} and {} do not merge: {}", between.0, between.1, paths.join(", "))
+        }
+    };
+    let choice = match revision {
+        Some(_) => {
+            "approve accepts its last version against the verdict, reject gives it up, retry starts another set of rounds"
+        }
+        None => "approve tries again, reject gives it up",
+    };
+    let kind = ApprovalKind::Held { task: task.clone(), iteration: it.iteration, revision };
+    (kind, format!("{what}: {choice}"))
+}
+
+/// The question for a held barrier.
+pub(super) fn about_barrier(state: &State, b: usize, why: &BarrierHold) -> (ApprovalKind, String) {
+    let barrier = &state.graph.plan.barriers[b].id;
+    let what = match why {
+        BarrierHold::Conflict { between, paths } => {
+            format!("{} and {} do not merge: {}", between.0, between.1, paths.join(", "))
+        }
+        BarrierHold::HandoffLost { paths } => {
+            format!("its commit lacks the accepted bytes of {}", paths.join(", "))
+        }
+        BarrierHold::NotRendered { consumers } => {
+            let names: Vec<&str> = consumers.iter().map(TaskId::as_str).collect();
+            format!("the prompt of {} would not name its handoff", names.join(", "))
+        }
+        BarrierHold::Failed(why) => why.clone(),
+    };
+    let kind = ApprovalKind::BarrierHeld { barrier: barrier.clone() };
+    (kind, format!("{barrier} cannot go on: {what}: approve tries again, reject gives it up"))
+}
+
+/// True if the answer still fits what it was asked about: the subject stands where it stood,
+/// at the same commit.
+pub(super) fn still_asked(state: &State, kind: &ApprovalKind, approval: &ApprovalId) -> bool {
+    let stage = |task: &TaskId| state.graph.ix(task).map(|ix| &state.tasks[ix]);
+    match kind {
+        ApprovalKind::Task { task, revision, .. } => stage(task).is_some_and(|it| {
+            let same = it.candidate.as_ref().is_some_and(|c| c.revision == *revision);
+            it.stage == TaskStage::AwaitingApproval(approval.clone())
+                && (same || crate::planted::Bug::ApprovalForOlderCommit.is_planted())
+        }),
+        ApprovalKind::Held { task, .. } => {
+            stage(task).is_some_and(|it| matches!(it.stage, TaskStage::Held(_)))
+        }
+        ApprovalKind::Barrier { barrier, revision } => state.graph.barrier_ix(barrier).is_some_and(|b| {
+            let it = &state.barriers[b];
+            it.stage == super::state::BarrierStage::AwaitingApproval(approval.clone())
+                && (it.revision.as_ref() == Some(revision)
+                    || crate::planted::Bug::ApprovalForOlderCommit.is_planted())
+        }),
+        ApprovalKind::BarrierHeld { barrier } => state
+            .graph
+            .barrier_ix(barrier)
+            .is_some_and(|b| matches!(state.barriers[b].stage, super::state::BarrierStage::Held(_))),
+        ApprovalKind::Input { .. } | ApprovalKind::Completion { .. } | ApprovalKind::Budget { .. } => true,
+    }
+}
+
+/// At most so many characters, marked where it was cut.
+pub(super) fn cut(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(max.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}

@@ -1,0 +1,459 @@
+//! The only place where a state changes: one total match over events. An event that cannot
+//! happen in this state means that the journal is corrupt.
+
+mod attempts;
+mod barriers;
+mod rounds;
+mod tasks;
+
+use super::event::{ApprovalKind, CheckpointTrigger, Event, EventKind, RunStatus};
+use super::state::{
+    ApprovalAnswer, BarrierStage, Checkpoint, Due, Failing, Integration, LivePhase, Override, Point, State,
+    TaskStage, WorkspaceState,
+};
+use crate::ids::{BarrierId, CheckpointId, TaskId};
+use barriers::{barrier_due, less};
+pub(super) use rounds::findings_of;
+use tasks::{decide, done, unqueue};
+
+/// The journal says something that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("record {seq}: {what}")]
+pub struct Corrupt {
+    /// The record after which it was found.
+    pub seq: u64,
+    /// What cannot be.
+    pub what: String,
+}
+
+/// Folds a whole journal record into the state.
+///
+/// # Errors
+/// If records are not in order or an event is illegal.
+pub fn fold(state: &mut State, seq: u64, events: &[Event]) -> Result<(), Corrupt> {
+    if seq != state.seq + 1 && !crate::planted::Bug::EventsOutOfOrder.is_planted() {
+        let what = format!("it stands where record {} was expected", state.seq + 1);
+        return Err(Corrupt { seq, what });
+    }
+    state.seq = seq;
+    events.iter().try_for_each(|event| evolve(state, event))
+}
+
+/// Folds one event into the state.
+///
+/// # Errors
+/// If the event is illegal in this state.
+pub fn evolve(state: &mut State, event: &Event) -> Result<(), Corrupt> {
+    state.now = state.now.max(event.at);
+    apply(state, event).map_err(|what| Corrupt { seq: state.seq, what })
+}
+
+type Applied = Result<(), String>;
+
+fn apply(state: &mut State, event: &Event) -> Applied {
+    use EventKind as E;
+    let at = event.at;
+    match &event.kind {
+        E::RunStarted { by, start } => {
+            if state.start.is_some() {
+                return Err("the run starts a second time".into());
+            }
+            state.started_by = by.clone();
+            state.started_at = at;
+            state.approve_all = start.approve_all.then(|| by.clone());
+            state.start = Some(start.clone());
+            tasks::begin(state);
+        }
+        E::RunnerOpened { .. } => {
+            state.closing = false;
+            for live in state.live.values_mut().filter(|l| l.phase == LivePhase::Starting) {
+                live.phase = LivePhase::Adrift;
+            }
+        }
+        E::RunnerClosing { .. } => state.closing = true,
+        E::DeadlinesShifted { by_ms } => attempts::shift_deadlines(state, *by_ms),
+        E::ApproveAllSet { set } => {
+            state.approve_all = Some(set.by.clone());
+        }
+
+        E::TaskReady { task } => {
+            let ix = at_stage(state, task, "ready", |s| matches!(s, TaskStage::Waiting))?;
+            done(state, &Due::Task(ix));
+            state.front.ready.insert(ix);
+            let it = &mut state.tasks[ix];
+            it.stage = TaskStage::Ready;
+            it.ready_at = Some(at);
+        }
+        E::TaskPreparing { task } => {
+            let ix = at_stage(state, task, "preparing", |s| matches!(s, TaskStage::Ready))?;
+            state.front.ready.remove(&ix);
+            state.front.ensuring.insert(ix);
+            let it = &mut state.tasks[ix];
+            it.stage = TaskStage::Preparing;
+            it.workspace = WorkspaceState::Preparing;
+            it.began_at.get_or_insert(at);
+        }
+        E::WorkspaceReady { task, base } => {
+            let ix = at_stage(state, task, "prepared", |s| matches!(s, TaskStage::Preparing))?;
+            state.front.ensuring.remove(&ix);
+            let it = &mut state.tasks[ix];
+            it.base = base.clone();
+            it.workspace = WorkspaceState::Ready;
+            decide(state, ix, Point::Prepared);
+        }
+        E::TaskConflicted { task, between, paths } => {
+            let ix = at_stage(state, task, "conflicted", |s| matches!(s, TaskStage::Preparing))?;
+            state.front.ensuring.remove(&ix);
+            decide(state, ix, Point::Conflict { between: between.clone(), paths: paths.clone() });
+        }
+        E::WorkspaceReleased { task, .. } => {
+            let ix = index(state, task)?;
+            state.front.releasing.remove(&ix);
+            state.tasks[ix].workspace = WorkspaceState::Released;
+        }
+
+        E::AttemptStarting { attempt, deadline_ms } => attempts::starting(state, attempt, at, *deadline_ms)?,
+        E::AttemptStarted { attempt, process } => {
+            let live = attempts::live(state, attempt)?;
+            live.phase = LivePhase::Running;
+            live.process = Some(process.clone());
+        }
+        E::AttemptAdopted { attempt } => {
+            attempts::live(state, attempt)?.phase = LivePhase::Running;
+        }
+        E::AttemptStopping { attempt, why } => {
+            let live = attempts::live(state, attempt)?;
+            live.stopping = Some(*why);
+            let deadline = live.deadline;
+            state.front.deadlines.remove(&(deadline, attempt.clone()));
+        }
+        E::AttemptEnded { attempt, end, usage, wall_ms, .. } => {
+            attempts::ended(state, attempt, end, usage, *wall_ms)?;
+        }
+        E::StepRetrying { task, step, failures, not_before, .. } => {
+            rounds::step_retrying(state, index(state, task)?, step, *failures, *not_before)?;
+        }
+        E::StepRequeued { task, step } => rounds::step_requeued(state, index(state, task)?, step)?,
+
+        E::RoundStarted { task, iteration, kind } => {
+            rounds::started(state, index(state, task)?, *iteration, *kind)?;
+        }
+        E::StepsQueued { task, steps, .. } => rounds::queue(state, index(state, task)?, steps)?,
+        E::SelfReviewed { task, iteration, review } => {
+            rounds::of(state, index(state, task)?, *iteration)?.self_review = Some(review.clone());
+        }
+        E::Reviewed { task, iteration, strategy, review } => {
+            let round = rounds::of(state, index(state, task)?, *iteration)?;
+            round.reviews.push((strategy.clone(), review.clone()));
+        }
+        E::TaskCapturing { task, .. } => {
+            let ix = at_stage(state, task, "capturing", |s| matches!(s, TaskStage::Deciding(_)))?;
+            done(state, &Due::Task(ix));
+            state.front.ensuring.insert(ix);
+            state.tasks[ix].problems.clear();
+            state.tasks[ix].stage = TaskStage::Capturing;
+        }
+        E::ProblemsFound { task, problems, .. } => {
+            let ix = at_stage(state, task, "checked", |s| matches!(s, TaskStage::Capturing))?;
+            state.tasks[ix].problems = problems.clone();
+        }
+        E::CandidateCaptured { task, iteration, candidate } => {
+            let ix = at_stage(state, task, "captured", |s| matches!(s, TaskStage::Capturing))?;
+            state.front.ensuring.remove(&ix);
+            let problems = state.tasks[ix].problems.len() as u32;
+            let round = rounds::of(state, ix, *iteration)?;
+            round.revision = Some(candidate.revision.clone());
+            round.problems = problems;
+            let it = &mut state.tasks[ix];
+            it.candidate = Some(candidate.clone());
+            it.captured_in = *iteration;
+            decide(state, ix, Point::Captured);
+        }
+        E::CandidateRefused { task, why, .. } => {
+            let ix = at_stage(state, task, "refused", |s| matches!(s, TaskStage::Capturing))?;
+            state.front.ensuring.remove(&ix);
+            state.tasks[ix].refusals += 1;
+            decide(state, ix, Point::Refused(why.clone()));
+        }
+        E::Scored { task, iteration, scores, composite, band, answer } => {
+            let round = rounds::of(state, index(state, task)?, *iteration)?;
+            round.scores = scores.clone();
+            round.composite = Some(*composite);
+            round.band = Some(*band);
+            round.scores_answer = Some(answer.clone());
+        }
+        E::RoundDecided { task, iteration, verdict } => {
+            let ix = at_stage(state, task, "decided", |s| matches!(s, TaskStage::Deciding(_)))?;
+            rounds::of(state, ix, *iteration)?.verdict = Some(verdict.clone());
+            decide(state, ix, Point::Decided(verdict.clone()));
+        }
+        E::TaskAccepting { task, approval, .. } => {
+            let open = |s: &TaskStage| {
+                matches!(s, TaskStage::Deciding(_) | TaskStage::AwaitingApproval(_) | TaskStage::Held(_))
+            };
+            let ix = at_stage(state, task, "accepting", open)?;
+            done(state, &Due::Task(ix));
+            state.front.ensuring.insert(ix);
+            state.tasks[ix].stage = TaskStage::Committing(approval.clone());
+        }
+        E::TaskAccepted { task, candidate, .. } => {
+            let ix = at_stage(state, task, "accepted", |s| matches!(s, TaskStage::Committing(_)))?;
+            if state.tasks[ix].candidate.as_ref() != Some(candidate) {
+                return Err(format!("{task}: accepted another candidate than its last one"));
+            }
+            tasks::accepted(state, ix, at);
+        }
+        E::TaskHeld { task, why } => {
+            let ix = at_stage(state, task, "held", |s| matches!(s, TaskStage::Deciding(_)))?;
+            done(state, &Due::Task(ix));
+            state.tasks[ix].stage = TaskStage::Held(why.clone());
+        }
+        E::TaskReleased { task, guidance, new_set, .. } => {
+            let ix = at_stage(state, task, "released", |s| {
+                matches!(s, TaskStage::Held(_) | TaskStage::Failed(_))
+            })?;
+            if matches!(state.tasks[ix].stage, TaskStage::Failed(_)) {
+                state.front.given_up -= 1;
+            }
+            state.tasks[ix].guidance.extend(guidance.clone());
+            rounds::released(state, ix, *new_set);
+        }
+        E::HandoffRestarted { task, barrier, .. } => {
+            let ix = at_stage(state, task, "restarted", |s| matches!(s, TaskStage::Deciding(_)))?;
+            let barrier = barrier_index(state, barrier)?;
+            state.barriers[barrier].retries += 1;
+            rounds::released(state, ix, true);
+        }
+        E::TaskReturned { task, guidance, .. } => {
+            let ix = at_stage(state, task, "returned", |s| matches!(s, TaskStage::AwaitingApproval(_)))?;
+            state.tasks[ix].guidance.push(guidance.clone());
+            let exhausted = state.tasks[ix].rounds_in_set() >= state.graph.task(ix).rounds.max;
+            rounds::released(state, ix, exhausted);
+        }
+        E::TaskFailed { task, why } => {
+            let ix = at_stage(state, task, "failed", |s| {
+                !matches!(s, TaskStage::Accepted | TaskStage::Failed(_))
+            })?;
+            done(state, &Due::Task(ix));
+            unqueue(state, ix);
+            state.front.ensuring.remove(&ix);
+            state.front.ready.remove(&ix);
+            state.front.given_up += 1;
+            state.tasks[ix].stage = TaskStage::Failed(why.clone());
+        }
+
+        E::BarrierPrechecked { barrier } => {
+            let b = at_barrier(state, barrier, "prechecked", |s| matches!(s, BarrierStage::Arrived))?;
+            done(state, &Due::Barrier(b));
+            state.barriers[b].stage = BarrierStage::CrossPollinating;
+            if state.barriers[b].handoffs_left == 0 {
+                barrier_due(state, b, BarrierStage::Pollinated);
+            }
+            let graph = state.graph.clone();
+            graph.handoffs_of(b).for_each(|ix| less(state, ix));
+        }
+        E::BarrierMerging { barrier, .. } => {
+            let b = at_barrier(state, barrier, "merging", |s| matches!(s, BarrierStage::Pollinated))?;
+            done(state, &Due::Barrier(b));
+            state.front.merging.insert(b);
+            state.barriers[b].stage = BarrierStage::Merging;
+        }
+        E::BarrierMerged { barrier, revision } => {
+            let b = at_barrier(state, barrier, "merged", |s| matches!(s, BarrierStage::Merging))?;
+            state.front.merging.remove(&b);
+            state.barriers[b].revision = Some(revision.clone());
+            barrier_due(state, b, BarrierStage::Merged);
+        }
+        E::BarrierVerified { .. } => {}
+        E::BarrierHeld { barrier, why } => {
+            let b = at_barrier(state, barrier, "held", |s| {
+                matches!(s, BarrierStage::Merging | BarrierStage::Merged)
+            })?;
+            state.front.merging.remove(&b);
+            done(state, &Due::Barrier(b));
+            state.barriers[b].stage = BarrierStage::Held(why.clone());
+        }
+        E::BarrierReleased { barrier, .. } => {
+            let b = at_barrier(state, barrier, "released", |s| matches!(s, BarrierStage::Held(_)))?;
+            barrier_due(state, b, BarrierStage::Pollinated);
+        }
+        E::BarrierReopened { barrier, note, .. } => {
+            let b =
+                at_barrier(state, barrier, "reopened", |s| matches!(s, BarrierStage::AwaitingApproval(_)))?;
+            barriers::reopen(state, b, note.as_deref());
+        }
+        E::BarrierCompleted { barrier, .. } => {
+            let open =
+                |s: &BarrierStage| matches!(s, BarrierStage::Merged | BarrierStage::AwaitingApproval(_));
+            let b = at_barrier(state, barrier, "completed", open)?;
+            barriers::completed(state, b, at);
+        }
+        E::BarrierFailed { barrier, why } => {
+            let b = at_barrier(state, barrier, "failed", |s| !matches!(s, BarrierStage::Complete))?;
+            done(state, &Due::Barrier(b));
+            state.front.merging.remove(&b);
+            state.front.given_up += 1;
+            state.barriers[b].stage = BarrierStage::Failed(why.clone());
+        }
+
+        E::ApprovalRequested { approval, kind, who, question } => {
+            tasks::asked(state, approval, kind, who, question, at)?;
+        }
+        E::ApprovalGiven { approval, yes, by, how, note } => {
+            let answer =
+                ApprovalAnswer { yes: *yes, by: by.clone(), how: how.clone(), note: note.clone(), at };
+            let open = state.approvals.get_mut(approval.as_str()).ok_or(format!("there is no {approval}"))?;
+            if open.answer.is_some() || open.void.is_some() {
+                return Err(format!("{approval} is answered a second time"));
+            }
+            open.answer = Some(answer);
+            state.front.open_approvals.remove(approval);
+        }
+        E::ApprovalVoided { approval, why } => {
+            let open = state.approvals.get_mut(approval.as_str()).ok_or(format!("there is no {approval}"))?;
+            open.void = Some(why.clone());
+            state.front.open_approvals.remove(approval);
+        }
+        E::OverrideRecorded { task, iteration, by, note, refusals } => state.overrides.push(Override {
+            task: task.clone(),
+            iteration: *iteration,
+            by: by.clone(),
+            note: note.clone(),
+            refusals: refusals.clone(),
+            at,
+        }),
+        E::InputDeclared { name, by, how } => {
+            let graph = state.graph.clone();
+            if state.declared_inputs.insert(name.clone(), format!("{by} ({how})")).is_none() {
+                graph.readers_of(name).iter().for_each(|ix| less(state, *ix));
+            }
+        }
+        E::CriterionDeclared { name, by, how } => {
+            state.declared_criteria.insert(name.clone(), format!("{by} ({how})"));
+            let open = |k: &ApprovalKind| matches!(k, ApprovalKind::Completion { .. });
+            if !state.open_approvals().any(|(_, a)| open(&a.kind)) {
+                state.front.due.insert(Due::Completion);
+            }
+        }
+
+        E::CheckpointPrepared { checkpoint, seq, trigger, subject, last } => {
+            if *trigger != CheckpointTrigger::Manual {
+                tasks::checkpoint_done(state);
+            }
+            state.checkpoints.push(Checkpoint {
+                id: checkpoint.clone(),
+                trigger: *trigger,
+                subject: subject.clone(),
+                last: *last,
+                prepared_at: at,
+                seq: *seq,
+                revision: None,
+                failed: None,
+            });
+        }
+        E::CheckpointCreated { checkpoint, revision } => {
+            checkpoint_mut(state, checkpoint)?.revision = Some(revision.clone());
+        }
+        E::CheckpointFailed { checkpoint, why } => {
+            checkpoint_mut(state, checkpoint)?.failed = Some(why.clone())
+        }
+
+        E::EffectFailed { effect, failures, not_before, why } => {
+            let failing = Failing { failures: *failures, until: Some(*not_before), why: why.clone() };
+            state.failing.insert(effect.clone(), failing);
+        }
+        E::EffectDue { effect } => {
+            if let Some(failing) = state.failing.get_mut(effect) {
+                failing.until = None;
+            }
+        }
+        E::EffectAbandoned { effect, task, why } => {
+            state.failing.remove(effect);
+            let ix = index(state, task)?;
+            state.front.ensuring.remove(&ix);
+            decide(state, ix, Point::EffectFailed(why.clone()));
+        }
+        E::BudgetReached { .. } => {}
+        E::BudgetRaised { limit, max, .. } => {
+            state.raised.insert(limit.clone(), *max);
+        }
+        E::RunPaused { .. } => state.status = RunStatus::Paused,
+        E::RunUnpaused { .. } => state.status = RunStatus::Active,
+        E::RunCancelling { .. } => {
+            state.cancelling = true;
+            state.front.due.clear();
+            for ix in 0..state.tasks.len() {
+                unqueue(state, ix);
+            }
+        }
+        E::RunEnded { status } => tasks::run_ended(state, *status, at),
+        E::IntegrationApproved { into, expected, by } => {
+            let (into, expected, by) = (into.clone(), expected.clone(), by.clone());
+            state.integration = Some(Integration { into, expected, by, at, revision: None, failed: None });
+        }
+        E::Integrated { revision, .. } => {
+            integration(state)?.revision = Some(revision.clone());
+        }
+        E::IntegrationFailed { why, .. } => integration(state)?.failed = Some(why.clone()),
+    }
+    clear_failing(state, &event.kind);
+    Ok(())
+}
+
+pub(super) fn index(state: &State, task: &TaskId) -> Result<usize, String> {
+    state.graph.ix(task).ok_or_else(|| format!("the plan has no task {task}"))
+}
+
+fn barrier_index(state: &State, barrier: &BarrierId) -> Result<usize, String> {
+    state.graph.barrier_ix(barrier).ok_or_else(|| format!("the plan has no barrier {barrier}"))
+}
+
+fn at_stage(
+    state: &State,
+    task: &TaskId,
+    what: &str,
+    legal: impl Fn(&TaskStage) -> bool,
+) -> Result<usize, String> {
+    let ix = index(state, task)?;
+    let stage = &state.tasks[ix].stage;
+    legal(stage).then_some(ix).ok_or_else(|| format!("{task} cannot be {what} while it is {stage:?}"))
+}
+
+fn at_barrier(
+    state: &State,
+    barrier: &BarrierId,
+    what: &str,
+    legal: impl Fn(&BarrierStage) -> bool,
+) -> Result<usize, String> {
+    let ix = barrier_index(state, barrier)?;
+    let stage = &state.barriers[ix].stage;
+    legal(stage).then_some(ix).ok_or_else(|| format!("{barrier} cannot be {what} while it is {stage:?}"))
+}
+
+fn checkpoint_mut<'a>(state: &'a mut State, id: &CheckpointId) -> Result<&'a mut Checkpoint, String> {
+    state.checkpoints.iter_mut().rfind(|c| c.id == *id).ok_or_else(|| format!("{id} was never prepared"))
+}
+
+fn integration(state: &mut State) -> Result<&mut Integration, String> {
+    state.integration.as_mut().ok_or_else(|| "nobody approved an integration".to_owned())
+}
+
+/// An effect that succeeded is no longer failing.
+fn clear_failing(state: &mut State, kind: &EventKind) {
+    use EventKind as E;
+    if state.failing.is_empty() {
+        return;
+    }
+    let prefix = match kind {
+        E::WorkspaceReady { task, .. } | E::TaskConflicted { task, .. } => format!("workspace/{task}/"),
+        E::CandidateCaptured { task, .. } | E::CandidateRefused { task, .. } => format!("candidate/{task}/"),
+        E::TaskAccepted { task, .. } => format!("committed/{task}/"),
+        E::WorkspaceReleased { task, .. } => format!("released/{task}/"),
+        E::BarrierMerged { barrier, .. } | E::BarrierHeld { barrier, .. } => format!("barrier/{barrier}/"),
+        E::CheckpointCreated { checkpoint, .. } | E::CheckpointFailed { checkpoint, .. } => {
+            format!("checkpoint/{checkpoint}")
+        }
+        _ => return,
+    };
+    state.failing.retain(|key, _| !key.starts_with(&prefix));
+}

@@ -1,0 +1,149 @@
+//! Attempts: what is live, until when, and what its end means for its step.
+
+use super::tasks;
+use crate::ids::{AttemptId, Step};
+use crate::run::StopWhy;
+use crate::run::event::{AttemptEnd, Failure};
+use crate::run::input::Usage;
+use crate::run::state::{Live, LivePhase, Point, State, StepStatus, TaskStage};
+use crate::time::Timestamp;
+
+/// The entry of a live attempt.
+pub(super) fn live<'a>(state: &'a mut State, attempt: &AttemptId) -> Result<&'a mut Live, String> {
+    state.live.get_mut(attempt).ok_or_else(|| format!("{attempt} is not live"))
+}
+
+/// From here on the attempt may spend: it is watched, never started again.
+pub(super) fn starting(
+    state: &mut State,
+    attempt: &AttemptId,
+    at: Timestamp,
+    deadline_ms: u64,
+) -> Result<(), String> {
+    let ix = super::index(state, &attempt.task)?;
+    let position = state.tasks[ix].steps.iter().position(|s| s.step == attempt.step);
+    let position = position.ok_or_else(|| format!("{attempt}: its step is not due"))?;
+    let it = &mut state.tasks[ix];
+    if it.steps[position].status != StepStatus::Queued || attempt.attempt != it.attempts + 1 {
+        return Err(format!("{attempt} starts out of turn"));
+    }
+    it.attempts = attempt.attempt;
+    it.steps[position].status = StepStatus::Live(attempt.clone());
+    state.front.queued.remove(&(ix, position));
+    let deadline = at.plus_ms(deadline_ms);
+    state.front.deadlines.insert((deadline, attempt.clone()));
+    let live = Live { phase: LivePhase::Starting, since: at, deadline, process: None, stopping: None };
+    state.live.insert(attempt.clone(), live);
+    state.used.agent_calls += 1;
+    Ok(())
+}
+
+/// The attempt is over: its step is done, or is to be tried again.
+pub(super) fn ended(
+    state: &mut State,
+    attempt: &AttemptId,
+    end: &AttemptEnd,
+    usage: &Usage,
+    wall_ms: u64,
+) -> Result<(), String> {
+    let ix = super::index(state, &attempt.task)?;
+    let live = state.live.remove(attempt).ok_or_else(|| format!("{attempt} is not live"))?;
+    state.front.deadlines.remove(&(live.deadline, attempt.clone()));
+    count(state, end, usage, wall_ms);
+    let it = &mut state.tasks[ix];
+    let holds = |s: &StepStatus| matches!(s, StepStatus::Live(held) if held == attempt);
+    let Some(position) = it.steps.iter().position(|s| holds(&s.status)) else { return Ok(()) };
+    match end {
+        AttemptEnd::Done => it.steps[position].status = StepStatus::Done,
+        // Not its own fault: the same step again, at once.
+        AttemptEnd::Lost | AttemptEnd::Stopped(StopWhy::Superseded | StopWhy::Orphaned) => {
+            requeue(state, ix, position);
+            return Ok(());
+        }
+        AttemptEnd::Failed(_) | AttemptEnd::Unknown | AttemptEnd::Stopped(_) => {
+            it.steps[position].failures += 1;
+            it.steps[position].status = StepStatus::Failed;
+        }
+    }
+    conclude(state, ix, position, end);
+    Ok(())
+}
+
+fn requeue(state: &mut State, ix: usize, position: usize) {
+    state.tasks[ix].steps[position].status = StepStatus::Queued;
+    if matches!(state.tasks[ix].stage, TaskStage::Working) && !state.cancelling {
+        state.front.queued.insert((ix, position));
+    }
+}
+
+/// If all steps are done the round goes on; a failed one is decided upon.
+fn conclude(state: &mut State, ix: usize, position: usize, end: &AttemptEnd) {
+    let it = &state.tasks[ix];
+    if !matches!(it.stage, TaskStage::Working | TaskStage::Deciding(_)) {
+        return;
+    }
+    let step = it.steps[position].step.clone();
+    if it.steps[position].status == StepStatus::Failed {
+        tasks::decide(state, ix, Point::StepFailed { step, last: failure_text(end) });
+    } else if it.steps.iter().all(|s| s.status == StepStatus::Done) {
+        let point = match step {
+            Step::Create => Point::Created,
+            Step::SelfReview => Point::SelfReviewed,
+            Step::Judge => Point::Scored,
+            Step::Review(strategy) => {
+                let groups = &state.graph.task(ix).review_groups;
+                let group = groups.iter().position(|g| g.contains(&strategy)).unwrap_or(groups.len());
+                Point::Reviewed(group + 1)
+            }
+        };
+        tasks::decide(state, ix, point);
+    }
+}
+
+fn count(state: &mut State, end: &AttemptEnd, usage: &Usage, wall_ms: u64) {
+    let used = &mut state.used;
+    match end {
+        AttemptEnd::Done => used.done += 1,
+        AttemptEnd::Lost | AttemptEnd::Unknown => used.lost += 1,
+        AttemptEnd::Failed(_) | AttemptEnd::Stopped(_) => used.failed += 1,
+    }
+    used.tokens_in = used.tokens_in.saturating_add(usage.tokens_in);
+    used.tokens_out = used.tokens_out.saturating_add(usage.tokens_out);
+    used.wall_ms = used.wall_ms.saturating_add(wall_ms);
+    match usage.micro_usd {
+        Some(cost) => used.micro_usd = used.micro_usd.saturating_add(cost),
+        None => used.unpriced += 1,
+    }
+}
+
+/// The end of an attempt in a sentence, for people.
+pub(in crate::run) fn failure_text(end: &AttemptEnd) -> String {
+    use crate::run::input::Exit;
+    match end {
+        AttemptEnd::Done => "it did its step".into(),
+        AttemptEnd::Failed(Failure::Exit(exit)) => match exit {
+            Exit::Code(code) => format!("exit code {code}"),
+            Exit::Signal(signal) => format!("ended by signal {signal}"),
+            Exit::NotStarted(why) => format!("could not be started: {why}"),
+            Exit::Stopped(why) => format!("stopped: {why:?}"),
+        },
+        AttemptEnd::Failed(Failure::Malformed(why)) => format!("malformed answer: {why}"),
+        AttemptEnd::Failed(Failure::NoAnswer) => "it ended without an answer".into(),
+        AttemptEnd::Stopped(StopWhy::TimedOut) => "its time was used up".into(),
+        AttemptEnd::Stopped(why) => format!("stopped: {why:?}"),
+        AttemptEnd::Lost => "it never ran".into(),
+        AttemptEnd::Unknown => "it vanished, and nobody can say how far it came".into(),
+    }
+}
+
+/// The machine slept: work gets the time back.
+pub(super) fn shift_deadlines(state: &mut State, by_ms: u64) {
+    state.used.suspended_ms = state.used.suspended_ms.saturating_add(by_ms);
+    state.front.deadlines.clear();
+    for (attempt, live) in &mut state.live {
+        live.deadline = live.deadline.plus_ms(by_ms);
+        if live.stopping.is_none() {
+            state.front.deadlines.insert((live.deadline, attempt.clone()));
+        }
+    }
+}

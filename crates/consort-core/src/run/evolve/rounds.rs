@@ -1,0 +1,156 @@
+//! Rounds of creator, critics and judge.
+
+use super::tasks::{self, done};
+use crate::ids::{Step, StrategyId};
+use crate::plan::WorkspaceKind;
+use crate::run::FindingsRef;
+use crate::run::event::RoundKind;
+use crate::run::state::{Due, Point, Round, State, StepState, StepStatus, TaskStage, WorkspaceState};
+use crate::time::Timestamp;
+
+/// The present round, which must have this number.
+pub(super) fn of(state: &mut State, ix: usize, iteration: u32) -> Result<&mut Round, String> {
+    let task = &state.graph.task(ix).id;
+    let found = state.tasks[ix].rounds.last_mut().filter(|r| r.iteration == iteration);
+    found.ok_or_else(|| format!("{task} is not in round {iteration}"))
+}
+
+/// A round began. A creation is asked to answer what the last round's reviewers found.
+pub(super) fn started(state: &mut State, ix: usize, iteration: u32, kind: RoundKind) -> Result<(), String> {
+    state.front.ready.remove(&ix);
+    let it = &mut state.tasks[ix];
+    if iteration != it.iteration + 1 {
+        return Err(format!("round {iteration} follows round {}", it.iteration));
+    }
+    if kind == RoundKind::Creation {
+        it.asked = it.rounds.last().map(findings_of).unwrap_or_default();
+        it.refusals = 0;
+    }
+    it.iteration = iteration;
+    it.steps.clear();
+    it.rounds.push(Round {
+        iteration,
+        kind,
+        self_review: None,
+        reviews: Vec::new(),
+        revision: it
+            .candidate
+            .as_ref()
+            .filter(|_| kind == RoundKind::Confirmation)
+            .map(|c| c.revision.clone()),
+        problems: 0,
+        scores: Vec::new(),
+        scores_answer: None,
+        composite: None,
+        band: None,
+        verdict: None,
+    });
+    let point = match kind {
+        RoundKind::Creation => Point::CreationBegan,
+        RoundKind::Confirmation => Point::ConfirmationBegan,
+    };
+    tasks::decide(state, ix, point);
+    Ok(())
+}
+
+/// What the reviewers of a round found, critics first, the judge last.
+pub(in crate::run) fn findings_of(round: &Round) -> Vec<FindingsRef> {
+    let reviews = round.reviews.iter().map(|(strategy, review)| FindingsRef {
+        strategy: strategy.clone(),
+        iteration: round.iteration,
+        answer: review.answer.clone(),
+    });
+    let judge = round.scores_answer.iter().map(|answer| FindingsRef {
+        strategy: StrategyId::from("S-014"),
+        iteration: round.iteration,
+        answer: answer.clone(),
+    });
+    reviews.chain(judge).collect()
+}
+
+/// Steps are due and wait for slots.
+pub(super) fn queue(state: &mut State, ix: usize, steps: &[Step]) -> Result<(), String> {
+    if !matches!(state.tasks[ix].stage, TaskStage::Deciding(_)) {
+        return Err(format!("{} is not at a point where steps begin", state.graph.task(ix).id));
+    }
+    done(state, &Due::Task(ix));
+    let fresh = |step: &Step| StepState { step: step.clone(), failures: 0, status: StepStatus::Queued };
+    state.tasks[ix].steps = steps.iter().map(fresh).collect();
+    state.tasks[ix].stage = TaskStage::Working;
+    state.front.queued.extend((0..steps.len()).map(|at| (ix, at)));
+    Ok(())
+}
+
+/// A failed step is tried again, later.
+pub(super) fn step_retrying(
+    state: &mut State,
+    ix: usize,
+    step: &Step,
+    failures: u32,
+    not_before: Timestamp,
+) -> Result<(), String> {
+    done(state, &Due::Task(ix));
+    let it = &mut state.tasks[ix];
+    let position = match it.steps.iter().position(|s| s.step == *step) {
+        Some(position) => position,
+        None => {
+            // A refused capture sends the task back to its creator.
+            it.steps = vec![StepState { step: step.clone(), failures, status: StepStatus::Failed }];
+            0
+        }
+    };
+    it.steps[position].failures = failures;
+    it.steps[position].status = StepStatus::Resting(not_before);
+    it.stage = TaskStage::Working;
+    state.front.resting.insert((not_before, ix, position));
+    // A sibling may have failed too while this one was decided upon.
+    let it = &state.tasks[ix];
+    if let Some(other) = it.steps.iter().find(|s| s.status == StepStatus::Failed) {
+        let point = Point::StepFailed { step: other.step.clone(), last: "it failed".into() };
+        tasks::decide(state, ix, point);
+    }
+    Ok(())
+}
+
+/// The back-off of a step is over.
+pub(super) fn step_requeued(state: &mut State, ix: usize, step: &Step) -> Result<(), String> {
+    let it = &mut state.tasks[ix];
+    for (position, each) in it.steps.iter_mut().enumerate() {
+        if let (true, StepStatus::Resting(until)) = (each.step == *step, &each.status) {
+            state.front.resting.remove(&(*until, ix, position));
+            each.status = StepStatus::Queued;
+            state.front.queued.insert((ix, position));
+            return Ok(());
+        }
+    }
+    Err(format!("{}: {step} does not rest", state.graph.task(ix).id))
+}
+
+/// The task goes on after a hold: from the step that failed, or with a new set of rounds.
+pub(super) fn released(state: &mut State, ix: usize, new_set: bool) {
+    let needs_none = state.graph.task(ix).workspace == WorkspaceKind::None;
+    let it = &mut state.tasks[ix];
+    it.refusals = 0;
+    if it.workspace != WorkspaceState::Ready && !(needs_none && it.iteration > 0) {
+        it.stage = TaskStage::Ready;
+        it.set_began = it.iteration + 1;
+        state.front.ready.insert(ix);
+        return;
+    }
+    let broken = it.steps.iter().any(|s| s.status != StepStatus::Done);
+    if broken && !new_set {
+        it.stage = TaskStage::Working;
+        for (position, each) in it.steps.iter_mut().enumerate() {
+            each.failures = 0;
+            if !matches!(each.status, StepStatus::Done | StepStatus::Live(_)) {
+                each.status = StepStatus::Queued;
+                state.front.queued.insert((ix, position));
+            }
+        }
+        return;
+    }
+    if new_set {
+        it.set_began = it.iteration + 1;
+    }
+    tasks::decide(state, ix, Point::Prepared);
+}

@@ -1,0 +1,153 @@
+//! The plan with what is looked up all the time: who waits for whom, by index.
+
+use crate::ids::{BarrierId, TaskId};
+use crate::plan::{Input, Plan, Task, TaskKind};
+use std::collections::HashMap;
+
+/// A plan and its look-up tables. Indexes are positions in `plan.tasks`, `plan.barriers`
+/// and `plan.stages`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Graph {
+    /// The frozen plan.
+    pub plan: Plan,
+    tasks: HashMap<TaskId, usize>,
+    barriers: HashMap<BarrierId, usize>,
+    /// Tasks that need a task directly.
+    dependents: Vec<Vec<usize>>,
+    /// Tasks directly behind a barrier.
+    followers: Vec<Vec<usize>>,
+    /// Barriers that wait for a declared task.
+    awaited_by: Vec<Vec<usize>>,
+    /// The barrier of a handoff.
+    handoff_of: Vec<Option<usize>>,
+    /// Stages a declared task belongs to.
+    stage_of: Vec<Vec<usize>>,
+    /// Tasks that wait for an input that only a person can declare, by its name.
+    declared: HashMap<String, Vec<usize>>,
+    /// Consumers of a handoff, by the handoff's index.
+    consumers: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    /// Builds the tables. Names that do not resolve are left out: `definition` refuses them.
+    pub fn new(plan: Plan) -> Self {
+        let tasks: HashMap<_, _> = plan.tasks.iter().enumerate().map(|(i, t)| (t.id.clone(), i)).collect();
+        let barriers: HashMap<_, _> =
+            plan.barriers.iter().enumerate().map(|(i, b)| (b.id.clone(), i)).collect();
+        let mut graph = Graph {
+            dependents: vec![vec![]; plan.tasks.len()],
+            followers: vec![vec![]; plan.barriers.len()],
+            awaited_by: vec![vec![]; plan.tasks.len()],
+            handoff_of: vec![None; plan.tasks.len()],
+            stage_of: vec![vec![]; plan.tasks.len()],
+            consumers: vec![vec![]; plan.tasks.len()],
+            declared: HashMap::new(),
+            tasks,
+            barriers,
+            plan,
+        };
+        graph.fill();
+        graph
+    }
+
+    fn fill(&mut self) {
+        for (ix, task) in self.plan.tasks.iter().enumerate() {
+            for need in task.needs.iter().filter_map(|id| self.tasks.get(id)) {
+                self.dependents[*need].push(ix);
+            }
+            for barrier in task.behind.iter().filter_map(|id| self.barriers.get(id)) {
+                self.followers[*barrier].push(ix);
+            }
+            for input in &task.inputs {
+                match input {
+                    Input::Handoff { task } => {
+                        if let Some(handoff) = self.tasks.get(task) {
+                            self.consumers[*handoff].push(ix);
+                        }
+                    }
+                    Input::File { path: name } | Input::Outside { name, .. } => {
+                        self.declared.entry(name.clone()).or_default().push(ix);
+                    }
+                    Input::Artifact { .. } => {}
+                }
+            }
+            if let TaskKind::Handoff(handoff) = &task.kind {
+                self.handoff_of[ix] = self.barriers.get(&handoff.barrier).copied();
+            }
+        }
+        for (ix, barrier) in self.plan.barriers.iter().enumerate() {
+            for task in barrier.waits_for.iter().filter_map(|id| self.tasks.get(id)) {
+                self.awaited_by[*task].push(ix);
+            }
+        }
+        for (ix, stage) in self.plan.stages.iter().enumerate() {
+            for task in stage.tasks.iter().filter_map(|id| self.tasks.get(id)) {
+                self.stage_of[*task].push(ix);
+            }
+        }
+    }
+
+    /// Position of a task.
+    pub fn ix(&self, task: &TaskId) -> Option<usize> {
+        self.tasks.get(task).copied()
+    }
+
+    /// Position of a barrier.
+    pub fn barrier_ix(&self, barrier: &BarrierId) -> Option<usize> {
+        self.barriers.get(barrier).copied()
+    }
+
+    /// The task at a position.
+    pub fn task(&self, ix: usize) -> &Task {
+        &self.plan.tasks[ix]
+    }
+
+    /// Tasks that need this one directly.
+    pub fn dependents(&self, ix: usize) -> &[usize] {
+        &self.dependents[ix]
+    }
+
+    /// Tasks directly behind this barrier.
+    pub fn followers(&self, barrier: usize) -> &[usize] {
+        &self.followers[barrier]
+    }
+
+    /// Barriers that wait for this declared task.
+    pub fn awaited_by(&self, ix: usize) -> &[usize] {
+        &self.awaited_by[ix]
+    }
+
+    /// The barrier that this handoff belongs to; `None` for a declared task.
+    pub fn handoff_of(&self, ix: usize) -> Option<usize> {
+        self.handoff_of[ix]
+    }
+
+    /// Stages of a declared task.
+    pub fn stages_of(&self, ix: usize) -> &[usize] {
+        &self.stage_of[ix]
+    }
+
+    /// Consumers of a handoff.
+    pub fn consumers(&self, ix: usize) -> &[usize] {
+        &self.consumers[ix]
+    }
+
+    /// Tasks with this file or outside thing among their inputs.
+    pub fn readers_of(&self, name: &str) -> &[usize] {
+        self.declared.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Positions of a barrier's handoffs.
+    pub fn handoffs_of(&self, barrier: usize) -> impl Iterator<Item = usize> + '_ {
+        self.plan.barriers[barrier].handoffs.iter().filter_map(|id| self.ix(id))
+    }
+
+    /// All handoffs' consumers of a barrier, in plan order, each once.
+    pub fn barrier_consumers(&self, barrier: usize) -> Vec<usize> {
+        let mut all: Vec<usize> =
+            self.handoffs_of(barrier).flat_map(|h| self.consumers[h].iter().copied()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}

@@ -1,0 +1,443 @@
+//! What follows by itself. One decision at a time: the earliest that is due, then a step that
+//! gets a slot, then the end of the run.
+
+use super::ask::{Questions, about_barrier, about_held};
+use super::event::{ApprovalKind, CheckpointTrigger, EventKind, HoldWhy, RoundKind, RunStatus, Verdict};
+use super::state::{BarrierStage, Due, LivePhase, Point, State, StepStatus, TaskStage};
+use super::{budget, decide};
+use crate::ids::{AttemptId, CheckpointId, Step};
+use crate::plan::{CompletionBy, Input, Task, TaskKind, WorkspaceKind};
+use crate::quality::Composite;
+use crate::time::Timestamp;
+
+/// The next decision that follows by itself; empty when nothing does until the next input.
+pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
+    if state.start.is_none() {
+        return Vec::new();
+    }
+    if state.cancelling && !state.is_over() {
+        return if state.live.is_empty() { end(state, RunStatus::Cancelled) } else { Vec::new() };
+    }
+    if let Some(due) = state.front.due.first() {
+        return match due {
+            Due::Task(ix) => task(state, *ix, now),
+            Due::Stage(s) => checkpoint(
+                state,
+                CheckpointTrigger::PhaseComplete,
+                &state.graph.plan.stages[*s].subject,
+                false,
+            ),
+            Due::Agent(ix) => {
+                checkpoint(state, CheckpointTrigger::PhaseComplete, state.graph.task(*ix).id.as_str(), false)
+            }
+            Due::Barrier(b) => barrier(state, *b),
+            Due::BarrierCheckpoint(b) => checkpoint(
+                state,
+                CheckpointTrigger::BarrierComplete,
+                state.graph.plan.barriers[*b].id.as_str(),
+                false,
+            ),
+            Due::Inputs => inputs(state),
+            Due::Completion => completion(state),
+            Due::LastCheckpoint => last_checkpoint(state),
+        };
+    }
+    if state.is_over() {
+        return Vec::new();
+    }
+    let rested = rested(state, now);
+    if !rested.is_empty() {
+        return rested;
+    }
+    let started = start(state, now);
+    if !started.is_empty() {
+        return started;
+    }
+    let stuck = state.front.given_up > 0 && state.is_quiet() && state.front.open_approvals.is_empty();
+    if stuck { end(state, RunStatus::Failed) } else { Vec::new() }
+}
+
+/// Steps and effects whose back-off is over.
+fn rested(state: &State, now: Timestamp) -> Vec<EventKind> {
+    let steps = state.front.resting.iter().take_while(|(until, ..)| *until <= now).take(1);
+    let mut events: Vec<EventKind> = steps
+        .map(|(_, ix, at)| EventKind::StepRequeued {
+            task: state.graph.task(*ix).id.clone(),
+            step: state.tasks[*ix].steps[*at].step.clone(),
+        })
+        .collect();
+    let effects = state.failing.iter().filter(|(_, f)| f.until.is_some_and(|until| until <= now));
+    events.extend(effects.map(|(effect, _)| EventKind::EffectDue { effect: effect.clone() }));
+    events
+}
+
+/// Gives the next free slot away: to a queued step first, so that what began is finished, then
+/// to a ready task.
+fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
+    let max = state.graph.plan.limits.max_concurrent_agents.max(1) as usize;
+    let waiting = !state.front.queued.is_empty() || !state.front.ready.is_empty();
+    if state.closing || state.status == RunStatus::Paused || state.live.len() >= max || !waiting {
+        return Vec::new();
+    }
+    if let Some(events) = budget::gate(state, now) {
+        return events;
+    }
+    if let Some((ix, at)) = state.front.queued.first() {
+        return vec![attempt(state, *ix, *at)];
+    }
+    let preparing = state.front.ensuring.iter().filter(|ix| state.tasks[**ix].stage == TaskStage::Preparing);
+    if state.live.len() + preparing.take(max).count() >= max {
+        return Vec::new();
+    }
+    let Some(ix) = state.front.ready.first() else { return Vec::new() };
+    let task = state.graph.task(*ix);
+    if task.workspace == WorkspaceKind::None {
+        return round(task, state.tasks[*ix].iteration + 1, RoundKind::Creation);
+    }
+    vec![EventKind::TaskPreparing { task: task.id.clone() }]
+}
+
+fn attempt(state: &State, ix: usize, at: usize) -> EventKind {
+    let task = state.graph.task(ix);
+    let it = &state.tasks[ix];
+    let step = it.steps[at].step.clone();
+    let agent = match step {
+        Step::Create | Step::SelfReview => &task.creator,
+        Step::Review(_) => &task.critic,
+        Step::Judge => &task.judge,
+    };
+    EventKind::AttemptStarting {
+        attempt: AttemptId {
+            task: task.id.clone(),
+            generation: it.generation,
+            iteration: it.iteration,
+            attempt: it.attempts + 1,
+            step,
+        },
+        deadline_ms: agent.timeout_ms,
+    }
+}
+
+fn round(task: &Task, iteration: u32, kind: RoundKind) -> Vec<EventKind> {
+    vec![EventKind::RoundStarted { task: task.id.clone(), iteration, kind }]
+}
+
+fn steps(task: &Task, iteration: u32, steps: Vec<Step>) -> Vec<EventKind> {
+    vec![EventKind::StepsQueued { task: task.id.clone(), iteration, steps }]
+}
+
+/// What follows for a task at the point it has come to.
+fn task(state: &State, ix: usize, now: Timestamp) -> Vec<EventKind> {
+    let task = state.graph.task(ix);
+    let it = &state.tasks[ix];
+    let TaskStage::Deciding(point) = &it.stage else {
+        return vec![EventKind::TaskReady { task: task.id.clone() }];
+    };
+    let iteration = it.iteration;
+    match point {
+        Point::Prepared => round(task, iteration + 1, RoundKind::Creation),
+        Point::CreationBegan => steps(task, iteration, vec![Step::Create]),
+        Point::ConfirmationBegan => review(task, iteration, 0),
+        Point::Created if task.self_review => steps(task, iteration, vec![Step::SelfReview]),
+        Point::Created | Point::SelfReviewed => {
+            vec![EventKind::TaskCapturing { task: task.id.clone(), iteration }]
+        }
+        Point::Captured if !it.problems.is_empty() => decided(state, ix),
+        Point::Captured => reviewed_up_to(state, ix, 0),
+        Point::Reviewed(group) => reviewed_up_to(state, ix, *group),
+        Point::Scored => decided(state, ix),
+        Point::Decided(verdict) => after(state, ix, verdict),
+        Point::Refused(why) => refused(state, ix, why, now),
+        Point::StepFailed { step, last } => failed(state, ix, step, last, now),
+        Point::Conflict { between, paths } => {
+            held(state, ix, HoldWhy::Conflict { between: between.clone(), paths: paths.clone() })
+        }
+        Point::EffectFailed(why) => {
+            held(state, ix, HoldWhy::Attempts { step: "workspace".into(), last: why.clone() })
+        }
+    }
+}
+
+fn review(task: &Task, iteration: u32, group: usize) -> Vec<EventKind> {
+    match task.review_groups.get(group) {
+        Some(strategies) => steps(task, iteration, strategies.iter().cloned().map(Step::Review).collect()),
+        None => steps(task, iteration, vec![Step::Judge]),
+    }
+}
+
+/// The next group of critics, then the judge, then the verdict.
+fn reviewed_up_to(state: &State, ix: usize, group: usize) -> Vec<EventKind> {
+    let task = state.graph.task(ix);
+    if group < task.review_groups.len() || task.judged {
+        return review(task, state.tasks[ix].iteration, group);
+    }
+    decided(state, ix)
+}
+
+fn decided(state: &State, ix: usize) -> Vec<EventKind> {
+    let task = state.graph.task(ix);
+    let it = &state.tasks[ix];
+    let verdict = decide::verdict(task, it);
+    vec![EventKind::RoundDecided { task: task.id.clone(), iteration: it.iteration, verdict }]
+}
+
+/// What follows from a verdict.
+fn after(state: &State, ix: usize, verdict: &Verdict) -> Vec<EventKind> {
+    let task = state.graph.task(ix);
+    let it = &state.tasks[ix];
+    match verdict {
+        Verdict::Confirm => round(task, it.iteration + 1, RoundKind::Confirmation),
+        Verdict::Revise(_) => round(task, it.iteration + 1, RoundKind::Creation),
+        Verdict::Broken { breaker, .. } => match (&task.kind, state.graph.handoff_of(ix)) {
+            (TaskKind::Handoff(handoff), Some(b)) => {
+                let retry = state.barriers[b].retries + 1;
+                if retry > state.graph.plan.limits.max_barrier_retries {
+                    return held(state, ix, HoldWhy::BarrierRetries);
+                }
+                let barrier = handoff.barrier.clone();
+                vec![EventKind::HandoffRestarted { task: task.id.clone(), barrier, retry }]
+            }
+            _ => held(state, ix, breaker.clone()),
+        },
+        Verdict::Accepted => accept(state, ix),
+    }
+}
+
+fn accept(state: &State, ix: usize) -> Vec<EventKind> {
+    let task = state.graph.task(ix);
+    let it = &state.tasks[ix];
+    let Some(candidate) = &it.candidate else { return Vec::new() };
+    let revision = candidate.revision.clone();
+    if let Some(approval) = &task.approval {
+        let kind = ApprovalKind::Task { task: task.id.clone(), iteration: it.iteration, revision };
+        let score = it.composite().map_or_else(String::new, |c| format!(", composite {c}"));
+        let question = format!("accept {} after round {}{score}?", task.id, it.iteration);
+        return Questions::new(state).ask(kind, &approval.who, question);
+    }
+    let mut events = vec![EventKind::TaskAccepting {
+        task: task.id.clone(),
+        iteration: it.iteration,
+        revision,
+        approval: None,
+    }];
+    if task.workspace == WorkspaceKind::None {
+        // Nothing outside has to change: there is no ref to move.
+        events.push(EventKind::TaskAccepted {
+            task: task.id.clone(),
+            iteration: it.iteration,
+            candidate: candidate.clone(),
+        });
+    }
+    events
+}
+
+fn held(state: &State, ix: usize, why: HoldWhy) -> Vec<EventKind> {
+    let (kind, question) = about_held(state, ix, &why);
+    let mut events = vec![EventKind::TaskHeld { task: state.graph.task(ix).id.clone(), why }];
+    events.extend(Questions::new(state).ask(kind, "whoever runs this", question));
+    events
+}
+
+fn refused(state: &State, ix: usize, why: &str, now: Timestamp) -> Vec<EventKind> {
+    let failures = state.tasks[ix].refusals;
+    again(state, ix, &Step::Create, failures, &format!("nothing to capture: {why}"), now)
+}
+
+fn failed(state: &State, ix: usize, step: &Step, last: &str, now: Timestamp) -> Vec<EventKind> {
+    let failures = state.tasks[ix].steps.iter().find(|s| s.step == *step).map_or(1, |s| s.failures);
+    again(state, ix, step, failures, last, now)
+}
+
+fn again(state: &State, ix: usize, step: &Step, failures: u32, last: &str, now: Timestamp) -> Vec<EventKind> {
+    let limits = &state.graph.plan.limits;
+    if failures >= limits.max_attempts.max(1) {
+        return held(
+            state,
+            ix,
+            HoldWhy::Attempts { step: step.to_string(), last: super::ask::cut(last, 500) },
+        );
+    }
+    vec![EventKind::StepRetrying {
+        task: state.graph.task(ix).id.clone(),
+        step: step.clone(),
+        failures,
+        not_before: now.plus_ms(limits.backoff.after(failures)),
+        why: super::ask::cut(last, 500),
+    }]
+}
+
+/// What follows for a barrier at the point it has come to.
+fn barrier(state: &State, b: usize) -> Vec<EventKind> {
+    let plan = &state.graph.plan.barriers[b];
+    let it = &state.barriers[b];
+    let id = plan.id.clone();
+    match &it.stage {
+        BarrierStage::Arrived => vec![EventKind::BarrierPrechecked { barrier: id }],
+        BarrierStage::Pollinated => vec![EventKind::BarrierMerging { barrier: id, set: it.set }],
+        BarrierStage::Merged => {
+            let consumers = state.graph.barrier_consumers(b);
+            let consumers = consumers.into_iter().map(|ix| state.graph.task(ix).id.clone()).collect();
+            let mut events = vec![EventKind::BarrierVerified { barrier: id.clone(), consumers }];
+            let Some(revision) = it.revision.clone() else { return events };
+            match &plan.approval {
+                Some(approval) => {
+                    let question = format!("let {id} pass? its commit is {revision}");
+                    let kind = ApprovalKind::Barrier { barrier: id, revision };
+                    events.extend(Questions::new(state).ask(kind, &approval.who, question));
+                }
+                None => events.push(EventKind::BarrierCompleted { barrier: id, revision, approval: None }),
+            }
+            events
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The question for a barrier that cannot go on by itself.
+pub(super) fn hold_barrier(state: &State, b: usize, why: super::event::BarrierHold) -> Vec<EventKind> {
+    let (kind, question) = about_barrier(state, b, &why);
+    let mut events = vec![EventKind::BarrierHeld { barrier: state.graph.plan.barriers[b].id.clone(), why }];
+    events.extend(Questions::new(state).ask(kind, "whoever runs this", question));
+    events
+}
+
+/// Asks once for every input that only a person can declare.
+fn inputs(state: &State) -> Vec<EventKind> {
+    let absent = state.start.as_ref().map(|s| s.absent.as_slice()).unwrap_or_default();
+    let mut names: Vec<(&str, String)> = Vec::new();
+    for task in &state.graph.plan.tasks {
+        for input in &task.inputs {
+            let (name, question) = match input {
+                Input::File { path } if absent.contains(path) => (
+                    path,
+                    format!("{path} is not in the repository at the base of this run: go on without it?"),
+                ),
+                Input::Outside { name, about } => {
+                    let about = about.as_deref().map(|a| format!(" ({a})")).unwrap_or_default();
+                    (name, format!("{name}{about} is outside the repository: is it there for the agents?"))
+                }
+                _ => continue,
+            };
+            if !names.iter().any(|(known, _)| known == name) {
+                names.push((name, question));
+            }
+        }
+    }
+    let mut questions = Questions::new(state);
+    let mut events = Vec::new();
+    for (name, question) in names {
+        events.extend(questions.ask(
+            ApprovalKind::Input { name: name.into() },
+            "whoever runs this",
+            question,
+        ));
+    }
+    events
+}
+
+/// Is the run COMPLETE? Its last words are the criteria that only a person can vouch for.
+fn completion(state: &State) -> Vec<EventKind> {
+    let mut questions = Questions::new(state);
+    let mut events = Vec::new();
+    let mut open = 0;
+    for criterion in &state.graph.plan.completion {
+        let met = match &criterion.by {
+            CompletionBy::Phases => state.front.tasks_left == 0,
+            CompletionBy::Barriers => state.front.barriers_left == 0,
+            CompletionBy::Artifact(path) => {
+                let all = state.tasks.iter().filter_map(|t| t.accepted());
+                all.flat_map(|c| &c.artifacts).any(|a| a.path == *path)
+            }
+            CompletionBy::Person => {
+                if state.declared_criteria.contains_key(&criterion.name) {
+                    continue;
+                }
+                open += 1;
+                let asked = |a: &super::state::Approval| {
+                    a.answer.is_none()
+                        && matches!(&a.kind, ApprovalKind::Completion { name } if *name == criterion.name)
+                };
+                if !state.approvals.values().any(asked) {
+                    let question = format!("{}: {}", criterion.name, criterion.validation);
+                    let kind = ApprovalKind::Completion { name: criterion.name.clone() };
+                    events.extend(questions.ask(kind, "whoever runs this", question));
+                }
+                continue;
+            }
+        };
+        if !met {
+            return end(state, RunStatus::Failed);
+        }
+    }
+    if open == 0 { end(state, RunStatus::Complete) } else { events }
+}
+
+/// The end of the run: open questions become moot.
+pub(super) fn end(state: &State, status: RunStatus) -> Vec<EventKind> {
+    let mut events: Vec<EventKind> = state
+        .open_approvals()
+        .map(|(id, _)| EventKind::ApprovalVoided { approval: id.clone(), why: "the run is over".into() })
+        .collect();
+    events.push(EventKind::RunEnded { status });
+    events
+}
+
+/// A checkpoint of the state after the record that is being made.
+pub(super) fn checkpoint(
+    state: &State,
+    trigger: CheckpointTrigger,
+    subject: &str,
+    last: bool,
+) -> Vec<EventKind> {
+    let number = state.checkpoints.len() + 1;
+    vec![EventKind::CheckpointPrepared {
+        checkpoint: CheckpointId(format!("CP-{number:03}")),
+        seq: state.seq + 1,
+        trigger,
+        subject: subject.to_owned(),
+        last,
+    }]
+}
+
+/// The last checkpoint names what ended last.
+fn last_checkpoint(state: &State) -> Vec<EventKind> {
+    let plan = &state.graph.plan;
+    let tasks_end = state.tasks.iter().filter_map(|t| t.accepted_at).max();
+    let last_barrier = (0..state.barriers.len()).max_by_key(|b| (state.barriers[*b].completed_at, *b));
+    let ended_by_barrier = last_barrier.filter(|b| state.barriers[*b].completed_at > tasks_end);
+    if let Some(b) = ended_by_barrier {
+        return checkpoint(state, CheckpointTrigger::BarrierComplete, plan.barriers[b].id.as_str(), true);
+    }
+    let end_of = |stage: &crate::plan::Stage| {
+        stage.tasks.iter().filter_map(|t| state.tasks[state.graph.ix(t)?].accepted_at).max()
+    };
+    let stage = plan.stages.iter().enumerate().max_by_key(|(rank, s)| (end_of(s), *rank));
+    let subject = stage.map_or("workflow", |(_, s)| s.subject.as_str());
+    checkpoint(state, CheckpointTrigger::PhaseComplete, subject, true)
+}
+
+/// Attempts that the present runner is to start.
+pub(super) fn is_starting(state: &State, attempt: &AttemptId) -> bool {
+    state.live.get(attempt).is_some_and(|l| l.phase == LivePhase::Starting && l.stopping.is_none())
+}
+
+/// The composite of a judge's scores, in the plan's dimensions.
+pub(super) fn composite(state: &State, scores: &[super::DimensionScore]) -> Option<Composite> {
+    let dimensions = &state.graph.plan.quality.dimensions;
+    if dimensions.len() != scores.len() {
+        return None;
+    }
+    let paired: Option<Vec<_>> = dimensions
+        .iter()
+        .map(|d| scores.iter().find(|s| s.dimension == d.id).map(|s| (d.weight, s.score)))
+        .collect();
+    Composite::of(paired?)
+}
+
+/// Position of a live step that this attempt belongs to.
+pub(super) fn holds(state: &State, attempt: &AttemptId) -> bool {
+    state
+        .graph
+        .ix(&attempt.task)
+        .is_some_and(|ix| state.tasks[ix].steps.iter().any(|s| s.status == StepStatus::Live(attempt.clone())))
+}

@@ -1,0 +1,647 @@
+//! What is known about a run: the fold of its events.
+
+use super::event::{
+    ApprovalKind, BarrierHold, CheckpointTrigger, GateRefusal, HoldWhy, RoundKind, RunStatus, Verdict,
+};
+use super::graph::Graph;
+use super::input::{Candidate, DimensionScore, Problem, ProcessIdentity, Review, StartRun};
+use super::{FindingsRef, StopWhy};
+use crate::ids::{ApprovalId, AttemptId, CheckpointId, ContentHash, Revision, Step, StrategyId};
+use crate::quality::{Band, Composite};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Raised when the shape of the serialised state changes.
+pub const STATE_SCHEMA: u32 = 1;
+
+/// The state of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct State {
+    /// [`STATE_SCHEMA`].
+    pub schema: u32,
+    /// Sequence number of the last journal record that was folded in.
+    pub seq: u64,
+    /// The plan and its tables; its hash is in `start`.
+    #[serde(skip)]
+    pub graph: Arc<Graph>,
+    /// The first command, once it was given.
+    pub start: Option<StartRun>,
+    /// Who gave it.
+    pub started_by: String,
+    /// When.
+    pub started_at: Timestamp,
+    /// The latest time seen.
+    pub now: Timestamp,
+    /// When the run ended.
+    pub ended_at: Option<Timestamp>,
+    /// Status of the whole.
+    pub status: RunStatus,
+    /// A cancellation is under way.
+    pub cancelling: bool,
+    /// The runner is about to end, or none has opened yet.
+    pub closing: bool,
+    /// Who set `--approve all`, if anyone.
+    pub approve_all: Option<String>,
+    /// By task, in plan order.
+    pub tasks: Vec<TaskState>,
+    /// By barrier, in plan order.
+    pub barriers: Vec<BarrierState>,
+    /// By stage, in plan order: tasks that are not accepted.
+    pub stages_left: Vec<u32>,
+    /// Attempts that are starting or running.
+    pub live: BTreeMap<AttemptId, Live>,
+    /// All questions, answered or not, in the order they were asked.
+    pub approvals: BTreeMap<ApprovalId, Approval>,
+    /// All checkpoints, in order.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Inputs that a person declared: name to who and how.
+    pub declared_inputs: BTreeMap<String, String>,
+    /// Completion criteria that a person vouched for: name to who and how.
+    pub declared_criteria: BTreeMap<String, String>,
+    /// Recorded decisions against the engine's verdict, for ever.
+    pub overrides: Vec<Override>,
+    /// Where the result was brought: the latest one.
+    pub integration: Option<Integration>,
+    /// What was used up.
+    pub used: Used,
+    /// Raised budgets: limit name to its present maximum.
+    pub raised: BTreeMap<String, u64>,
+    /// Effects that failed and rest.
+    pub failing: BTreeMap<String, Failing>,
+    /// What the tables below were derived from; kept so that costs depend on what is in flight.
+    #[serde(skip)]
+    pub(super) front: Frontier,
+}
+
+/// Indexes over the state: what is in flight and what is due. A test compares them with a
+/// naive recomputation after every event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Frontier {
+    /// Decisions that follow by themselves and were not taken yet.
+    pub due: BTreeSet<Due>,
+    /// Ready tasks without a workspace, by plan order.
+    pub ready: BTreeSet<usize>,
+    /// Steps that wait for a slot: (task, position in its steps).
+    pub queued: BTreeSet<(usize, usize)>,
+    /// Steps that wait for their back-off: (not before, task, position).
+    pub resting: BTreeSet<(Timestamp, usize, usize)>,
+    /// Deadlines of live attempts.
+    pub deadlines: BTreeSet<(Timestamp, AttemptId)>,
+    /// Tasks whose stage asks for an Ensure.
+    pub ensuring: BTreeSet<usize>,
+    /// Tasks whose workspace is to be removed.
+    pub releasing: BTreeSet<usize>,
+    /// Barriers whose commit is being made.
+    pub merging: BTreeSet<usize>,
+    /// Tasks that are not accepted.
+    pub tasks_left: usize,
+    /// Barriers that are not COMPLETE.
+    pub barriers_left: usize,
+    /// Tasks and barriers that were given up.
+    pub given_up: usize,
+    /// Questions without an answer.
+    pub open_approvals: BTreeSet<ApprovalId>,
+}
+
+/// A decision that is due. The order is the order in which they are taken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Due {
+    /// A task has come to a point where something follows.
+    Task(usize),
+    /// A stage of phases ended: checkpoint.
+    Stage(usize),
+    /// A task ended and every task makes a checkpoint.
+    Agent(usize),
+    /// A barrier has come to a point where something follows.
+    Barrier(usize),
+    /// A barrier was completed: checkpoint.
+    BarrierCheckpoint(usize),
+    /// Inputs that a person must declare are to be asked for.
+    Inputs,
+    /// Everything is accepted: is the run COMPLETE?
+    Completion,
+    /// The run is COMPLETE: last checkpoint.
+    LastCheckpoint,
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskState {
+    /// Where it stands.
+    pub stage: TaskStage,
+    /// Rises when accepted work is given up.
+    pub generation: u32,
+    /// The round, from 1; 0 before the first.
+    pub iteration: u32,
+    /// The round in which the present set of rounds began.
+    pub set_began: u32,
+    /// Needs, barriers and inputs that are not there yet.
+    pub waits: u32,
+    /// Base of its workspace.
+    pub base: Option<Revision>,
+    /// The workspace: made, or removed again.
+    pub workspace: WorkspaceState,
+    /// Attempt numbers given so far.
+    pub attempts: u32,
+    /// The steps of the present point of the round.
+    pub steps: Vec<StepState>,
+    /// Captures refused in this round.
+    pub refusals: u32,
+    /// The last capture.
+    pub candidate: Option<Candidate>,
+    /// The round of the last capture.
+    pub captured_in: u32,
+    /// Findings that the creator was asked to answer in that capture.
+    pub asked: Vec<FindingsRef>,
+    /// What checks say against the last capture.
+    pub problems: Vec<Problem>,
+    /// Rounds so far.
+    pub rounds: Vec<Round>,
+    /// What people said, oldest first.
+    pub guidance: Vec<String>,
+    /// When it became ready, when work began, when it was accepted.
+    pub ready_at: Option<Timestamp>,
+    /// See `ready_at`.
+    pub began_at: Option<Timestamp>,
+    /// See `ready_at`.
+    pub accepted_at: Option<Timestamp>,
+}
+
+/// Where a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStage {
+    /// Something it needs is not there.
+    Waiting,
+    /// All is there; no slot yet.
+    Ready,
+    /// Its workspace is being set up.
+    Preparing,
+    /// Its steps are queued, resting or live.
+    Working,
+    /// What it made is being read and committed.
+    Capturing,
+    /// The engine decides what follows from this point.
+    Deciding(Point),
+    /// A person is asked whether the candidate may be accepted.
+    AwaitingApproval(ApprovalId),
+    /// The accepted commit goes to its ref.
+    Committing(Option<ApprovalId>),
+    /// Done.
+    Accepted,
+    /// Waits for a person's decision.
+    Held(HoldWhy),
+    /// Given up.
+    Failed(String),
+}
+
+/// Points within a round from which something follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Point {
+    /// The workspace stands; a new set of rounds may begin.
+    Prepared,
+    /// A creation round began.
+    CreationBegan,
+    /// A confirmation round began.
+    ConfirmationBegan,
+    /// The creator is done.
+    Created,
+    /// The self-review is in.
+    SelfReviewed,
+    /// The capture was refused, for this reason.
+    Refused(String),
+    /// The capture is there.
+    Captured,
+    /// All critics of a group are in; position of the next group.
+    Reviewed(usize),
+    /// The scores are in.
+    Scored,
+    /// The round is decided.
+    Decided(Verdict),
+    /// A step failed for the last time.
+    StepFailed {
+        /// Which.
+        step: Step,
+        /// How, in a sentence.
+        last: String,
+    },
+    /// The workspace could not be set up.
+    Conflict {
+        /// The two sides.
+        between: (String, String),
+        /// Paths in conflict.
+        paths: Vec<String>,
+    },
+    /// An effect failed too often.
+    EffectFailed(String),
+}
+
+/// The workspace of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkspaceState {
+    /// Not there yet, or none is needed.
+    #[default]
+    None,
+    /// Being set up.
+    Preparing,
+    /// There.
+    Ready,
+    /// To be removed.
+    Releasing,
+    /// Removed.
+    Released,
+}
+
+/// One step at the present point of a round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepState {
+    /// What.
+    pub step: Step,
+    /// Failures so far.
+    pub failures: u32,
+    /// Where it stands.
+    pub status: StepStatus,
+}
+
+/// See [`StepState`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Waits for a slot.
+    Queued,
+    /// Waits for its back-off.
+    Resting(Timestamp),
+    /// An attempt is starting or running.
+    Live(AttemptId),
+    /// Its result is in.
+    Done,
+    /// It failed for the last time.
+    Failed,
+}
+
+/// One round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// Its number, from 1.
+    pub iteration: u32,
+    /// Creation or confirmation.
+    pub kind: RoundKind,
+    /// The creator's own review.
+    pub self_review: Option<Review>,
+    /// Critics' reviews, in the order they came in.
+    pub reviews: Vec<(StrategyId, Review)>,
+    /// The commit that was judged.
+    pub revision: Option<Revision>,
+    /// How many problems the checks found.
+    pub problems: u32,
+    /// The judge's scores.
+    pub scores: Vec<DimensionScore>,
+    /// The judge's answer in the content store.
+    pub scores_answer: Option<ContentHash>,
+    /// Their exact composite.
+    pub composite: Option<Composite>,
+    /// Its band.
+    pub band: Option<Band>,
+    /// How the round was decided.
+    pub verdict: Option<Verdict>,
+}
+
+/// A live attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// How far it is.
+    pub phase: LivePhase,
+    /// When it was decided.
+    pub since: Timestamp,
+    /// When it must end.
+    pub deadline: Timestamp,
+    /// Its process, once known.
+    pub process: Option<ProcessIdentity>,
+    /// Why it must end, if it must.
+    pub stopping: Option<StopWhy>,
+}
+
+/// See [`Live`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LivePhase {
+    /// To be started by the present runner.
+    Starting,
+    /// Was to be started by an earlier runner: never started again, only watched.
+    Adrift,
+    /// Its process exists.
+    Running,
+}
+
+/// One barrier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BarrierState {
+    /// Where it stands.
+    pub stage: BarrierStage,
+    /// Participants that are not accepted.
+    pub waits: u32,
+    /// Handoffs that are not accepted.
+    pub handoffs_left: u32,
+    /// Sets of handoffs that were started, from 1.
+    pub set: u32,
+    /// New sets of rounds that its handoffs used up.
+    pub retries: u32,
+    /// Its commit.
+    pub revision: Option<Revision>,
+    /// When it was completed.
+    pub completed_at: Option<Timestamp>,
+}
+
+/// See [`BarrierState`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BarrierStage {
+    /// A participant is not accepted.
+    Waiting,
+    /// All are accepted; the pre-check is due.
+    Arrived,
+    /// Handoffs are being made.
+    CrossPollinating,
+    /// Handoffs are accepted; the merge is due.
+    Pollinated,
+    /// Its commit is being made.
+    Merging,
+    /// Its commit is there; verification and approval are due.
+    Merged,
+    /// A person is asked.
+    AwaitingApproval(ApprovalId),
+    /// Behind us.
+    Complete,
+    /// Waits for a person's decision.
+    Held(BarrierHold),
+    /// Given up.
+    Failed(String),
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// What it is about, and the commit it is bound to.
+    pub kind: ApprovalKind,
+    /// Who is asked.
+    pub who: String,
+    /// In words.
+    pub question: String,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// The answer, once there is one.
+    pub answer: Option<ApprovalAnswer>,
+    /// Why it is moot, if it is.
+    pub void: Option<String>,
+}
+
+/// The answer to an approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalAnswer {
+    /// Yes or no.
+    pub yes: bool,
+    /// Who.
+    pub by: String,
+    /// How it came.
+    pub how: String,
+    /// Why.
+    pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Its id.
+    pub id: CheckpointId,
+    /// Why it was made.
+    pub trigger: CheckpointTrigger,
+    /// After what: `phase 1`, `barrier-1`.
+    pub subject: String,
+    /// True for the last one of a COMPLETE run.
+    pub last: bool,
+    /// When it was prepared.
+    pub prepared_at: Timestamp,
+    /// Sequence number of the record that prepared it.
+    pub seq: u64,
+    /// Its commit, once there is one.
+    pub revision: Option<Revision>,
+    /// Why there is none.
+    pub failed: Option<String>,
+}
+
+/// A decision against the engine's verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// Which task.
+    pub task: crate::ids::TaskId,
+    /// Which round's candidate was accepted.
+    pub iteration: u32,
+    /// Who decided.
+    pub by: String,
+    /// Why.
+    pub note: Option<String>,
+    /// What the gate had said.
+    pub refusals: Vec<GateRefusal>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where a result was brought, or is to be brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Integration {
+    /// Full ref name.
+    pub into: String,
+    /// Its value when the person said yes.
+    pub expected: Revision,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Its new value, once there.
+    pub revision: Option<Revision>,
+    /// Why it failed.
+    pub failed: Option<String>,
+}
+
+/// What a run used up, over all resumes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Attempts started.
+    pub agent_calls: u32,
+    /// Attempts that did their step.
+    pub done: u32,
+    /// Attempts that failed.
+    pub failed: u32,
+    /// Attempts that were lost or unknown.
+    pub lost: u32,
+    /// Input tokens, as reported.
+    pub tokens_in: u64,
+    /// Output tokens, as reported.
+    pub tokens_out: u64,
+    /// Cost, as reported, in millionths of a US dollar.
+    pub micro_usd: u64,
+    /// Calls that reported no cost.
+    pub unpriced: u32,
+    /// Wall time of all attempts, in milliseconds.
+    pub wall_ms: u64,
+    /// Time the machine slept, in milliseconds.
+    pub suspended_ms: u64,
+}
+
+/// An effect that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failing {
+    /// Failures in a row.
+    pub failures: u32,
+    /// Rests until then; `None` when it may be tried.
+    pub until: Option<Timestamp>,
+    /// The last reason.
+    pub why: String,
+}
+
+impl State {
+    /// Before the first event.
+    pub fn new(graph: Arc<Graph>) -> Self {
+        let plan = &graph.plan;
+        let tasks = (0..plan.tasks.len()).map(|ix| TaskState::new(&graph, ix)).collect::<Vec<_>>();
+        let barriers = plan.barriers.iter().map(|b| BarrierState {
+            stage: BarrierStage::Waiting,
+            waits: b.waits_for.len() as u32,
+            handoffs_left: b.handoffs.len() as u32,
+            set: 1,
+            retries: 0,
+            revision: None,
+            completed_at: None,
+        });
+        let front =
+            Frontier { tasks_left: tasks.len(), barriers_left: plan.barriers.len(), ..Frontier::default() };
+        State {
+            schema: STATE_SCHEMA,
+            seq: 0,
+            start: None,
+            started_by: String::new(),
+            started_at: Timestamp::default(),
+            now: Timestamp::default(),
+            ended_at: None,
+            status: RunStatus::Active,
+            cancelling: false,
+            closing: true,
+            approve_all: None,
+            barriers: barriers.collect(),
+            stages_left: plan.stages.iter().map(|s| s.tasks.len() as u32).collect(),
+            tasks,
+            live: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            checkpoints: Vec::new(),
+            declared_inputs: BTreeMap::new(),
+            declared_criteria: BTreeMap::new(),
+            overrides: Vec::new(),
+            integration: None,
+            used: Used::default(),
+            raised: BTreeMap::new(),
+            failing: BTreeMap::new(),
+            front,
+            graph,
+        }
+    }
+
+    /// True when the run's status will not change any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status, RunStatus::Complete | RunStatus::Failed | RunStatus::Cancelled)
+    }
+
+    /// Questions without an answer, oldest first.
+    pub fn open_approvals(&self) -> impl Iterator<Item = (&ApprovalId, &Approval)> {
+        self.front.open_approvals.iter().filter_map(|id| self.approvals.get_key_value(id))
+    }
+
+    /// Tasks that are not accepted.
+    pub fn tasks_left(&self) -> usize {
+        self.front.tasks_left
+    }
+
+    /// Barriers that are not COMPLETE.
+    pub fn barriers_left(&self) -> usize {
+        self.front.barriers_left
+    }
+
+    /// Steps that wait for a slot, in the order they will get one: task index and step.
+    pub fn queue(&self) -> impl Iterator<Item = (usize, &Step)> {
+        self.front.queued.iter().map(|(ix, at)| (*ix, &self.tasks[*ix].steps[*at].step))
+    }
+
+    /// True if nothing is being done, waits for a slot, or rests: only a person, or nobody,
+    /// can move the run on.
+    pub fn is_quiet(&self) -> bool {
+        let front = &self.front;
+        self.live.is_empty()
+            && front.due.is_empty()
+            && front.queued.is_empty()
+            && front.ready.is_empty()
+            && front.resting.is_empty()
+            && front.ensuring.is_empty()
+            && front.merging.is_empty()
+    }
+}
+
+impl TaskState {
+    fn new(graph: &Graph, ix: usize) -> Self {
+        let task = graph.task(ix);
+        let precheck = u32::from(graph.handoff_of(ix).is_some());
+        TaskState {
+            stage: TaskStage::Waiting,
+            generation: 1,
+            iteration: 0,
+            set_began: 1,
+            waits: (task.needs.len() + task.behind.len()) as u32 + precheck,
+            base: None,
+            workspace: WorkspaceState::None,
+            attempts: 0,
+            steps: Vec::new(),
+            refusals: 0,
+            candidate: None,
+            captured_in: 0,
+            asked: Vec::new(),
+            problems: Vec::new(),
+            rounds: Vec::new(),
+            guidance: Vec::new(),
+            ready_at: None,
+            began_at: None,
+            accepted_at: None,
+        }
+    }
+
+    /// What was accepted, if anything.
+    pub fn accepted(&self) -> Option<&Candidate> {
+        matches!(self.stage, TaskStage::Accepted).then_some(self.candidate.as_ref()).flatten()
+    }
+
+    /// The present round.
+    pub fn round(&self) -> Option<&Round> {
+        self.rounds.last()
+    }
+
+    /// Rounds of the present set so far, the present one included.
+    pub fn rounds_in_set(&self) -> u32 {
+        (self.iteration + 1).saturating_sub(self.set_began)
+    }
+
+    /// The latest composite.
+    pub fn composite(&self) -> Option<Composite> {
+        self.rounds.iter().rev().find_map(|r| r.composite)
+    }
+}
+
+impl Round {
+    /// Open findings of this severity, over all critics.
+    pub fn count(&self, severity: super::Severity) -> u32 {
+        let lines = self.reviews.iter().flat_map(|(_, review)| &review.findings);
+        lines.filter(|line| line.severity == severity).count() as u32
+    }
+}
