@@ -1,0 +1,21 @@
+# What people who work on consort type. `just` lists it.
+
+_default:
+    @just --list
+
+# All tests.
+test *ARGS:
+    cargo nextest run --workspace {{ARGS}}
+
+# What CI runs.
+ci:
+    .ci/run
+
+# Format and lint.
+lint:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The demo, in a fresh directory.
+demo DIR="":
+    cargo run --release -- demo {{DIR}}
