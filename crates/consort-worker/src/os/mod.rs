@@ -1,0 +1,14 @@
+//! What differs by operating system: who a process is, who descends from whom, how to wait for
+//! one and how to signal it without ever hitting a later process of the same number.
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+#[cfg(target_os = "linux")]
+pub use linux::{
+    Capabilities, Ending, Proc, descendants, group_members, identity, is_alive, marked, own_identity,
+    reap_adopted, signal,
+};
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("consort runs on Linux; other systems need their own module in consort-worker::os");

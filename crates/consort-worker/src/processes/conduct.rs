@@ -1,0 +1,290 @@
+//! One agent from its start to the end of everything it left behind. Used by supervisors, for
+//! the whole tree below them, and by runners, for the agent's process group.
+
+use super::spawn;
+use super::spec::{ExitRecord, FORMAT, ProcessSpec};
+use super::streams::Stream;
+use crate::drill;
+use crate::os::{self, Ending};
+use consort_core::run::{Exit, ProcessIdentity, StopWhy};
+use consort_core::time::Timestamp;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// How often the directories are looked after.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A process that ends with its leader, only a moment later, is no leak.
+const SETTLE: Duration = Duration::from_millis(100);
+/// Between two looks at what is left while it is being ended.
+const SWEEP_EVERY: Duration = Duration::from_millis(20);
+/// What cannot be killed within this time never will be.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+/// For the last bytes of a stream when all processes are gone.
+const LAST_BYTES: Duration = Duration::from_millis(300);
+
+/// How far this process is responsible.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// For all that descends from it: it is a child subreaper and does nothing else.
+    Tree,
+    /// For the agent's process group.
+    Group,
+}
+
+/// Why an agent is ended before its time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Somebody said so.
+    Stop(StopWhy),
+    /// Somebody outside sent SIGTERM without saying why: it counts as the agent's death by it,
+    /// whatever the agent makes of it.
+    Terminated,
+}
+
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A directory that must stay what it is.
+pub(super) struct Anchor(PathBuf, Option<(u64, u64)>);
+
+impl Anchor {
+    pub(super) fn new(path: &Path) -> Self {
+        Self(path.to_owned(), Self::inode(path))
+    }
+
+    fn inode(path: &Path) -> Option<(u64, u64)> {
+        std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir).map(|m| (m.dev(), m.ino()))
+    }
+
+    pub(super) fn holds(&self) -> bool {
+        self.1.is_some() && Self::inode(&self.0) == self.1
+    }
+}
+
+/// Runs the agent. With `dir` its output goes to `stdout.log` and `stderr.log` there, and that
+/// directory must stay too. `told` is polled no more after its first answer.
+pub(super) async fn conduct(
+    spec: &ProcessSpec,
+    dir: Option<&Path>,
+    scope: Scope,
+    told: impl Future<Output = Told>,
+) -> ExitRecord {
+    let started_at = now();
+    let anchors: Vec<Anchor> = std::iter::once(spec.run_dir.as_path()).chain(dir).map(Anchor::new).collect();
+    if !anchors.iter().all(Anchor::holds) {
+        return ExitRecord::of_nothing(spec, Exit::Stopped(StopWhy::Orphaned), started_at);
+    }
+    let not_started = |why| ExitRecord::of_nothing(spec, Exit::NotStarted(why), started_at);
+    let Some(me) = os::own_identity() else {
+        return not_started("/proc cannot be read: run `consort doctor`".into());
+    };
+    if scope == Scope::Tree {
+        drill::site("supervisor.spawn.before");
+    }
+    let agent = match spawn::agent(spec, &me) {
+        Ok(agent) => agent,
+        Err(why) => return not_started(why),
+    };
+    if scope == Scope::Tree {
+        drill::site("supervisor.spawn.after");
+    }
+    let set_up = || -> io::Result<(Ending, Stream, Stream)> {
+        let log = |name| dir.map(|dir| dir.join(name));
+        Ok((
+            Ending::of_child(agent.pid)?,
+            Stream::new(agent.stdout, log("stdout.log"), spec.output_bytes_max)?,
+            Stream::new(agent.stderr, log("stderr.log"), spec.output_bytes_max)?,
+        ))
+    };
+    let (ending, mut stdout, mut stderr) = match set_up() {
+        Ok(parts) => parts,
+        Err(error) => {
+            spawn::signal_group(agent.pid, Signal::KILL);
+            let _ = reap(agent.pid).await;
+            return not_started(format!(
+                "it was started, could not be watched and was killed at once: {error}"
+            ));
+        }
+    };
+    let leader = Leader { pid: agent.pid, identity: agent.identity, ending, started: Instant::now() };
+    let life = {
+        let mut life = pin!(live(spec, scope, &leader, &anchors, told));
+        let mut streams = pin!(async { tokio::join!(stdout.drain(), stderr.drain()) });
+        let mut open = true;
+        let life = loop {
+            tokio::select! {
+                life = &mut life => break life,
+                _ = &mut streams, if open => open = false,
+            }
+        };
+        if open {
+            // All that we know of is dead. Whoever still holds a stream does not hold us.
+            let _ = tokio::time::timeout(LAST_BYTES, streams).await;
+        }
+        life
+    };
+    ExitRecord {
+        format: FORMAT,
+        attempt: spec.attempt.clone(),
+        exit: life.exit,
+        wall_ms: u64::try_from(life.wall.as_millis()).unwrap_or(u64::MAX),
+        started_at,
+        ended_at: now(),
+        leaked: life.leaked,
+        survivors: life.survivors,
+        stdout: stdout.finish(),
+        stderr: stderr.finish(),
+    }
+}
+
+struct Leader {
+    pid: Pid,
+    identity: Option<ProcessIdentity>,
+    ending: Ending,
+    started: Instant,
+}
+
+struct Life {
+    exit: Exit,
+    wall: Duration,
+    leaked: u32,
+    survivors: u32,
+}
+
+/// A moment so far away that nobody lives to see it.
+fn after(start: Instant, ms: u64) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    start.checked_add(Duration::from_millis(ms).min(100 * YEAR)).unwrap_or(start + YEAR)
+}
+
+/// Waits for the leader, ends it when its time is up or somebody says so, then ends the rest.
+async fn live(
+    spec: &ProcessSpec,
+    scope: Scope,
+    leader: &Leader,
+    anchors: &[Anchor],
+    told: impl Future<Output = Told>,
+) -> Life {
+    let mut told = pin!(told);
+    let mut looks = tokio::time::interval_at(leader.started + LOOK_EVERY, LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let wall_end = after(leader.started, spec.wall_ms_max);
+    let mut stopping: Option<(Told, Instant)> = None;
+    let mut killed = false;
+    loop {
+        let kill_at = stopping.map_or(wall_end, |(_, kill_at)| kill_at);
+        let why = tokio::select! {
+            biased;
+            _ = leader.ending.wait() => break,
+            why = &mut told, if stopping.is_none() => why,
+            () = tokio::time::sleep_until(wall_end), if stopping.is_none() => Told::Stop(StopWhy::TimedOut),
+            () = tokio::time::sleep_until(kill_at), if stopping.is_some() && !killed => {
+                spawn::signal_group(leader.pid, Signal::KILL);
+                killed = true;
+                continue;
+            }
+            _ = looks.tick() => {
+                if scope == Scope::Tree {
+                    os::reap_adopted(Some(leader.pid));
+                }
+                if stopping.is_some() || anchors.iter().all(Anchor::holds) {
+                    continue;
+                }
+                Told::Stop(StopWhy::Orphaned)
+            }
+        };
+        stopping = Some((why, after(Instant::now(), spec.grace_ms)));
+        // A stopped process could not answer.
+        spawn::signal_group(leader.pid, Signal::TERM);
+        spawn::signal_group(leader.pid, Signal::CONT);
+    }
+    let status = reap(leader.pid).await;
+    let wall = leader.started.elapsed();
+    if scope == Scope::Tree {
+        drill::site("supervisor.sweep.before");
+    }
+    let kill_at = stopping.map_or_else(|| after(Instant::now(), spec.grace_ms), |(_, kill_at)| kill_at);
+    let (leaked, survivors) = sweep(scope, leader, kill_at).await;
+    if scope == Scope::Tree {
+        drill::site("supervisor.sweep.after");
+    }
+    let exit = match stopping {
+        Some((Told::Stop(why), _)) => Exit::Stopped(why),
+        Some((Told::Terminated, _)) => Exit::Signal(Signal::TERM.as_raw()),
+        None => exit_of(status),
+    };
+    Life { exit, wall, leaked, survivors }
+}
+
+/// Waits for a child that has ended or is about to.
+async fn reap(child: Pid) -> Option<WaitStatus> {
+    loop {
+        match rustix::process::waitpid(Some(child), WaitOptions::NOHANG) {
+            Ok(Some((_, status))) => return Some(status),
+            Ok(None) | Err(rustix::io::Errno::INTR) => tokio::time::sleep(Duration::from_millis(5)).await,
+            Err(_) => return None,
+        }
+    }
+}
+
+fn exit_of(status: Option<WaitStatus>) -> Exit {
+    match status.map(|status| (status.exit_status(), status.terminating_signal())) {
+        Some((Some(code), _)) => Exit::Code(code),
+        Some((_, Some(signal))) => Exit::Signal(signal),
+        // Somebody else waited for our child: its status is lost, and a lost one is no success.
+        _ => Exit::Signal(Signal::KILL.as_raw()),
+    }
+}
+
+/// What is left after the leader's end; `None` once there is nothing any more.
+fn left(scope: Scope, leader: &Leader) -> Option<Vec<ProcessIdentity>> {
+    match scope {
+        // "No child" is the kernel's word, and the table only says whom to signal: a process
+        // that forks all the time can slip through one reading of it, but not through both.
+        Scope::Tree => os::reap_adopted(None).then(os::descendants),
+        Scope::Group => match rustix::process::test_kill_process_group(leader.pid) {
+            Err(rustix::io::Errno::SRCH) => None,
+            _ => Some(os::group_members(leader.identity.as_ref()?)).filter(|left| !left.is_empty()),
+        },
+    }
+}
+
+/// Ends what the leader left behind: asks first, kills from `kill_at` on. Counts those that were
+/// there, and those that stay.
+async fn sweep(scope: Scope, leader: &Leader, kill_at: Instant) -> (u32, u32) {
+    let settled = Instant::now() + SETTLE;
+    let give_up = kill_at.max(settled) + KILL_LIMIT;
+    let mut asked = BTreeSet::new();
+    loop {
+        let Some(left) = left(scope, leader) else { return (count(asked.len()), 0) };
+        let now = Instant::now();
+        if now >= settled {
+            for process in &left {
+                let first = asked.insert((process.pid, process.start_ticks));
+                if now >= kill_at {
+                    let _ = os::signal(process, Signal::KILL);
+                } else if first {
+                    let _ = os::signal(process, Signal::TERM);
+                    let _ = os::signal(process, Signal::CONT);
+                }
+            }
+        }
+        if now >= give_up {
+            return (count(asked.len()), count(left.len()));
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
