@@ -7,3 +7,6 @@
 //! What it never does: decide what comes next, remember a run, or import a host.
 
 pub mod dirs;
+pub mod drill;
+pub mod durable;
+pub mod store;
