@@ -8,7 +8,7 @@ pub const CRASH_AT: &str = "CONSORT_CRASH_AT";
 /// else does. So a drill can kill one supervisor and let its successors live.
 pub const CRASH_ONCE: &str = "CONSORT_CRASH_ONCE";
 
-/// All known sites. `before` and `after` name the effect that is, or is not, done.
+/// All known sites, of this crate and of the host's. `before` and `after` name the effect that is, or is not, done.
 pub const SITES: &[&str] = &[
     "launch.spec.before",
     "launch.spec.after",
@@ -30,6 +30,12 @@ pub const SITES: &[&str] = &[
     "stop.signal.after",
     "direct.claim.after",
     "direct.end.after",
+    "store.put.before",
+    "store.put.after",
+    "journal.create.before",
+    "journal.create.after",
+    "journal.append.before",
+    "journal.append.after",
 ];
 
 /// A place where a drill may kill this process.
@@ -88,7 +94,9 @@ mod tests {
     #[test]
     fn the_list_names_the_sites_of_the_source_and_no_others() {
         let mut found = BTreeSet::new();
-        sites_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        sites_in(&here.join("src"), &mut found);
+        sites_in(&here.join("../consort-local/src"), &mut found);
         let listed: BTreeSet<String> = SITES.iter().map(|site| (*site).to_owned()).collect();
         assert_eq!(found, listed);
         assert_eq!(listed.len(), SITES.len(), "a site is listed twice");

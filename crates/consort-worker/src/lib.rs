@@ -8,5 +8,7 @@
 
 pub mod dirs;
 pub mod drill;
+pub mod durable;
 pub mod os;
 pub mod processes;
+pub mod store;
