@@ -1,6 +1,7 @@
 //! Where things of one run lie on disk.
 
 use consort_core::ids::{AttemptId, TaskId};
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 /// Folders of one run. Nothing here is inside the person's checkout but `run` and `store`,
@@ -22,9 +23,16 @@ impl RunDirs {
         self.state.join("attempts").join(attempt.slug())
     }
 
-    /// The read-only export that a reviewer works in.
+    /// The read-only export that a reviewer works in. Its name tells neither the task nor the
+    /// round: a reviewer sees its own working directory.
     pub fn export(&self, attempt: &AttemptId) -> PathBuf {
-        self.state.join("exports").join(attempt.slug())
+        self.state.join("exports").join(neutral(attempt))
+    }
+
+    /// What an attempt's agent is handed and hands back, and nothing of the engine's: request,
+    /// prompt, answer, usage, temporary files. Its name tells neither the task nor the round.
+    pub fn desk(&self, attempt: &AttemptId) -> PathBuf {
+        self.state.join("desks").join(neutral(attempt))
     }
 
     /// A creator's workspace, through all its rounds.
@@ -41,4 +49,9 @@ impl RunDirs {
     pub fn engine_git(&self) -> PathBuf {
         self.state.join("engine.git")
     }
+}
+
+/// A name for an attempt that says nothing about it: 16 hex digits.
+pub fn neutral(attempt: &AttemptId) -> String {
+    crate::judges::hex(&Sha256::digest(attempt.to_string()))[..16].to_owned()
 }

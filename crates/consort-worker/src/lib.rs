@@ -6,9 +6,13 @@
 //!
 //! What it never does: decide what comes next, remember a run, or import a host.
 
+pub mod agents;
+pub mod briefing;
+pub mod checks;
 pub mod dirs;
 pub mod drill;
 pub mod durable;
+pub mod judges;
 pub mod os;
 pub mod processes;
 pub mod store;

@@ -1,0 +1,11 @@
+//! Agents behind one port: what one is asked ([`request`], [`prompt`]), how its program is
+//! started ([`outfit`]), how it reviews ([`strategies`]), and players that stand in for agents
+//! without a model ([`rehearsal`]).
+//!
+//! Nothing here knows a run: `briefing` turns what the brain wants into a [`request::Request`].
+
+pub mod outfit;
+pub mod prompt;
+pub mod rehearsal;
+pub mod request;
+pub mod strategies;

@@ -1,0 +1,226 @@
+//! How an agent's program is started: argument vector, environment, standard input, files. All
+//! plain values: somebody else writes and starts them.
+
+use super::prompt;
+use super::rehearsal::misbehave;
+use super::request::Request;
+use consort_core::ids::AttemptId;
+use consort_core::plan::{AgentSpec, PromptBy, Runtime};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Hidden verb of the binary that plays an agent.
+pub const REHEARSE_VERB: &str = "rehearse";
+
+/// Where an attempt takes place.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// `RunDirs::desk`: what the agent is handed and hands back. Absolute, as all paths here.
+    pub dir: PathBuf,
+    /// Working directory: the creator's workspace or the reviewer's export.
+    pub cwd: PathBuf,
+    /// The person's checkout: programs given by a relative path are looked up from here.
+    pub root: PathBuf,
+    /// This binary.
+    pub self_exe: PathBuf,
+    /// The runner's own environment.
+    pub env: BTreeMap<String, String>,
+    /// Which try at its step this is, from 1.
+    pub try_number: u32,
+}
+
+impl Desk {
+    /// The request as data.
+    pub fn request(&self) -> PathBuf {
+        self.dir.join("request.json")
+    }
+
+    /// The request as text.
+    pub fn prompt(&self) -> PathBuf {
+        self.dir.join("prompt.md")
+    }
+
+    /// Where the agent writes its answer.
+    pub fn answer(&self) -> PathBuf {
+        self.dir.join("answer.json")
+    }
+
+    /// Where the agent may say what it used up.
+    pub fn usage(&self) -> PathBuf {
+        self.dir.join("usage.json")
+    }
+
+    /// TMPDIR of the agent.
+    pub fn temporary(&self) -> PathBuf {
+        self.dir.join("tmp")
+    }
+}
+
+/// What one process needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outfit {
+    /// Program by absolute path, and its arguments.
+    pub argv: Vec<String>,
+    /// Working directory.
+    pub cwd: PathBuf,
+    /// The whole environment: nothing is inherited.
+    pub env: BTreeMap<String, String>,
+    /// Written to standard input, which is then closed.
+    pub stdin: Vec<u8>,
+    /// Directories to make before the start.
+    pub dirs: Vec<PathBuf>,
+    /// Files to write before the start.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
+    /// Wall time in milliseconds.
+    pub wall_ms_max: u64,
+    /// Cap of stdout and of stderr each, in bytes.
+    pub output_bytes_max: u64,
+    /// False: the runner may start it directly.
+    pub supervise: bool,
+}
+
+/// Why an agent cannot be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutfitError {
+    /// The plan has no agent for this step.
+    #[error("no agent is configured for `{task}`; say `agent:` in the workflow file, or run with --rehearse")]
+    Missing {
+        /// Which task.
+        task: String,
+    },
+    /// The program is not there.
+    #[error("the program `{program}` of `{task}` is not found ({looked}); install it or correct `argv`")]
+    NoProgram {
+        /// As declared.
+        program: String,
+        /// Which task.
+        task: String,
+        /// Where it was looked for.
+        looked: String,
+    },
+}
+
+/// Puts together what one attempt's process needs. The same arguments give the same bytes.
+///
+/// # Errors
+/// The program cannot be found, or none is configured.
+pub fn outfit(
+    request: &Request,
+    spec: &AgentSpec,
+    attempt: &AttemptId,
+    desk: &Desk,
+) -> Result<Outfit, OutfitError> {
+    let prompt = prompt::render(request);
+    let task = attempt.task.to_string();
+    let (argv, by) = match &spec.runtime {
+        Runtime::Missing => return Err(OutfitError::Missing { task }),
+        Runtime::Command { argv, prompt } => (command(argv, desk, &task)?, *prompt),
+        Runtime::Rehearsal { misbehave: script } => {
+            let mut argv = vec![shown(&desk.self_exe), REHEARSE_VERB.into(), "--request".into()];
+            argv.push(shown(&desk.request()));
+            for misdeed in misbehave::select(script, &attempt.step, desk.try_number) {
+                argv.extend(["--misbehave".to_owned(), misdeed]);
+            }
+            (argv, PromptBy::File)
+        }
+    };
+    Ok(Outfit {
+        argv,
+        cwd: desk.cwd.clone(),
+        env: environment(spec, attempt, desk),
+        stdin: if by == PromptBy::Stdin { prompt.clone().into_bytes() } else { Vec::new() },
+        dirs: vec![desk.dir.clone(), desk.temporary()],
+        files: vec![(desk.request(), request.to_json().into_bytes()), (desk.prompt(), prompt.into_bytes())],
+        wall_ms_max: spec.timeout_ms,
+        output_bytes_max: spec.output_bytes_max,
+        supervise: spec.supervise,
+    })
+}
+
+/// The declared vector with its program found and placeholders filled in, item by item: there
+/// is no shell that could read a path as anything else.
+fn command(argv: &[String], desk: &Desk, task: &str) -> Result<Vec<String>, OutfitError> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(OutfitError::Missing { task: task.to_owned() });
+    };
+    let mut all = vec![find(program, desk, task)?];
+    all.extend(arguments.iter().map(|item| fill(item, desk)));
+    Ok(all)
+}
+
+fn find(program: &str, desk: &Desk, task: &str) -> Result<String, OutfitError> {
+    let missing = |looked: String| OutfitError::NoProgram {
+        program: program.to_owned(),
+        task: task.to_owned(),
+        looked,
+    };
+    let path = desk.env.get("PATH").map(String::as_str).unwrap_or_default();
+    // Never relative to the working directory: an agent writes there.
+    let found = which::which_in(program, Some(path), &desk.root).map_err(|_| {
+        missing(match program.contains('/') {
+            true => format!("from {}", desk.root.display()),
+            false => "in PATH".to_owned(),
+        })
+    })?;
+    found.into_os_string().into_string().map_err(|_| missing("its path is not UTF-8".into()))
+}
+
+/// One pass, so that a path that happens to hold a placeholder stays as it is.
+fn fill(item: &str, desk: &Desk) -> String {
+    let known = [
+        ("{prompt}", desk.prompt()),
+        ("{answer}", desk.answer()),
+        ("{request}", desk.request()),
+        ("{workspace}", desk.cwd.clone()),
+    ];
+    let (mut done, mut rest) = (String::new(), item);
+    while let Some(at) = rest.find('{') {
+        done.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match known.iter().find(|(name, _)| rest.starts_with(name)) {
+            Some((name, path)) => {
+                done.push_str(&shown(path));
+                rest = &rest[name.len()..];
+            }
+            None => {
+                done.push('{');
+                rest = &rest[1..];
+            }
+        }
+    }
+    done + rest
+}
+
+/// The declared environment and nothing else: later lines win.
+fn environment(spec: &AgentSpec, attempt: &AttemptId, desk: &Desk) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
+    for name in ["PATH", "HOME"].into_iter().chain(spec.env_pass.iter().map(String::as_str)) {
+        if let Some(value) = desk.env.get(name) {
+            set(name, value.clone());
+        }
+    }
+    for (name, value) in [("LANG", "C.UTF-8"), ("TERM", "dumb"), ("TZ", "UTC")] {
+        if !spec.env_pass.iter().any(|n| n == name) || !desk.env.contains_key(name) {
+            set(name, value.to_owned());
+        }
+    }
+    set("TMPDIR", shown(&desk.temporary()));
+    for (name, value) in &spec.env_set {
+        set(name, value.clone());
+    }
+    set("CONSORT_PROMPT", shown(&desk.prompt()));
+    set("CONSORT_REQUEST", shown(&desk.request()));
+    set("CONSORT_ANSWER", shown(&desk.answer()));
+    let name = match attempt.step.is_creator() {
+        true => attempt.slug(),
+        // A slug tells the task and the round.
+        false => crate::dirs::neutral(attempt),
+    };
+    set("CONSORT_ATTEMPT", name);
+    env
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,153 @@
+//! Critics and judge: answers computed from the candidate's bytes.
+
+use super::defects::{self, Defect, Kind};
+use super::room::{Room, clean};
+use super::strength::{Strength, source_numbers};
+use crate::agents::request::{AnswerBrief, StrategyBrief};
+use crate::checks::markdown::Page;
+use serde_json::{Value, json};
+
+/// What a critic looks for, by strategy.
+fn area(strategy: &str, defect: &Defect) -> bool {
+    use Strength::*;
+    let lacks = |all: &[Strength]| matches!(defect.kind, Kind::Lacks(s) if all.contains(&s));
+    let is = |all: &[Kind]| all.contains(&defect.kind);
+    match strategy {
+        "S-001" => lacks(&[Risks, Assumptions]) || is(&[Kind::Unanswered]),
+        "S-002" => lacks(&[Objections, Evidence]) || is(&[Kind::Unanswered]),
+        "S-003" => lacks(&[Evidence, Steps]),
+        "S-004" => lacks(&[Risks, Steps]) || is(&[Kind::Unanswered]),
+        "S-007" => lacks(&[Method, Tidy]) || is(&[Kind::Form, Kind::Criterion, Kind::Acknowledgement]),
+        "S-011" => lacks(&[Sums, Evidence]) || is(&[Kind::Input, Kind::Acknowledgement]),
+        "S-012" => lacks(&[Method, Risks, Steps]) || is(&[Kind::Form]),
+        "S-013" => lacks(&[Assumptions, Objections]),
+        _ => true,
+    }
+}
+
+/// A critic's answer: a finding for each defect in its strategy's area, and one for what it
+/// noticed beside it.
+pub(super) fn review(room: &Room, text: &str, strategy: &StrategyBrief, answer: &AnswerBrief) -> Value {
+    let all = defects::all(room, text);
+    let (own, other): (Vec<&Defect>, Vec<&Defect>) = all.iter().partition(|d| area(&strategy.id, d));
+    let constructive = strategy.id == "S-003";
+    let mut findings: Vec<Value> = Vec::new();
+    let mut add = |severity: &str, dims: &[&str], at: &str, claim: &str, remedy: &str| {
+        findings.push(json!({
+            "id": format!("{}-{:03}", strategy.prefix, findings.len() + 1),
+            "severity": severity,
+            "dimension": dimension(answer, dims),
+            "location": clean(at, 200),
+            "quote": "",
+            "claim": clean(claim, 1_500),
+            "remedy": clean(remedy, 1_500),
+        }));
+    };
+    for defect in own.iter().take(30) {
+        let severity = if constructive { "minor" } else { defect.severity() };
+        add(severity, defect.dimensions, &defect.location, &defect.claim, &defect.remedy);
+    }
+    if let Some(first) = other.first() {
+        let claims: Vec<&str> = other.iter().take(10).map(|d| d.claim.as_str()).collect();
+        let remedies: Vec<&str> = other.iter().take(10).map(|d| d.remedy.as_str()).collect();
+        let claim = format!("Beside what {} looks for: {}", strategy.id, claims.join(" "));
+        add("minor", first.dimensions, &first.location, &claim, &remedies.join(" "));
+    }
+    let summary = match findings.len() {
+        0 => format!("Rehearsal. {} finds nothing open.", strategy.name),
+        n => format!("Rehearsal. {} has {n} findings from the features of the text.", strategy.name),
+    };
+    json!({ "nonce": answer.nonce, "findings": findings, "summary": summary })
+}
+
+/// The first of a defect's dimensions that the request knows.
+fn dimension(answer: &AnswerBrief, dims: &[&str]) -> String {
+    let known = answer.dimensions.iter().find(|d| dims.contains(&d.id.as_str()));
+    known.or(answer.dimensions.first()).map_or_else(|| "quality".to_owned(), |d| d.id.clone())
+}
+
+/// A judge's answer. Work without a known defect is excellent throughout; with one, it is
+/// excellent in nothing and weak where the defect bites.
+pub(super) fn judge(room: &Room, text: &str, answer: &AnswerBrief) -> Value {
+    let all = defects::all(room, text);
+    let page = Page::read(text);
+    let scores: serde_json::Map<String, Value> = answer
+        .dimensions
+        .iter()
+        .map(|dimension| {
+            let id = dimension.id.as_str();
+            // A project's own dimension suffers from everything.
+            let own = super::strength::known_dimension(id);
+            let hurt: Vec<&Defect> = all.iter().filter(|d| !own || d.dimensions.contains(&id)).collect();
+            let score = score(room, &page, id, &hurt, all.len());
+            let gaps: Vec<&str> = hurt.iter().take(8).map(|d| d.claim.as_str()).collect();
+            let improve: Vec<&str> = hurt.iter().take(8).map(|d| d.remedy.as_str()).collect();
+            // Digits, not floating point: the literal is what counts.
+            let literal = format!("0.{score:04}");
+            let one = json!({
+                "score": serde_json::from_str::<Value>(&literal).unwrap_or(Value::Null),
+                "evidence": evidence(&page, id),
+                "gaps": clean(&gaps.join(" "), 1_500),
+                "improve": clean(&improve.join(" "), 1_500),
+            });
+            (dimension.id.clone(), one)
+        })
+        .collect();
+    json!({ "nonce": answer.nonce, "scores": scores })
+}
+
+/// In ten-thousandths.
+fn score(room: &Room, page: &Page, dimension: &str, hurt: &[&Defect], defects: usize) -> usize {
+    if defects == 0 {
+        let wealth = match dimension {
+            "evidence_quality" | "traceability" => source_numbers(page).len(),
+            "completeness" => page.headings.len() / 4,
+            "actionability" => page.tables.len(),
+            "methodological_rigor" => page.items.len() / 4,
+            _ => room.request.criteria.len(),
+        };
+        return 9_550 + 25 * wealth.min(8);
+    }
+    let weight = |d: &&Defect| match d.severity() {
+        "critical" => 1_500,
+        "major" => 900,
+        _ => 400,
+    };
+    let mut losses: Vec<usize> = hurt.iter().map(weight).collect();
+    losses.sort_unstable_by(|a, b| b.cmp(a));
+    // The first defect weighs in full; each further one a third.
+    let loss: usize = losses.iter().enumerate().map(|(at, l)| if at == 0 { *l } else { l / 3 }).sum();
+    let untouched = 9_100 - 50 * (defects - 1).min(8);
+    if hurt.is_empty() { untouched } else { 9_200_usize.saturating_sub(loss).clamp(3_000, untouched) }
+}
+
+/// Places in the candidate that were looked at.
+fn evidence(page: &Page, dimension: &str) -> Vec<String> {
+    let title = match dimension {
+        "evidence_quality" => "Sources",
+        "traceability" => "Criteria",
+        "actionability" => "Next steps",
+        "methodological_rigor" => "Method",
+        "internal_consistency" => "Findings",
+        _ => "Summary",
+    };
+    let mut places: Vec<String> = page
+        .section(title)
+        .into_iter()
+        .map(|s| {
+            format!(
+                "section {title}: {} rows, {} points",
+                s.tables().map(|t| t.rows.len()).sum::<usize>(),
+                s.items().count()
+            )
+        })
+        .collect();
+    places.push(format!(
+        "{} headings, {} tables, {} points in all",
+        page.headings.len(),
+        page.tables.len(),
+        page.items.len()
+    ));
+    places.push(format!("{} numbered sources", source_numbers(page).len()));
+    places
+}

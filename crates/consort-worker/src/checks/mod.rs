@@ -1,0 +1,118 @@
+//! Deterministic checks of what agents made. They say what is wrong and what would be right,
+//! and never repair anything.
+
+pub mod acknowledgement;
+pub mod handoff;
+pub mod markdown;
+pub mod prose;
+
+use acknowledgement::HandoffText;
+use consort_core::plan::{Output, Task, TaskKind};
+use consort_core::run::{InputRef, Problem};
+use markdown::Page;
+
+/// Most problems that are told at once; more would not help.
+pub const PROBLEMS_MAX: usize = 12;
+const TEXT_MAX: usize = 240;
+
+/// Checks the declared outputs of a captured candidate: for a document the first file is the
+/// artifact, for a change `files` are those that changed. `handoffs` are the consumed ones with
+/// their accepted texts.
+pub fn check_candidate(
+    task: &Task,
+    files: &[(String, Vec<u8>)],
+    handoffs: &[(InputRef, String)],
+) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if matches!(task.output, Output::Change { .. }) {
+        return tidy(answered_somewhere(files, handoffs));
+    }
+    for (path, bytes) in files {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            found.push(problem("content", format!("`{path}` is empty; it must hold the work")));
+        }
+        if path.ends_with(".json") {
+            if let Err(e) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+                found.push(problem("content", format!("`{path}` is not JSON: {e}")));
+            }
+        }
+    }
+    match (&task.output, files.first()) {
+        (Output::Document { .. }, Some((path, bytes))) => match std::str::from_utf8(bytes) {
+            Ok(text) if path.ends_with(".md") => found.extend(check_document(task, text, handoffs)),
+            Ok(_) => found.extend(answered_somewhere(files, handoffs)),
+            Err(_) => found.push(problem("content", format!("`{path}` is not UTF-8"))),
+        },
+        _ => found.extend(answered_somewhere(files, handoffs)),
+    }
+    tidy(found)
+}
+
+/// Checks a Markdown artifact: one title, the declared levels, a handoff's form, and an answer to
+/// each finding of each consumed handoff. At most [`PROBLEMS_MAX`] problems.
+pub fn check_document(task: &Task, text: &str, handoffs: &[(InputRef, String)]) -> Vec<Problem> {
+    if text.trim().is_empty() {
+        return vec![problem("content", "the artifact is empty; it must hold the work".into())];
+    }
+    let page = Page::read(text);
+    let mut found = Vec::new();
+    match page.headings.iter().filter(|h| h.level == 1).count() {
+        1 => {}
+        n => found.push(problem(
+            "title",
+            format!("the artifact has {n} headings of the first level; it must have exactly one"),
+        )),
+    }
+    for level in &task.levels {
+        if !page.headings.iter().any(|h| h.level == 2 && begins_with_word(&h.text, level)) {
+            found.push(problem(
+                "sections",
+                format!(
+                    "there is no second-level heading that begins with `{level}`, such as `## {level}: ...`"
+                ),
+            ));
+        }
+    }
+    if let TaskKind::Handoff(spec) = &task.kind {
+        found.extend(handoff::check(&page, &spec.key_content).into_iter().map(|t| problem("handoff", t)));
+    }
+    found.extend(acknowledged(&page, handoffs));
+    tidy(found)
+}
+
+fn acknowledged(page: &Page, handoffs: &[(InputRef, String)]) -> Vec<Problem> {
+    let texts: Vec<HandoffText> =
+        handoffs.iter().map(|(of, text)| HandoffText { path: &of.path, text }).collect();
+    acknowledgement::check(page, &texts).into_iter().map(|t| problem("acknowledgement", t)).collect()
+}
+
+/// For changes and data: one of the files answers for the handoffs, in Markdown or in comments.
+fn answered_somewhere(files: &[(String, Vec<u8>)], handoffs: &[(InputRef, String)]) -> Vec<Problem> {
+    if handoffs.is_empty() {
+        return Vec::new();
+    }
+    let pages = files.iter().filter_map(|(path, bytes)| {
+        let text = std::str::from_utf8(bytes).ok()?;
+        Some(acknowledged(&Page::read(&prose::of_file(path, text)), handoffs))
+    });
+    pages.min_by_key(Vec::len).unwrap_or_else(|| acknowledged(&Page::read(""), handoffs))
+}
+
+/// `L0` begins `L0: Stakeholders` and `L0`, not `L01`.
+pub fn begins_with_word(text: &str, word: &str) -> bool {
+    text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+}
+
+fn problem(check: &str, text: String) -> Problem {
+    let clean = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = match clean.chars().count() > TEXT_MAX {
+        true => clean.chars().take(TEXT_MAX - 3).chain("...".chars()).collect(),
+        false => clean,
+    };
+    Problem { check: check.to_owned(), text }
+}
+
+fn tidy(mut found: Vec<Problem>) -> Vec<Problem> {
+    found.truncate(PROBLEMS_MAX);
+    found
+}

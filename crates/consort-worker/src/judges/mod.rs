@@ -1,0 +1,23 @@
+//! Answers of critics and judges: read strictly, never repaired.
+
+pub mod answer;
+mod object;
+
+pub use answer::{Answer, Finding, findings_of, nonce, read, read_usage};
+
+use consort_core::ids::ContentHash;
+use sha2::{Digest, Sha256};
+
+/// Lower-case hex of some bytes.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// SHA-256 of some bytes, as the content store names them.
+pub fn content_hash(bytes: &[u8]) -> ContentHash {
+    ContentHash(hex(&Sha256::digest(bytes)))
+}
