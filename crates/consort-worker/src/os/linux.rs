@@ -2,10 +2,11 @@
 
 use consort_core::run::ProcessIdentity;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -93,6 +94,11 @@ fn boot_id() -> Option<&'static str> {
 }
 
 impl Proc {
+    /// Threads of the kernel have neither arguments nor environment, ever.
+    fn is_kernel(&self) -> bool {
+        self.pid == 2 || self.parent == 2
+    }
+
     fn identity(&self) -> Option<ProcessIdentity> {
         Some(ProcessIdentity { pid: self.pid, start_ticks: self.start_ticks, boot_id: boot_id()?.to_owned() })
     }
@@ -103,9 +109,15 @@ pub fn identity(pid: i32) -> Option<ProcessIdentity> {
     stat(pid).filter(|proc| !proc.zombie)?.identity()
 }
 
+/// As [`identity`], of a child that was not waited for: it keeps its number even when it is dead.
+pub fn child_identity(child: Pid) -> Option<ProcessIdentity> {
+    stat(child.as_raw_pid())?.identity()
+}
+
 /// This process itself.
 pub fn own_identity() -> Option<ProcessIdentity> {
-    identity(rustix::process::getpid().as_raw_pid())
+    static ME: OnceLock<Option<ProcessIdentity>> = OnceLock::new();
+    ME.get_or_init(|| identity(rustix::process::getpid().as_raw_pid())).clone()
 }
 
 /// True if this very process still runs: same number, same start, same boot, not a zombie.
@@ -171,6 +183,13 @@ impl Ending {
     }
 }
 
+/// Whatever this process was given beyond its three streams (a lock of a script around it, a
+/// pipe of a build tool) is not handed on. What Rust opens never is.
+pub fn inherit_nothing() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| close_fds::set_fds_cloexec(3, &[]));
+}
+
 /// All processes that can be seen. Costs some microseconds for each.
 fn table() -> Vec<Proc> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
@@ -215,22 +234,38 @@ pub fn group_members(leader: &ProcessIdentity) -> Vec<ProcessIdentity> {
 }
 
 /// Living processes whose environment had `entry` (`NAME=value`) when they were started, and
-/// what descends from them.
+/// what descends from them. Blocks for a moment while any process is between two programs: then
+/// it has no environment to look at.
 pub fn marked(entry: &str) -> Vec<ProcessIdentity> {
+    let patience = Instant::now() + Duration::from_secs(1);
+    loop {
+        let (found, unsure) = marked_now(entry);
+        if !unsure || Instant::now() >= patience {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn marked_now(entry: &str) -> (Vec<ProcessIdentity>, bool) {
     let table = table();
-    let marked: BTreeSet<i32> = table
-        .iter()
-        .filter(|proc| !proc.zombie)
-        .filter(|proc| {
-            let environ = std::fs::read(format!("/proc/{}/environ", proc.pid)).unwrap_or_default();
-            environ.split(|byte| *byte == 0).any(|one| one == entry.as_bytes())
-        })
-        .map(|proc| proc.pid)
-        .collect();
-    let below = below(&table, marked.iter().copied());
-    let mut all: BTreeMap<i32, Proc> = below.into_iter().map(|proc| (proc.pid, proc)).collect();
-    all.extend(table.iter().filter(|proc| marked.contains(&proc.pid)).map(|proc| (proc.pid, *proc)));
-    identities(all.into_values())
+    let mut marked = BTreeMap::new();
+    let mut unsure = false;
+    for proc in table.iter().filter(|proc| !proc.zombie && !proc.is_kernel()) {
+        let read = |what| std::fs::read(format!("/proc/{}/{what}", proc.pid));
+        // What cannot be read belongs to somebody else, or is gone.
+        let Ok(environ) = read("environ") else { continue };
+        if environ.split(|byte| *byte == 0).any(|one| one == entry.as_bytes()) {
+            marked.insert(proc.pid, *proc);
+        }
+        // Without arguments too it is just being started, which ends soon, or it dies.
+        unsure |= environ.is_empty()
+            && read("cmdline").is_ok_and(|arguments| arguments.is_empty())
+            && stat(proc.pid).is_some_and(|proc| !proc.zombie);
+    }
+    let below = below(&table, marked.keys().copied());
+    marked.extend(below.into_iter().map(|proc| (proc.pid, proc)));
+    (identities(marked.into_values()), unsure)
 }
 
 /// Waits for dead children but `spare`, without blocking. False once there is no child left.

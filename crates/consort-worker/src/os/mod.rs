@@ -6,8 +6,8 @@ mod linux;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Capabilities, Ending, Proc, descendants, group_members, identity, is_alive, marked, own_identity,
-    reap_adopted, signal,
+    Capabilities, Ending, Proc, child_identity, descendants, group_members, identity, inherit_nothing,
+    is_alive, marked, own_identity, reap_adopted, signal,
 };
 
 #[cfg(not(target_os = "linux"))]

@@ -10,6 +10,7 @@ use consort_core::run::{Exit, ProcessIdentity, StopWhy};
 use consort_core::time::Timestamp;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -53,20 +54,23 @@ pub(super) fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// A directory that must stay what it is.
-pub(super) struct Anchor(PathBuf, Option<(u64, u64)>);
+/// A directory that must stay what it is. It is held open, so that its number cannot be given to
+/// another one that takes its place.
+struct Anchor {
+    path: PathBuf,
+    held: File,
+}
 
 impl Anchor {
-    pub(super) fn new(path: &Path) -> Self {
-        Self(path.to_owned(), Self::inode(path))
+    fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), held: File::open(path)? })
     }
 
-    fn inode(path: &Path) -> Option<(u64, u64)> {
-        std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir).map(|m| (m.dev(), m.ino()))
-    }
-
-    pub(super) fn holds(&self) -> bool {
-        self.1.is_some() && Self::inode(&self.0) == self.1
+    fn holds(&self) -> bool {
+        let (Ok(held), Ok(there)) = (self.held.metadata(), std::fs::metadata(&self.path)) else {
+            return false;
+        };
+        there.is_dir() && (held.dev(), held.ino()) == (there.dev(), there.ino())
     }
 }
 
@@ -79,11 +83,15 @@ pub(super) async fn conduct(
     told: impl Future<Output = Told>,
 ) -> ExitRecord {
     let started_at = now();
-    let anchors: Vec<Anchor> = std::iter::once(spec.run_dir.as_path()).chain(dir).map(Anchor::new).collect();
-    if !anchors.iter().all(Anchor::holds) {
-        return ExitRecord::of_nothing(spec, Exit::Stopped(StopWhy::Orphaned), started_at);
-    }
     let not_started = |why| ExitRecord::of_nothing(spec, Exit::NotStarted(why), started_at);
+    let anchors = std::iter::once(spec.run_dir.as_path()).chain(dir).map(Anchor::new);
+    let anchors = match anchors.collect::<io::Result<Vec<Anchor>>>() {
+        Ok(anchors) => anchors,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return ExitRecord::of_nothing(spec, Exit::Stopped(StopWhy::Orphaned), started_at);
+        }
+        Err(error) => return not_started(format!("the run's directory cannot be read: {error}")),
+    };
     let Some(me) = os::own_identity() else {
         return not_started("/proc cannot be read: run `consort doctor`".into());
     };
@@ -115,9 +123,15 @@ pub(super) async fn conduct(
             ));
         }
     };
-    let leader = Leader { pid: agent.pid, identity: agent.identity, ending, started: Instant::now() };
+    let mut leader = Leader {
+        pid: agent.pid,
+        identity: agent.identity,
+        ending,
+        started: Instant::now(),
+        waited_for: false,
+    };
     let life = {
-        let mut life = pin!(live(spec, scope, &leader, &anchors, told));
+        let mut life = pin!(live(spec, scope, &mut leader, &anchors, told));
         let mut streams = pin!(async { tokio::join!(stdout.drain(), stderr.drain()) });
         let mut open = true;
         let life = loop {
@@ -148,9 +162,26 @@ pub(super) async fn conduct(
 
 struct Leader {
     pid: Pid,
-    identity: Option<ProcessIdentity>,
+    identity: ProcessIdentity,
     ending: Ending,
     started: Instant,
+    waited_for: bool,
+}
+
+impl Drop for Leader {
+    /// Whoever gives up following an agent does not leave it running.
+    fn drop(&mut self) {
+        if !self.waited_for {
+            spawn::signal_group(self.pid, Signal::KILL);
+            // It is dead in no time, unless the kernel holds it: then it stays a zombie.
+            for _ in 0..50 {
+                match rustix::process::waitpid(Some(self.pid), WaitOptions::NOHANG) {
+                    Ok(None) => std::thread::sleep(Duration::from_millis(1)),
+                    _ => break,
+                }
+            }
+        }
+    }
 }
 
 struct Life {
@@ -170,7 +201,7 @@ fn after(start: Instant, ms: u64) -> Instant {
 async fn live(
     spec: &ProcessSpec,
     scope: Scope,
-    leader: &Leader,
+    leader: &mut Leader,
     anchors: &[Anchor],
     told: impl Future<Output = Told>,
 ) -> Life {
@@ -208,6 +239,7 @@ async fn live(
         spawn::signal_group(leader.pid, Signal::CONT);
     }
     let status = reap(leader.pid).await;
+    leader.waited_for = true;
     let wall = leader.started.elapsed();
     if scope == Scope::Tree {
         drill::site("supervisor.sweep.before");
@@ -253,7 +285,7 @@ fn left(scope: Scope, leader: &Leader) -> Option<Vec<ProcessIdentity>> {
         Scope::Tree => os::reap_adopted(None).then(os::descendants),
         Scope::Group => match rustix::process::test_kill_process_group(leader.pid) {
             Err(rustix::io::Errno::SRCH) => None,
-            _ => Some(os::group_members(leader.identity.as_ref()?)).filter(|left| !left.is_empty()),
+            _ => Some(os::group_members(&leader.identity)).filter(|left| !left.is_empty()),
         },
     }
 }

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs a command that is harmless to repeat (`supervise: false`) as a child of this process, in
 /// a process group of its own, until it and its group have ended. With `dir` its output and its
 /// record go there, not flushed to disk; without, only the tails are kept. `cancel` stops it
-/// when it answers. Dropping the future leaves the command running: cancel it instead.
+/// when it answers. Dropping the future kills its group at once.
 ///
 /// If the runner is killed the command goes on; [`super::look`] at `dir` ends it then and says
 /// `Vanished`.

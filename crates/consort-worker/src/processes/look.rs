@@ -94,52 +94,65 @@ fn end_leftovers(who: &ProcessIdentity) -> io::Result<()> {
         return Ok(());
     }
     let give_up = Instant::now() + Duration::from_secs(5);
-    loop {
+    // Twice nothing: a process that forks while the table is read can hide once.
+    let mut nothing = 0;
+    while nothing < 2 {
         let left = os::marked(&spawn::marker_entry(who));
-        let Some(first) = left.first() else { return Ok(()) };
+        let Some(first) = left.first() else {
+            nothing += 1;
+            continue;
+        };
+        nothing = 0;
         if Instant::now() >= give_up {
             return Err(io::Error::other(format!("process {} of it cannot be killed", first.pid)));
         }
         for process in &left {
             os::signal(process, Signal::KILL)?;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(5));
     }
+    Ok(())
 }
 
 /// Waits until the attempt is over. May be dropped and called again, by anybody.
 pub async fn watch(dir: &Path) -> Result<Watched, LookError> {
     loop {
-        let who = match look(dir)? {
+        let error = |source| LookError { dir: dir.to_owned(), source };
+        let path = dir.to_owned();
+        // A look may block, for seconds if something has to be killed.
+        let looked = tokio::task::spawn_blocking(move || look(&path)).await;
+        let who = match looked.map_err(|failed| error(io::Error::other(failed)))?? {
             Looked::Ended(record) => return Ok(Watched::Ended(record)),
             Looked::NoTrace => return Ok(Watched::NoTrace),
             Looked::Vanished => return Ok(Watched::Vanished),
             Looked::Alive(who) => who,
         };
         let wait = async { Ending::of(&who)?.wait().await };
-        wait.await.map_err(|source| LookError { dir: dir.to_owned(), source })?;
+        wait.await.map_err(error)?;
     }
 }
 
 /// Tells a living attempt to end; the first reason that is given stays. Answers what was there:
 /// `Alive` was told and is to be watched, everything else is over. Doing it again does no harm.
+/// What [`super::run_direct`] runs is stopped by its `cancel`, not by this.
 pub fn stop(dir: &Path, why: StopWhy) -> Result<Looked, LookError> {
     let looked = look(dir)?;
-    if let Looked::Alive(who) = &looked {
-        tell(dir, who, why).map_err(|source| LookError { dir: dir.to_owned(), source })?;
+    if matches!(looked, Looked::Alive(_)) {
+        tell(dir, why).map_err(|source| LookError { dir: dir.to_owned(), source })?;
     }
     Ok(looked)
 }
 
-fn tell(dir: &Path, who: &ProcessIdentity, why: StopWhy) -> io::Result<()> {
-    if os::own_identity().as_ref() == Some(who) {
-        // Run by this very process: whoever runs it has the means to cancel it.
+fn tell(dir: &Path, why: StopWhy) -> io::Result<()> {
+    let Some(Claim::Supervisor(who)) = claim::holder(dir)? else {
+        // A runner runs it itself, and a runner is not stopped for one of its attempts: it has
+        // the means to cancel it.
         return Ok(());
-    }
+    };
     drill::site("stop.file.before");
     files::create(dir, STOP, &serde_json::to_vec(&why)?, Durable::No)?;
     drill::site("stop.file.after");
-    os::signal(who, Signal::TERM)?;
+    os::signal(&who, Signal::TERM)?;
     drill::site("stop.signal.after");
     Ok(())
 }

@@ -29,8 +29,7 @@ pub(super) fn marker_entry(supervisor: &ProcessIdentity) -> String {
 /// An agent that runs. It is a child of this process and has not been waited for.
 pub(super) struct Agent {
     pub(super) pid: Pid,
-    /// `None` if it ended before it could be looked at.
-    pub(super) identity: Option<ProcessIdentity>,
+    pub(super) identity: ProcessIdentity,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
 }
@@ -45,6 +44,7 @@ pub(super) fn agent(spec: &ProcessSpec, supervisor: &ProcessIdentity) -> Result<
                 .map_err(|e| format!("standard input `{}` cannot be read: {e}", path.display()))?,
         ),
     };
+    os::inherit_nothing();
     let mut child = Command::new(&program)
         .arg0(&spec.argv[0])
         .args(&spec.argv[1..])
@@ -58,11 +58,14 @@ pub(super) fn agent(spec: &ProcessSpec, supervisor: &ProcessIdentity) -> Result<
         .process_group(0)
         .spawn()
         .map_err(|error| why_not_started(&program, &error))?;
-    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err("the system gave no pipes".into());
-    };
     let pid = Pid::from_child(&child);
-    Ok(Agent { pid, identity: os::identity(pid.as_raw_pid()), stdout: stdout.into(), stderr: stderr.into() })
+    let parts = (child.stdout.take(), child.stderr.take(), os::child_identity(pid));
+    let (Some(stdout), Some(stderr), Some(identity)) = parts else {
+        signal_group(pid, Signal::KILL);
+        let _ = child.wait();
+        return Err("the system gave no pipes, or does not show processes: run `consort doctor`".into());
+    };
+    Ok(Agent { pid, identity, stdout: stdout.into(), stderr: stderr.into() })
 }
 
 /// An absolute path, so that the search is ours to explain, and starting costs no full fork.
@@ -71,6 +74,10 @@ fn find_program(spec: &ProcessSpec) -> Result<PathBuf, String> {
         return Err("the command is empty: it needs at least a program".into());
     };
     match std::fs::metadata(&spec.cwd) {
+        // It would be taken from where the supervisor is, which is nowhere in particular.
+        _ if spec.cwd.is_relative() => {
+            return Err(format!("the working directory `{}` is not absolute", spec.cwd.display()));
+        }
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Err(format!("the working directory `{}` is not a directory", spec.cwd.display())),
         Err(error) => {
@@ -132,6 +139,7 @@ pub(super) fn supervisor(argv: &[OsString], dir: &Path) -> io::Result<ChildStdou
     let (program, rest) = argv
         .split_first()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program to supervise with"))?;
+    os::inherit_nothing();
     let mut child = Command::new(program)
         .args(rest)
         .arg(dir)

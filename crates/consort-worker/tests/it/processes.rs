@@ -89,6 +89,13 @@ impl Scene {
         await_that(name, || self.path("work").join(name).exists());
     }
 
+    /// Does something in a process of its own; false if that died or failed.
+    fn program(&self, verb: &str, env: &[(&str, String)]) -> bool {
+        let mut command = Command::new(PROGRAM);
+        command.arg(verb).arg(self.dir()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.envs(env.iter().map(|(name, value)| (*name, value))).status().unwrap().success()
+    }
+
     /// A runner in a process of its own.
     fn runner(&self, verb: &str, spec: &ProcessSpec, env: &[(&str, String)]) -> Child {
         let file = self.path("spec.json");
@@ -321,9 +328,8 @@ async fn without_its_run_everything_ends() {
     scene.launch(&scene.sh("touch up; sleep 1000"));
     scene.await_file("up");
     std::fs::remove_dir(scene.path("run")).unwrap();
-    // Another run of the same name is another run.
-    std::fs::create_dir(scene.path("keep")).unwrap();
-    std::fs::rename(scene.path("keep"), scene.path("run")).unwrap();
+    // Another run of the same name is another run, even if the disk gives it the same number.
+    std::fs::create_dir(scene.path("run")).unwrap();
     assert_eq!(scene.ended().await.exit, Exit::Stopped(StopWhy::Orphaned));
 }
 
@@ -356,6 +362,7 @@ async fn what_cannot_start_says_why() {
         (scene.spec(&[]), "command is empty"),
         (scene.spec(&["true", &long]), "too long"),
         (scene.spec(&["true", "a\0b"]), "NUL"),
+        (ProcessSpec { cwd: "work".into(), ..scene.spec(&["true"]) }, "not absolute"),
         (in_file, "is not a directory"),
         (nowhere, "working directory"),
         (no_input, "standard input"),
@@ -402,7 +409,7 @@ async fn of_a_launcher_and_many_lookers_one_wins() {
             let lookers: Vec<_> = (0..4).map(|_| scope.spawn(|| look(&dir).unwrap())).collect();
             (launcher.join().unwrap(), lookers.into_iter().map(|l| l.join().unwrap()).collect::<Vec<_>>())
         });
-        let none = looked.iter().any(|looked| *looked == Looked::NoTrace);
+        let none = looked.contains(&Looked::NoTrace);
         assert_eq!(launched.is_err(), none, "{launched:?} {looked:?}");
         if launched.is_ok() {
             scene.ended().await;
@@ -537,6 +544,59 @@ async fn wherever_it_crashes_the_answer_is_right_and_nothing_is_left() {
         }
         assert_eq!(scene.left(), [], "{site}");
     }
+}
+
+#[tokio::test]
+async fn a_crash_while_looking_or_stopping_is_made_good_by_doing_it_again() {
+    use consort_worker::drill::CRASH_AT;
+    for site in ["look.reap.before", "look.reap.after", "publish.written.after"] {
+        let scene = Scene::new();
+        assert!(!scene.program("look", &[(CRASH_AT, format!("{site}:1"))]), "{site}: it did not crash");
+        assert_eq!(look(&scene.dir()).unwrap(), Looked::NoTrace, "{site}");
+    }
+    for site in ["stop.file.before", "stop.file.after", "stop.signal.after", "publish.written.after"] {
+        let scene = Scene::new();
+        scene.launch(&scene.sh("touch up; sleep 1000"));
+        scene.await_file("up");
+        assert!(!scene.program("stop", &[(CRASH_AT, format!("{site}:1"))]), "{site}: it did not crash");
+        assert!(scene.program("stop", &[]), "{site}");
+        assert_eq!(scene.ended().await.exit, Exit::Stopped(StopWhy::Cancelled), "{site}");
+    }
+}
+
+#[tokio::test]
+async fn a_drill_can_kill_one_supervisor_and_spare_the_next() {
+    use consort_worker::drill::{CRASH_AT, CRASH_ONCE};
+    let scene = Scene::new();
+    let once = scene.path("once");
+    std::fs::write(&once, "").unwrap();
+    let env = [(CRASH_AT, "supervisor.claim.after:1".to_owned()), (CRASH_ONCE, once.display().to_string())];
+    assert!(scene.runner("launch", &scene.sh("exit 0"), &env).wait().unwrap().success());
+    assert_eq!(scene.ended().await.exit, Exit::Code(0));
+}
+
+#[tokio::test]
+async fn a_runner_is_not_stopped_for_what_it_runs_itself() {
+    let scene = Scene::new();
+    let mut runner =
+        scene.runner("direct", &scene.sh("touch up; while ! test -e go; do sleep 0.02; done"), &[]);
+    scene.await_file("up");
+    assert!(matches!(stop(&scene.dir(), StopWhy::Cancelled).unwrap(), Looked::Alive(_)));
+    std::fs::write(scene.path("work/go"), "").unwrap();
+    assert!(runner.wait().unwrap().success());
+    assert_eq!(scene.ended().await.exit, Exit::Code(0));
+}
+
+#[tokio::test]
+async fn a_runner_that_loses_interest_leaves_nothing() {
+    let scene = Scene::new();
+    let spec = scene.sh("trap '' TERM; touch up; sleep 1000");
+    let up = scene.path("work/up");
+    tokio::select! {
+        record = run_direct(None, &spec, pending()) => panic!("{record:?}"),
+        () = async { while !up.exists() { tokio::time::sleep(Duration::from_millis(5)).await } } => {}
+    }
+    await_that("the end of the group", || scene.left().is_empty());
 }
 
 #[tokio::test]
