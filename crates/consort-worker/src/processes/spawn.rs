@@ -16,6 +16,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Environment variable that every agent carries: who watches over it, as pid, start ticks and
 /// boot id. By it the processes of a supervisor that was killed are found.
@@ -45,7 +46,8 @@ pub(super) fn agent(spec: &ProcessSpec, supervisor: &ProcessIdentity) -> Result<
         ),
     };
     os::inherit_nothing();
-    let mut child = Command::new(&program)
+    let mut command = Command::new(&program);
+    command
         .arg0(&spec.argv[0])
         .args(&spec.argv[1..])
         .current_dir(&spec.cwd)
@@ -55,9 +57,8 @@ pub(super) fn agent(spec: &ProcessSpec, supervisor: &ProcessIdentity) -> Result<
         .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| why_not_started(&program, &error))?;
+        .process_group(0);
+    let mut child = start(&mut command).map_err(|error| why_not_started(&program, &error))?;
     let pid = Pid::from_child(&child);
     let parts = (child.stdout.take(), child.stderr.take(), os::child_identity(pid));
     let (Some(stdout), Some(stderr), Some(identity)) = parts else {
@@ -66,6 +67,20 @@ pub(super) fn agent(spec: &ProcessSpec, supervisor: &ProcessIdentity) -> Result<
         return Err("the system gave no pipes, or does not show processes: run `consort doctor`".into());
     };
     Ok(Agent { pid, identity, stdout: stdout.into(), stderr: stderr.into() })
+}
+
+/// A program that was written a moment ago may still be open for writing in a process that was
+/// forked meanwhile and has not become another one yet.
+fn start(command: &mut Command) -> io::Result<Child> {
+    for _ in 0..20 {
+        match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
+    command.spawn()
 }
 
 /// An absolute path, so that the search is ours to explain, and starting costs no full fork.

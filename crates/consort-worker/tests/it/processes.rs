@@ -305,6 +305,53 @@ async fn a_flood_is_counted_and_capped() {
 }
 
 #[tokio::test]
+async fn a_log_that_cannot_be_written_costs_only_the_log() {
+    for obstacle in ["directory", "link"] {
+        let scene = Scene::new();
+        std::fs::create_dir_all(scene.dir()).unwrap();
+        let (log, precious) = (scene.dir().join("stdout.log"), scene.path("precious"));
+        std::fs::write(&precious, "precious").unwrap();
+        match obstacle {
+            "directory" => std::fs::create_dir(log).unwrap(),
+            _ => std::os::unix::fs::symlink(&precious, log).unwrap(),
+        }
+        let record = scene.run(&scene.sh("echo one; echo two")).await;
+        assert_eq!((record.exit, record.stdout.bytes, record.stdout.kept), (Exit::Code(0), 8, 0));
+        assert!(record.stdout.log_error.is_some() && record.stdout.truncated, "{obstacle}");
+        assert_eq!(record.stdout.tail, "one\ntwo\n");
+        assert_eq!(std::fs::read(precious).unwrap(), b"precious", "{obstacle}");
+    }
+}
+
+#[tokio::test]
+async fn orphans_that_end_do_not_pile_up() {
+    let scene = Scene::new();
+    let who = scene.launch(&scene.sh("for n in $(seq 30); do (true &); done; touch up; exec sleep 1000"));
+    scene.await_file("up");
+    let children = format!("/proc/{0}/task/{0}/children", who.pid);
+    await_that("only the leader is left", || {
+        std::fs::read_to_string(&children).unwrap().split_whitespace().count() == 1
+    });
+    stop(&scene.dir(), StopWhy::Cancelled).unwrap();
+    assert_eq!(scene.ended().await.leaked, 0);
+}
+
+#[tokio::test]
+async fn a_program_that_is_still_being_written_is_waited_for() {
+    let scene = Scene::new();
+    let program = scene.path("work/fresh");
+    std::fs::copy("/bin/true", &program).unwrap();
+    let open = std::fs::OpenOptions::new().append(true).open(&program).unwrap();
+    let closer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(40));
+        drop(open);
+    });
+    let record = run_direct(None, &scene.spec(&["./fresh"]), pending()).await;
+    closer.join().unwrap();
+    assert_eq!(record.exit, Exit::Code(0));
+}
+
+#[tokio::test]
 async fn rubbish_in_the_output_is_kept_as_bytes_and_shown_as_text() {
     let scene = Scene::new();
     let record = scene.run(&scene.sh("printf 'a\\377\\000\\355\\240\\200b'")).await;
