@@ -72,6 +72,8 @@ pub enum Ensure {
         generation: u32,
         /// Which commit.
         candidate: Candidate,
+        /// For the dates of commits.
+        at: Timestamp,
     },
     /// A commit that merges these tips exists and holds these handoffs.
     BarrierCommit {
@@ -106,6 +108,8 @@ pub enum Ensure {
         generation: u32,
         /// Keep what was not committed under a salvage ref.
         salvage: bool,
+        /// For the dates of commits.
+        at: Timestamp,
     },
     /// The run's result is merged into a branch of the person's.
     Integrated {

@@ -340,6 +340,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             if *trigger != CheckpointTrigger::Manual {
                 tasks::checkpoint_done(state);
             }
+            state.front.checkpointing.insert(state.checkpoints.len());
             state.checkpoints.push(Checkpoint {
                 id: checkpoint.clone(),
                 trigger: *trigger,
@@ -352,10 +353,10 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             });
         }
         E::CheckpointCreated { checkpoint, revision } => {
-            checkpoint_mut(state, checkpoint)?.revision = Some(revision.clone());
+            checkpoint_ended(state, checkpoint)?.revision = Some(revision.clone());
         }
         E::CheckpointFailed { checkpoint, why } => {
-            checkpoint_mut(state, checkpoint)?.failed = Some(why.clone())
+            checkpoint_ended(state, checkpoint)?.failed = Some(why.clone());
         }
 
         E::EffectFailed { effect, failures, not_before, why } => {
@@ -430,8 +431,13 @@ fn at_barrier(
     legal(stage).then_some(ix).ok_or_else(|| format!("{barrier} cannot be {what} while it is {stage:?}"))
 }
 
-fn checkpoint_mut<'a>(state: &'a mut State, id: &CheckpointId) -> Result<&'a mut Checkpoint, String> {
-    state.checkpoints.iter_mut().rfind(|c| c.id == *id).ok_or_else(|| format!("{id} was never prepared"))
+/// A checkpoint that is being made, which is over now.
+fn checkpoint_ended<'a>(state: &'a mut State, id: &CheckpointId) -> Result<&'a mut Checkpoint, String> {
+    let never = || format!("{id} is not being made");
+    let at = state.front.checkpointing.iter().copied().find(|at| state.checkpoints[*at].id == *id);
+    let at = at.ok_or_else(never)?;
+    state.front.checkpointing.remove(&at);
+    state.checkpoints.get_mut(at).ok_or_else(never)
 }
 
 fn integration(state: &mut State) -> Result<&mut Integration, String> {
@@ -453,7 +459,12 @@ fn clear_failing(state: &mut State, kind: &EventKind) {
         E::CheckpointCreated { checkpoint, .. } | E::CheckpointFailed { checkpoint, .. } => {
             format!("checkpoint/{checkpoint}")
         }
+        E::AttemptEnded { attempt, .. } => format!("start/{attempt}"),
         _ => return,
     };
     state.failing.retain(|key, _| !key.starts_with(&prefix));
+    if let E::AttemptEnded { attempt, .. } = kind {
+        let (watch, stop) = (format!("watch/{attempt}"), format!("stop/{attempt}"));
+        state.failing.retain(|key, _| *key != watch && *key != stop);
+    }
 }

@@ -137,7 +137,7 @@ fn task(state: &State, ix: usize, now: Timestamp) -> Vec<EventKind> {
     match point {
         Point::Prepared => round(task, iteration + 1, RoundKind::Creation),
         Point::CreationBegan => steps(task, iteration, vec![Step::Create]),
-        Point::ConfirmationBegan => review(task, iteration, 0),
+        Point::ConfirmationBegan => reviewed_up_to(state, ix, 0),
         Point::Created if task.self_review => steps(task, iteration, vec![Step::SelfReview]),
         Point::Created | Point::SelfReviewed => {
             vec![EventKind::TaskCapturing { task: task.id.clone(), iteration }]

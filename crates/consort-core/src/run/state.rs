@@ -95,6 +95,8 @@ pub(super) struct Frontier {
     pub releasing: BTreeSet<usize>,
     /// Barriers whose commit is being made.
     pub merging: BTreeSet<usize>,
+    /// Checkpoints that are prepared and neither there nor failed.
+    pub checkpointing: BTreeSet<usize>,
     /// Tasks that are not accepted.
     pub tasks_left: usize,
     /// Barriers that are not COMPLETE.

@@ -41,8 +41,10 @@ pub fn wanted(state: &State) -> Vec<Effect> {
         effects.extend(state.front.merging.iter().map(|b| Effect::Ensure(barrier_commit(state, *b))));
     }
     effects.extend(state.front.releasing.iter().map(|ix| {
+        let it = &state.tasks[*ix];
         let task = state.graph.task(*ix).id.clone();
-        Effect::Ensure(Ensure::Released { task, generation: state.tasks[*ix].generation, salvage: true })
+        let at = it.accepted_at.or(it.began_at).unwrap_or(state.started_at);
+        Effect::Ensure(Ensure::Released { task, generation: it.generation, salvage: true, at })
     }));
     effects.extend(checkpoints(state).map(Effect::Ensure));
     effects.extend(integration(state).map(Effect::Ensure));
@@ -85,7 +87,7 @@ fn of_task(state: &State, ix: usize) -> Option<Ensure> {
             at,
         },
         TaskStage::Committing(_) => {
-            Ensure::Committed { task, generation: it.generation, candidate: it.candidate.clone()? }
+            Ensure::Committed { task, generation: it.generation, candidate: it.candidate.clone()?, at }
         }
         _ => return None,
     })
@@ -160,9 +162,7 @@ fn barrier_commit(state: &State, b: usize) -> Ensure {
 }
 
 fn checkpoints(state: &State) -> impl Iterator<Item = Ensure> + '_ {
-    let open =
-        state.checkpoints.iter().rev().take_while(|c| c.revision.is_none() || c.seq + 1_000 > state.seq);
-    let open = open.filter(|c| c.revision.is_none() && c.failed.is_none());
+    let open = state.front.checkpointing.iter().map(|at| &state.checkpoints[*at]);
     open.map(|c| Ensure::Checkpoint { checkpoint: c.id.clone(), seq: c.seq, at: c.prepared_at })
 }
 
