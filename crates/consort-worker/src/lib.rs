@@ -11,6 +11,6 @@ pub mod briefing;
 pub mod checks;
 pub mod dirs;
 pub mod drill;
+pub mod judges;
 pub mod os;
 pub mod processes;
-pub mod judges;
