@@ -36,6 +36,10 @@ pub const SITES: &[&str] = &[
     "journal.create.after",
     "journal.append.before",
     "journal.append.after",
+    "inbox.post.before",
+    "inbox.post.after",
+    "inbox.done.before",
+    "inbox.done.after",
 ];
 
 /// A place where a drill may kill this process.

@@ -133,6 +133,15 @@ pub(super) fn read_head(path: &Path, conn: &Connection) -> Result<Head, JournalE
     Ok(head)
 }
 
+/// Are the pages of the file in order? The chain covers what is read; this covers what the next
+/// append would build on.
+pub(super) fn check_structure(path: &Path, conn: &Connection) -> Result<(), JournalError> {
+    let said: String = conn
+        .query_row("PRAGMA quick_check(1)", (), |row| row.get(0))
+        .map_err(|e| JournalError::sqlite(path, "cannot check", &e))?;
+    if said == "ok" { Ok(()) } else { Err(JournalError::corrupt(path, None, said)) }
+}
+
 /// Is this file there, a plain file, ours, and of a format that we know? Looks at the first
 /// 100 bytes only and opens nothing for writing. Returns the format.
 pub(super) fn check_header(path: &Path) -> Result<u32, JournalError> {
