@@ -373,6 +373,18 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_is_flushed_before_it_is_acknowledged() {
+        // No test without a power cut can see a missing flush; this one sees the switch.
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(JOURNAL_FILE);
+        make(&path, &[("run", "flow".into())]).unwrap();
+        let conn = open_to_write(&path).unwrap();
+        let full: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!((full, &*mode), (2, "wal"));
+    }
+
+    #[test]
     fn a_step_is_run_whole_or_not_at_all() {
         let conn = Connection::open_in_memory().unwrap();
         migrate(&conn, STEPS).unwrap();
