@@ -92,3 +92,13 @@ async fn hundreds_of_small_ones_at_once() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_odd_runner_makes_no_odd_command() {
+    let scene = Scene::new();
+    let script = "ls /proc/self/fd | tr '\\n' ' '; exit 6";
+    let around = "exec 7</dev/null; exec env --ignore-signal=CHLD";
+    assert!(scene.odd_runner("direct", &scene.sh(script), around));
+    let Looked::Ended(record) = look(&scene.dir()).unwrap() else { panic!("no record") };
+    assert_eq!((record.exit, record.stdout.tail.as_str()), (Exit::Code(6), "0 1 2 3 "));
+}

@@ -91,6 +91,16 @@ impl Scene {
         command.envs(env.iter().map(|(name, value)| (*name, value))).status().unwrap().success()
     }
 
+    /// A runner that a shell starts in an unusual way, awaited.
+    pub(crate) fn odd_runner(&self, verb: &str, spec: &ProcessSpec, around: &str) -> bool {
+        let file = self.path("spec.json");
+        std::fs::write(&file, serde_json::to_vec(spec).unwrap()).unwrap();
+        let script = format!("{around} '{PROGRAM}' {verb} '{}' '{}'", self.dir().display(), file.display());
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::null());
+        command.status().unwrap().success()
+    }
+
     /// A runner in a process of its own.
     pub(crate) fn runner(&self, verb: &str, spec: &ProcessSpec, env: &[(&str, String)]) -> Child {
         let file = self.path("spec.json");

@@ -1,6 +1,6 @@
 //! Agents under a supervisor, from start to end.
 
-use super::scene::{PROGRAM, Scene, await_that};
+use super::scene::{Scene, await_that};
 use consort_core::run::{Exit, StopWhy};
 use consort_worker::os;
 use consort_worker::processes::{Looked, MARKER, ProcessSpec, look, run_direct, stop};
@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn mode(path: &Path) -> u32 {
@@ -73,19 +72,16 @@ async fn standard_input_is_empty_not_open() {
 
 #[tokio::test]
 async fn signals_that_the_runner_ignores_work_for_the_agent() {
-    let scene = Scene::new();
-    let spec = scene.sh("kill -INT $$; kill -HUP $$; kill -USR1 $$; exit 0");
-    let file = scene.path("spec.json");
-    std::fs::write(&file, serde_json::to_vec(&spec).unwrap()).unwrap();
-    let runner = format!(
-        "trap '' INT HUP USR1 CHLD; exec '{PROGRAM}' launch '{}' '{}'",
-        scene.dir().display(),
-        file.display()
-    );
-    let mut runner =
-        Command::new("sh").args(["-c", &runner]).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-    assert!(runner.wait().unwrap().success());
-    assert_eq!(scene.ended().await.exit, Exit::Signal(2));
+    // Without SIGCHLD the exit code would be lost, without the others the agent would be deaf.
+    for (script, exit) in [("kill -INT $$; kill -HUP $$; exit 0", Exit::Signal(2)), ("exit 6", Exit::Code(6))]
+    {
+        let scene = Scene::new();
+        assert!(
+            scene.odd_runner("launch", &scene.sh(script), "env --ignore-signal=INT,HUP,CHLD"),
+            "{script}"
+        );
+        assert_eq!(scene.ended().await.exit, exit, "{script}");
+    }
 }
 
 #[tokio::test]
