@@ -1,4 +1,5 @@
 //! A stage for real processes that is empty again afterwards.
+#![allow(clippy::disallowed_types, reason = "runners of tests are programs that can be killed")]
 
 use consort_core::run::ProcessIdentity;
 use consort_worker::os;
