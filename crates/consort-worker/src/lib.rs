@@ -16,3 +16,4 @@ pub mod judges;
 pub mod os;
 pub mod processes;
 pub mod store;
+pub mod workspace;
