@@ -16,10 +16,10 @@ mod idle;
 mod open;
 mod project;
 
-pub use cause::{Commander, Order};
-pub use idle::Outcome;
 pub use act::content_at;
+pub use cause::{Commander, Order};
 pub use clock::wall;
+pub use idle::Outcome;
 pub use open::{Begin, Opening, begin, load_plan, reopen};
 pub use project::{STATE_FILES, rendered};
 

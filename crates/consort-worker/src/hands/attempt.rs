@@ -1,8 +1,8 @@
 //! Attempts: prepared, started, followed, stopped.
 
 use super::{Direct, Hands};
-use crate::briefing::{self, Exhibit, ExhibitSource};
 use crate::agents::outfit::{Desk, Outfit};
+use crate::briefing::{self, Exhibit, ExhibitSource};
 use crate::judges::{self, Finding};
 use crate::processes::{self, LaunchError, ProcessSpec, Watched};
 use consort_core::ids::{AttemptId, Revision, Step};
@@ -31,13 +31,18 @@ impl Hands {
             Ok(Err(why)) => return vec![not_started(&attempt, why)],
             Err(panicked) => return vec![not_started(&attempt, format!("a bug in consort: {panicked}"))],
         };
-        if ready.supervise { self.launch(attempt, ready).await } else { self.run_directly(attempt, ready).await }
+        if ready.supervise {
+            self.launch(attempt, ready).await
+        } else {
+            self.run_directly(attempt, ready).await
+        }
     }
 
     async fn launch(self: &Arc<Self>, attempt: AttemptId, ready: Ready) -> Vec<Report> {
         let supervisor = self.supervisor();
         let launched =
-            tokio::task::spawn_blocking(move || processes::launch(&ready.dir, &ready.spec, &supervisor)).await;
+            tokio::task::spawn_blocking(move || processes::launch(&ready.dir, &ready.spec, &supervisor))
+                .await;
         match launched {
             Ok(Ok(process)) => vec![Report::AttemptStarted { attempt, process }],
             Ok(Err(LaunchError::Claimed { .. } | LaunchError::Died { .. })) => {
@@ -52,10 +57,8 @@ impl Hands {
 
     /// Without a supervisor: the end is known in one go, and with it what was made.
     async fn run_directly(self: &Arc<Self>, attempt: AttemptId, ready: Ready) -> Vec<Report> {
-        let direct = Direct {
-            cancel: CancellationToken::new(),
-            why: Arc::new(Mutex::new(StopWhy::Cancelled)),
-        };
+        let direct =
+            Direct { cancel: CancellationToken::new(), why: Arc::new(Mutex::new(StopWhy::Cancelled)) };
         self.direct().insert(attempt.clone(), direct.clone());
         let told = async {
             direct.cancel.cancelled().await;
@@ -71,7 +74,14 @@ impl Hands {
             let mut reports = vec![Report::AttemptEnded { attempt: attempt.clone(), ended }];
             if capture {
                 // Saves a round trip: the brain will want exactly this next.
-                reports.push(hands.capture(&attempt.task, attempt.generation, attempt.iteration, None, &[], record.ended_at));
+                reports.push(hands.capture(
+                    &attempt.task,
+                    attempt.generation,
+                    attempt.iteration,
+                    None,
+                    &[],
+                    record.ended_at,
+                ));
             }
             reports
         })
@@ -81,7 +91,8 @@ impl Hands {
     /// Scratch work without self-review: its capture needs nothing that the brain would add.
     fn is_captured_at_once(&self, attempt: &AttemptId) -> bool {
         let task = self.plan().task(&attempt.task);
-        attempt.step == Step::Create && task.is_some_and(|t| t.workspace == WorkspaceKind::None && !t.self_review)
+        attempt.step == Step::Create
+            && task.is_some_and(|t| t.workspace == WorkspaceKind::None && !t.self_review)
     }
 
     /// Follows an attempt until it is over.
@@ -105,7 +116,12 @@ impl Hands {
     }
 
     /// Ends an attempt and follows it to its end.
-    pub(super) async fn stop(self: &Arc<Self>, key: EffectKey, attempt: &AttemptId, why: StopWhy) -> Vec<Report> {
+    pub(super) async fn stop(
+        self: &Arc<Self>,
+        key: EffectKey,
+        attempt: &AttemptId,
+        why: StopWhy,
+    ) -> Vec<Report> {
         let direct = self.direct().get(attempt).cloned();
         if let Some(direct) = direct {
             *direct.why.lock().unwrap_or_else(PoisonError::into_inner) = why;
@@ -179,12 +195,16 @@ impl Hands {
                     None => None,
                 },
                 ExhibitSource::Diff => match &start.base {
-                    Some(base) => Some(self.bench.plane.diff(base, &candidate.revision).map_err(|e| e.to_string())?),
+                    Some(base) => {
+                        Some(self.bench.plane.diff(base, &candidate.revision).map_err(|e| e.to_string())?)
+                    }
                     None => None,
                 },
             };
-            let bytes = bytes.ok_or_else(|| format!("`{place}` cannot be shown to a reviewer: it is not there"))?;
-            write_exhibit(&to.join(place), &bytes).map_err(|e| format!("cannot write `{place}` of an export: {e}"))?;
+            let bytes =
+                bytes.ok_or_else(|| format!("`{place}` cannot be shown to a reviewer: it is not there"))?;
+            write_exhibit(&to.join(place), &bytes)
+                .map_err(|e| format!("cannot write `{place}` of an export: {e}"))?;
         }
         std::fs::create_dir_all(to).map_err(|e| format!("cannot make `{}`: {e}", to.display()))
     }
@@ -206,7 +226,8 @@ impl Hands {
     fn findings(&self, refs: &[FindingsRef]) -> Result<Vec<(FindingsRef, Vec<Finding>)>, String> {
         let load = |of: &FindingsRef| {
             let bytes = self.bench.store.get(&of.answer).map_err(|e| e.to_string())?;
-            let bytes = bytes.ok_or_else(|| format!("the review {} is not in the content store", of.answer))?;
+            let bytes =
+                bytes.ok_or_else(|| format!("the review {} is not in the content store", of.answer))?;
             Ok((of.clone(), judges::findings_of(&of.strategy, &bytes)?))
         };
         refs.iter().map(load).collect()

@@ -21,7 +21,12 @@ impl Hands {
                 vec![self.capture(&task, generation, iteration, base.as_ref(), &handoffs, at)]
             }
             Ensure::Committed { task, generation, candidate, at } => {
-                match self.bench.plane.commit_task(&ref_of(&task, generation), &candidate, self.label(&task), at) {
+                match self.bench.plane.commit_task(
+                    &ref_of(&task, generation),
+                    &candidate,
+                    self.label(&task),
+                    at,
+                ) {
                     Ok(()) => vec![Report::TaskCommitted { task, revision: candidate.revision }],
                     Err(error) => failed(error.to_string()),
                 }
@@ -30,7 +35,9 @@ impl Hands {
                 self.barrier(&barrier, set, &tips, &handoffs, &consumers, at)
             }
             Ensure::Checkpoint { .. } => failed("a checkpoint needs its content".into()),
-            Ensure::Released { task, generation, salvage, at } => self.release(&task, generation, salvage, at),
+            Ensure::Released { task, generation, salvage, at } => {
+                self.release(&task, generation, salvage, at)
+            }
             Ensure::Integrated { into, expected, result, at } => {
                 match self.integrate(&into, &expected, &result, at) {
                     Ok(revision) => vec![Report::Integrated { into, revision }],
@@ -40,7 +47,13 @@ impl Hands {
         }
     }
 
-    fn integrate(&self, into: &str, expected: &Revision, result: &Revision, at: Timestamp) -> Result<Revision, String> {
+    fn integrate(
+        &self,
+        into: &str,
+        expected: &Revision,
+        result: &Revision,
+        at: Timestamp,
+    ) -> Result<Revision, String> {
         let Plane::Git(plane) = &self.bench.plane else {
             return Err("there is no repository, and so no branch to bring the result to; its files are in the last checkpoint".into());
         };
@@ -78,15 +91,20 @@ impl Hands {
         };
         let captured = match self.bench.plane.capture(plan, generation, iteration, base, at) {
             Ok(captured) => captured,
-            Err(PlaneError::Refused(why)) => return Report::CandidateRefused { task, generation, iteration, why },
+            Err(PlaneError::Refused(why)) => {
+                return Report::CandidateRefused { task, generation, iteration, why };
+            }
             Err(error) => return Report::EffectFailed { effect, why: error.to_string() },
         };
         let texts = match self.handoff_texts(base, handoffs) {
             Ok(texts) => texts,
             Err(why) => return Report::EffectFailed { effect, why },
         };
-        let files: Vec<(String, Vec<u8>)> =
-            captured.contents.iter().map(|(artifact, bytes)| (artifact.path.clone(), bytes.clone())).collect();
+        let files: Vec<(String, Vec<u8>)> = captured
+            .contents
+            .iter()
+            .map(|(artifact, bytes)| (artifact.path.clone(), bytes.clone()))
+            .collect();
         let problems = checks::check_candidate(plan, &files, &texts);
         if let Err(why) = self.keep(plan, &captured.contents) {
             return Report::EffectFailed { effect, why };
@@ -104,7 +122,11 @@ impl Hands {
         Ok(())
     }
 
-    fn handoff_texts(&self, base: Option<&Revision>, handoffs: &[InputRef]) -> Result<Vec<(InputRef, String)>, String> {
+    fn handoff_texts(
+        &self,
+        base: Option<&Revision>,
+        handoffs: &[InputRef],
+    ) -> Result<Vec<(InputRef, String)>, String> {
         let read = |input: &InputRef| {
             let base = base.ok_or("a task without a base cannot have handoffs")?;
             let bytes = self.bench.plane.read(base, &input.path).map_err(|e| e.to_string())?;
@@ -130,14 +152,17 @@ impl Hands {
         let barrier_id = barrier.clone();
         vec![match self.bench.plane.barrier(barrier, set, &tips, handoffs, at) {
             Ok((revision, handoffs)) => {
-                let rendered = consumers.iter().filter(|s| self.names_its_handoffs(s)).map(|s| s.attempt.task.clone());
+                let rendered =
+                    consumers.iter().filter(|s| self.names_its_handoffs(s)).map(|s| s.attempt.task.clone());
                 let rendered = rendered.collect();
                 Report::BarrierMerged { barrier: barrier_id, set, revision, handoffs, rendered }
             }
             Err(PlaneError::Conflict { between, paths }) => {
                 Report::BarrierConflicted { barrier: barrier_id, between, paths }
             }
-            Err(error) => Report::EffectFailed { effect: format!("barrier/{barrier}/{set}"), why: error.to_string() },
+            Err(error) => {
+                Report::EffectFailed { effect: format!("barrier/{barrier}/{set}"), why: error.to_string() }
+            }
         }]
     }
 
@@ -157,7 +182,12 @@ impl Hands {
         handoffs.all(|i| i.hash.as_ref().is_some_and(|h| prompt::renders_handoff(&text, &i.path, h.as_str())))
     }
 
-    pub(super) fn make_checkpoint(&self, id: &CheckpointId, content: CheckpointContent, at: Timestamp) -> Vec<Report> {
+    pub(super) fn make_checkpoint(
+        &self,
+        id: &CheckpointId,
+        content: CheckpointContent,
+        at: Timestamp,
+    ) -> Vec<Report> {
         let CheckpointContent { mut tips, files, journal_head, seq } = content;
         if Bug::CheckpointWithoutArtifact.is_planted() {
             tips.pop();
@@ -185,7 +215,10 @@ impl Hands {
         match self.bench.plane.release(task, generation, salvage, at) {
             Ok(salvaged) => vec![Report::WorkspaceReleased { task: id.clone(), generation, salvaged }],
             Err(error) => {
-                vec![Report::EffectFailed { effect: format!("released/{id}/{generation}"), why: error.to_string() }]
+                vec![Report::EffectFailed {
+                    effect: format!("released/{id}/{generation}"),
+                    why: error.to_string(),
+                }]
             }
         }
     }

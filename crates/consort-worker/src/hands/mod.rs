@@ -128,10 +128,16 @@ impl Hands {
         attempts.filter_map(found).collect()
     }
 
-    async fn blocking(&self, key: EffectKey, work: impl FnOnce() -> Vec<Report> + Send + 'static) -> Vec<Report> {
+    async fn blocking(
+        &self,
+        key: EffectKey,
+        work: impl FnOnce() -> Vec<Report> + Send + 'static,
+    ) -> Vec<Report> {
         match tokio::task::spawn_blocking(work).await {
             Ok(reports) => reports,
-            Err(panicked) => vec![Report::EffectFailed { effect: key.0, why: format!("a bug in consort: {panicked}") }],
+            Err(panicked) => {
+                vec![Report::EffectFailed { effect: key.0, why: format!("a bug in consort: {panicked}") }]
+            }
         }
     }
 
