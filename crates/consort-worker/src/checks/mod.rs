@@ -31,10 +31,10 @@ pub fn check_candidate(
         if bytes.iter().all(u8::is_ascii_whitespace) {
             found.push(problem("content", format!("`{path}` is empty; it must hold the work")));
         }
-        if path.ends_with(".json") {
-            if let Err(e) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
-                found.push(problem("content", format!("`{path}` is not JSON: {e}")));
-            }
+        if path.ends_with(".json")
+            && let Err(e) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
+        {
+            found.push(problem("content", format!("`{path}` is not JSON: {e}")));
         }
     }
     match (&task.output, files.first()) {

@@ -319,7 +319,7 @@ fn answered_in(finding: &OpenFinding, kind: &str) -> &'static str {
 
 /// Points of a task: its sentences and enumerations, at most eight.
 fn topics(text: &str) -> Vec<String> {
-    let parts = text.split([';', '\n', '(', ')', ',', ':']).flat_map(|p| p.split(". "));
+    let parts = text.split([';', '\n', '(', ')', ',', ':', '+']).flat_map(|p| p.split(". "));
     let named = |p: &String| p.chars().filter(|c| c.is_alphabetic()).count() >= 3;
     parts.map(|p| clean(p.trim_end_matches('.'), 80)).filter(named).take(8).collect()
 }
@@ -335,6 +335,7 @@ fn points(source: &Source) -> Vec<String> {
     let page = Page::read(text);
     let strip = |text: &str| {
         let text = text.rsplit_once(" [").map_or(text, |(before, _)| before);
+        let text = text.strip_prefix("Asked for: ").unwrap_or(text);
         clean(text.trim_end_matches('.'), 80)
     };
     let listed = page.section("Findings").into_iter().flat_map(|s| s.items().map(|i| strip(&i.text)));

@@ -97,17 +97,22 @@ pub(super) fn judge(room: &Room, text: &str, answer: &AnswerBrief) -> Value {
     json!({ "nonce": answer.nonce, "scores": scores })
 }
 
-/// In ten-thousandths.
+/// In ten-thousandths. What there is to see of a dimension moves a score within its band.
 fn score(room: &Room, page: &Page, dimension: &str, hurt: &[&Defect], defects: usize) -> usize {
+    let wealth = match dimension {
+        "evidence_quality" | "traceability" => source_numbers(page).len(),
+        "completeness" => page.headings.len() / 4,
+        "actionability" => page.tables.len(),
+        "methodological_rigor" => page.items.len() / 4,
+        _ => room.request.criteria.len(),
+    };
+    let wealth = 25 * wealth.min(8);
     if defects == 0 {
-        let wealth = match dimension {
-            "evidence_quality" | "traceability" => source_numbers(page).len(),
-            "completeness" => page.headings.len() / 4,
-            "actionability" => page.tables.len(),
-            "methodological_rigor" => page.items.len() / 4,
-            _ => room.request.criteria.len(),
-        };
-        return 9_550 + 25 * wealth.min(8);
+        return 9_550 + wealth;
+    }
+    let untouched = 8_900 + wealth - 50 * (defects - 1).min(8);
+    if hurt.is_empty() {
+        return untouched;
     }
     let weight = |d: &&Defect| match d.severity() {
         "critical" => 1_500,
@@ -118,8 +123,7 @@ fn score(room: &Room, page: &Page, dimension: &str, hurt: &[&Defect], defects: u
     losses.sort_unstable_by(|a, b| b.cmp(a));
     // The first defect weighs in full; each further one a third.
     let loss: usize = losses.iter().enumerate().map(|(at, l)| if at == 0 { *l } else { l / 3 }).sum();
-    let untouched = 9_100 - 50 * (defects - 1).min(8);
-    if hurt.is_empty() { untouched } else { 9_200_usize.saturating_sub(loss).clamp(3_000, untouched) }
+    (9_050 + wealth).saturating_sub(loss).clamp(3_000, untouched)
 }
 
 /// Places in the candidate that were looked at.

@@ -1,6 +1,8 @@
 //! What the brain wants of one attempt, in an agent's terms: `Start` in, request and outfit out.
 //! What a reviewer must not know is left out here and nowhere else.
 
+mod names;
+
 use crate::agents::outfit::{self, Desk, Outfit, OutfitError};
 use crate::agents::request::{
     AnswerBrief, DimensionBrief, HandoffBrief, InputKind, Level, OpenFinding, Outputs, Purpose,
@@ -10,8 +12,9 @@ use crate::agents::{prompt, strategies};
 use crate::dirs::RunDirs;
 use crate::judges::{Finding, nonce};
 use consort_core::ids::{AttemptId, ContentHash, Step, StrategyId, TaskId};
-use consort_core::plan::{AgentSpec, Criterion, Output, Plan, Task, TaskKind};
+use consort_core::plan::{AgentSpec, Output, Plan, Task, TaskKind};
 use consort_core::run::{Artifact, Candidate, FindingsRef, Severity, Start};
+use names::Names;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -115,7 +118,12 @@ pub fn request(plan: &Plan, start: &Start, findings: &[(FindingsRef, Vec<Finding
             .map(|p| RequestProblem { check: p.check.clone(), text: p.text.clone() })
             .collect(),
         guidance: if step.is_creator() { start.guidance.clone() } else { Vec::new() },
-        constraints: plan.constraints.clone(),
+        constraints: plan
+            .constraints
+            .iter()
+            .filter(|c| step.is_creator() || !names.tells_the_gate(&[&c.name, &c.enforcement]))
+            .cloned()
+            .collect(),
         answer: answer(plan, start, desk),
         scratch: desk.temporary().display().to_string(),
     }
@@ -307,76 +315,9 @@ fn answer(plan: &Plan, start: &Start, desk: &Desk) -> Option<AnswerBrief> {
     })
 }
 
-/// Texts of the workflow that name tasks. A phase's criteria may be about another task of the
-/// phase; and a reviewer learns no task's id.
-struct Names<'a> {
-    plan: &'a Plan,
-    task: &'a Task,
-    creator: bool,
-}
-
-impl Names<'_> {
-    /// Criteria about this task, or about no task in particular.
-    fn criteria(&self) -> Vec<Criterion> {
-        let about =
-            |text: &str, task: &Task| is_name(&task.id) && find_word(text, task.id.as_str()).is_some();
-        self.task
-            .criteria
-            .iter()
-            .filter(|c| {
-                about(&c.validation, self.task) || !self.plan.tasks.iter().any(|t| about(&c.validation, t))
-            })
-            .map(|c| Criterion { name: self.hide(&c.name), validation: self.hide(&c.validation) })
-            .collect()
-    }
-
-    /// For reviewers: the text with task ids replaced.
-    fn hide(&self, text: &str) -> String {
-        if self.creator {
-            return text.to_owned();
-        }
-        self.plan.tasks.iter().filter(|t| is_name(&t.id)).fold(text.to_owned(), |text, task| {
-            let stand_in = if task.id == self.task.id { "the candidate's" } else { "another task's" };
-            replace_word(&text, task.id.as_str(), stand_in)
-        })
-    }
-}
-
-/// An id that cannot be an ordinary word of the text, such as `agent-a-001`; `docs` might be one.
-fn is_name(id: &TaskId) -> bool {
-    id.as_str().contains(|c: char| c.is_ascii_digit() || c == '-' || c == '_')
-}
-
-fn replace_word(text: &str, word: &str, by: &str) -> String {
-    let (mut done, mut rest) = (String::new(), text);
-    while let Some(at) = find_word(rest, word) {
-        done.push_str(&rest[..at]);
-        done.push_str(by);
-        rest = &rest[at + word.len()..];
-    }
-    done + rest
-}
-
-/// Where `word` stands in `text`, not as a part of a longer name.
-fn find_word(text: &str, word: &str) -> Option<usize> {
-    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
-    text.match_indices(word)
-        .find(|(at, _)| {
-            !part(text[..*at].chars().next_back()) && !part(text[at + word.len()..].chars().next())
-        })
-        .map(|(at, _)| at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whole_names_are_replaced_and_parts_of_longer_ones_are_not() {
-        assert_eq!(replace_word("a-1 and a-10, (a-1)", "a-1", "X"), "X and a-10, (X)");
-        assert_eq!(replace_word("xa-1 a-1", "a-1", "X"), "xa-1 X");
-        assert_eq!(find_word("agent-a-001", "a-001"), None);
-    }
 
     #[test]
     fn candidates_have_neutral_names() {
