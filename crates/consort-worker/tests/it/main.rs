@@ -5,6 +5,7 @@ mod answers;
 mod checks;
 mod outfits;
 mod plans;
+mod players;
 mod processes;
 mod prompts;
 mod rehearsal;

@@ -169,9 +169,9 @@ impl Stage {
                 ExhibitSource::Candidate(path) => files.iter().find(|f| f.0 == *path).unwrap().1.clone(),
                 ExhibitSource::Diff => diff(files).into_bytes(),
                 ExhibitSource::Base(path) => {
-                    let known =
+                    let mut known =
                         Self::base_files().into_iter().chain(self.accepted.values().flatten().cloned());
-                    known.filter(|f| f.0 == *path).last().unwrap().1
+                    known.rfind(|f| f.0 == *path).unwrap().1
                 }
             };
             write(&dir.join(&exhibit.to), &bytes);
