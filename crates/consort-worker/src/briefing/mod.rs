@@ -36,10 +36,13 @@ pub enum ExhibitSource {
     Diff,
     /// A file of the base's commit: a declared input.
     Base(String),
+    /// Data of another task, which is in the content store and not in git: a declared input.
+    Stored(ContentHash),
 }
 
 /// What a reviewer sees, under neutral names for the candidate and repository paths for inputs.
-pub fn exhibits(task: &Task, start: &Start) -> Vec<Exhibit> {
+pub fn exhibits(plan: &Plan, start: &Start) -> Vec<Exhibit> {
+    let task = plan.task(&start.attempt.task).expect("the brain only starts tasks of its plan");
     let mut all: Vec<Exhibit> = match &task.output {
         Output::Change { .. } => vec![Exhibit { source: ExhibitSource::Diff, to: "candidate.diff".into() }],
         Output::Document { paths } | Output::Data { paths } => paths
@@ -51,11 +54,26 @@ pub fn exhibits(task: &Task, start: &Start) -> Vec<Exhibit> {
             })
             .collect(),
     };
-    let seen: Vec<Exhibit> = seen_inputs(start)
-        .map(|input| Exhibit { source: ExhibitSource::Base(input.path.clone()), to: input.path.clone() })
-        .collect();
-    all.extend(seen);
+    let stored = stored_inputs(plan, start);
+    all.extend(seen_inputs(start).map(|input| Exhibit {
+        source: match stored.iter().find(|(path, _)| *path == input.path) {
+            Some((_, hash)) => ExhibitSource::Stored(hash.clone()),
+            None => ExhibitSource::Base(input.path.clone()),
+        },
+        to: input.path.clone(),
+    }));
     all
+}
+
+/// Inputs that are data of other tasks, with their paths: a creator's workspace gets them from
+/// the content store before each of its attempts, for they are not in its base.
+pub fn stored_inputs(plan: &Plan, start: &Start) -> Vec<(String, ContentHash)> {
+    let data = |input: &&consort_core::run::InputRef| {
+        let maker = input.task.as_ref().and_then(|task| plan.task(task));
+        maker.is_some_and(|task| matches!(task.output, Output::Data { .. }))
+    };
+    let stored = seen_inputs(start).filter(data);
+    stored.filter_map(|input| Some((input.path.clone(), input.hash.clone()?))).collect()
 }
 
 /// Inputs that are there: without those that a person declared.

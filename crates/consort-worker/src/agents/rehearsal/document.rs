@@ -36,7 +36,7 @@ pub(super) fn strengths(room: &Room, last: Option<&str>) -> BTreeSet<Strength> {
 }
 
 /// Writes the work.
-pub(super) fn write(room: &Room, has: &BTreeSet<Strength>, last: Option<&str>) -> String {
+pub(super) fn write(room: &Room, has: &BTreeSet<Strength>, last: Option<&str>, acknowledges: bool) -> String {
     let mut w = Writer { room, has, text: String::new() };
     w.opening();
     w.sources();
@@ -47,7 +47,9 @@ pub(super) fn write(room: &Room, has: &BTreeSet<Strength>, last: Option<&str>) -
     w.comparison();
     w.criteria();
     w.arguments();
-    w.acknowledgement();
+    if acknowledges {
+        w.acknowledgement();
+    }
     w.responses(last);
     w.limits();
     w.text
@@ -118,7 +120,11 @@ impl Writer<'_> {
         let mut rows = vec![("the task itself".to_owned(), task.lines().count(), 0)];
         for source in &self.room.sources {
             let text = source.text.as_deref().unwrap_or_default();
-            rows.push((format!("`{}`", source.path), text.lines().count(), Page::read(text).headings.len()));
+            rows.push((
+                format!("`{}`", source.path.replace('|', "\\|")),
+                text.lines().count(),
+                Page::read(text).headings.len(),
+            ));
         }
         for (at, (name, lines, headings)) in rows.iter().enumerate() {
             self.line(format!("| {} | {name} | {lines} | {headings} |", at + 1));
