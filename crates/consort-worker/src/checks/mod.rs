@@ -13,6 +13,8 @@ use markdown::Page;
 
 /// Most problems that are told at once; more would not help.
 pub const PROBLEMS_MAX: usize = 12;
+/// Largest artifact that is read as a document, in bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 const TEXT_MAX: usize = 240;
 
 /// Checks the declared outputs of a captured candidate: for a document the first file is the
@@ -54,6 +56,11 @@ pub fn check_document(task: &Task, text: &str, handoffs: &[(InputRef, String)]) 
     if text.trim().is_empty() {
         return vec![problem("content", "the artifact is empty; it must hold the work".into())];
     }
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let text =
+            format!("the artifact has {} bytes; {DOCUMENT_BYTES_MAX} is the most for a document", text.len());
+        return vec![problem("content", text)];
+    }
     let page = Page::read(text);
     let mut found = Vec::new();
     match page.headings.iter().filter(|h| h.level == 1).count() {
@@ -91,7 +98,8 @@ fn answered_somewhere(files: &[(String, Vec<u8>)], handoffs: &[(InputRef, String
     if handoffs.is_empty() {
         return Vec::new();
     }
-    let pages = files.iter().filter_map(|(path, bytes)| {
+    let small = files.iter().filter(|(_, bytes)| bytes.len() <= DOCUMENT_BYTES_MAX);
+    let pages = small.filter_map(|(path, bytes)| {
         let text = std::str::from_utf8(bytes).ok()?;
         Some(acknowledged(&Page::read(&prose::of_file(path, text)), handoffs))
     });

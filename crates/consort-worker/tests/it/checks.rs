@@ -177,3 +177,13 @@ fn many_mistakes_give_a_few_problems() {
     assert_eq!(found.len(), PROBLEMS_MAX);
     shown(&found);
 }
+
+#[test]
+fn what_is_too_large_is_said_to_be_so_and_not_read() {
+    let huge = format!("{DOCUMENT}{}", "| x | y |\n".repeat(300_000));
+    assert!(shown(&check_document(&task("agent-a-001"), &huge, &[])).contains("bytes"));
+    let findings: String = (1..=101).map(|n| format!("### F-{n:03}: t\nb\n\n")).collect();
+    let many = HANDOFF.replace("### F-001: One\nbody\n\n### F-002: Two\nbody\n\n", &findings);
+    let found = check_document(&task("barrier-1_spike-002-to-spike-001"), &many, &[]);
+    assert!(shown(&found).contains("more than 100 findings"), "{}", shown(&found));
+}

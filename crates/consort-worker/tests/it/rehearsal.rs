@@ -310,3 +310,21 @@ fn data_of_other_tasks_comes_from_the_store() {
     let paths: Vec<&str> = stored.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, ["out/data.json", "out/raw.txt"]);
 }
+
+#[test]
+fn a_judge_that_is_not_shown_a_handoff_does_not_pass_the_work() {
+    let (mut stage, played) = play_all(plans::seed());
+    let task = id("agent-c-001");
+    let files = played[&task].drafts[1].clone();
+    for missing in [None, Some(0), Some(1), Some(2), Some(3)] {
+        let judge = stage.start(&task, 3, Step::Judge, Some(candidate(&files)));
+        stage.export(&judge, &files);
+        if let Some(input) = missing {
+            std::fs::remove_file(stage.desk(&judge).cwd.join(&judge.inputs[input].path)).unwrap();
+        }
+        let Given::Scores { scores, .. } = stage.attempt(&judge, &[], &[]).given else { panic!() };
+        let excellent = scores.iter().all(|s| s.score >= score("0.92"));
+        assert_eq!(excellent, missing.is_none(), "{missing:?}: {scores:?}");
+        assert_eq!(scores.iter().any(|s| s.score >= score("0.92")), missing.is_none());
+    }
+}
