@@ -17,8 +17,8 @@ pub const PROBLEMS_MAX: usize = 12;
 pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 const TEXT_MAX: usize = 240;
 
-/// Checks the declared outputs of a captured candidate: for a document the first file is the
-/// artifact, for a change `files` are those that changed. `handoffs` are the consumed ones with
+/// Checks the declared outputs of a captured candidate, in any order: for a document the first
+/// declared path is the artifact, for a change `files` are those that changed. `handoffs` are the consumed ones with
 /// their accepted texts.
 pub fn check_candidate(
     task: &Task,
@@ -39,7 +39,9 @@ pub fn check_candidate(
             found.push(problem("content", format!("`{path}` is not JSON: {e}")));
         }
     }
-    match (&task.output, files.first()) {
+    let judged = files.iter().find(|(path, _)| task.output.paths().first() == Some(path));
+    match (&task.output, judged) {
+        (Output::Document { .. }, None) => found.push(problem("content", "the artifact is not there".into())),
         (Output::Document { .. }, Some((path, bytes))) => match std::str::from_utf8(bytes) {
             Ok(text) if path.ends_with(".md") => found.extend(check_document(task, text, handoffs)),
             Ok(_) => found.extend(answered_somewhere(files, handoffs)),

@@ -156,9 +156,14 @@ fn files_of_any_kind_are_checked_for_what_can_be_checked() {
     let found = |task: &Task, files: &[(String, Vec<u8>)], h: &[(InputRef, String)]| {
         shown(&check_candidate(task, files, h))
     };
-    assert!(found(&document, &file("a.md", b"# T\xff"), &[]).contains("not UTF-8"));
-    assert!(found(&document, &file("a.md", b" \n"), &[]).contains("empty"));
-    assert_eq!(found(&document, &file("a.md", DOCUMENT.as_bytes()), &[]), "");
+    let path = document.output.paths()[0].clone();
+    assert!(found(&document, &file(&path, b"# T\xff"), &[]).contains("not UTF-8"));
+    assert!(found(&document, &file(&path, b" \n"), &[]).contains("empty"));
+    assert_eq!(found(&document, &file(&path, DOCUMENT.as_bytes()), &[]), "");
+    assert!(found(&document, &file("a.md", DOCUMENT.as_bytes()), &[]).contains("not there"));
+    // Whatever order they were captured in.
+    let two = [file("a-first.md", b"beside"), file(&path, DOCUMENT.as_bytes())].concat();
+    assert_eq!(found(&document, &two, &[]), "");
     let data = kinds.task(&id("data-1"));
     assert!(found(data, &file("out/data.json", b"{"), &[]).contains("not JSON"));
     assert_eq!(found(data, &file("out/data.json", b"{}"), &[]), "");

@@ -4,8 +4,8 @@ use crate::plans::{self, id};
 use crate::stage::Stage;
 use consort_core::ids::Step;
 use consort_core::plan::{PromptBy, Runtime};
-use consort_core::run::Artifact;
 use consort_worker::agents::outfit::OutfitError;
+use consort_worker::agents::prompt;
 use consort_worker::briefing;
 use consort_worker::dirs::RunDirs;
 use std::collections::BTreeMap;
@@ -169,21 +169,21 @@ fn tries_are_counted_by_step_from_what_is_on_disk() {
 }
 
 #[test]
-fn a_barrier_sees_whether_a_consumer_is_told_of_its_handoffs() {
+fn a_consumers_prompt_names_its_handoff_with_the_accepted_hash() {
     let mut stage = Stage::new(plans::seed());
-    let (a1, b1, hand) = (id("agent-a-001"), id("agent-b-001"), id("barrier-1_spike-002-to-spike-001"));
-    for task in [&a1, &b1, &hand] {
-        let files = stage.create(task, 1, None, &[]);
-        stage.accept(task, files);
+    for task in ["agent-a-001", "agent-b-001", "barrier-1_spike-002-to-spike-001"] {
+        let files = stage.create(&id(task), 1, None, &[]);
+        stage.accept(&id(task), files);
     }
     let consumer = stage.start(&id("agent-a-002"), 1, Step::Create, None);
-    let path = stage.accepted[&hand][0].0.clone();
-    let right = Artifact { path: path.clone(), hash: consumer.inputs[1].hash.clone().unwrap() };
-    let rendered =
-        |accepted: &[Artifact]| briefing::rendered(&stage.plan, std::slice::from_ref(&consumer), accepted);
-    assert_eq!(rendered(std::slice::from_ref(&right)), [id("agent-a-002")]);
-    let other = Artifact { path, hash: "ab".into() };
-    assert!(rendered(&[other]).is_empty());
-    let not_its_own = Artifact { path: "x/spike-001-to-spike-002/handoff.md".into(), hash: "ab".into() };
-    assert_eq!(rendered(&[not_its_own, right]), [id("agent-a-002")]);
+    let (path, hash) = (consumer.inputs[1].path.as_str(), consumer.inputs[1].hash.clone().unwrap());
+    let desk = stage.desk(&consumer);
+    let text = prompt::render(&briefing::request(&stage.plan, &consumer, &[], &desk));
+    assert!(prompt::renders_handoff(&text, path, hash.as_str()));
+    assert!(!prompt::renders_handoff(&text, path, &hash.as_str()[1..]));
+    assert!(!prompt::renders_handoff(
+        &text,
+        &consumer.inputs[0].path,
+        consumer.inputs[0].hash.as_ref().unwrap().as_str()
+    ));
 }
