@@ -108,7 +108,8 @@ pub fn seed() -> Plan {
     let phase_1 = vec![
         criterion("SDK API surface documented", "agent-a-001 artifact lists SDK methods and session APIs"),
         criterion("Worktree workflow documented", "agent-b-001 artifact has the manual process step by step"),
-        criterion("Quality gate passed", "all artifacts of the phase score at or above the threshold"),
+        criterion("Quality gate passed", "All Phase 1 artifacts score >= 0.92 via S-014"),
+        criterion("Environment requirements identified", "all artifacts name what they need"),
     ];
     let phase_2 = vec![
         criterion(
@@ -249,12 +250,20 @@ pub fn plan(tasks: Vec<Task>) -> Plan {
             budget: Budget::default(),
         },
         checkpoints: CheckpointFrequency::Phase,
-        constraints: vec![Constraint {
-            id: Some("P-003".into()),
-            name: "Single nesting".into(),
-            enforcement: "an agent never starts another".into(),
-            hard: true,
-        }],
+        constraints: vec![
+            Constraint {
+                id: Some("P-003".into()),
+                name: "Single nesting".into(),
+                enforcement: "an agent never starts another".into(),
+                hard: true,
+            },
+            Constraint {
+                id: Some("H-13".into()),
+                name: "Quality gate".into(),
+                enforcement: "at least 92 % for C2 and above, rejected below .85.".into(),
+                hard: true,
+            },
+        ],
         risks: Vec::new(),
         variables: BTreeMap::new(),
         rehearsal: true,

@@ -276,3 +276,55 @@ fn misdeeds_with_files_and_answers_show_as_what_they_are() {
     stage.attempt(&start, &[], &[Misdeed::NoArtifact]);
     assert!(!stage.workspace(&task).join(&good[0].0).exists());
 }
+
+#[test]
+fn liars_are_caught_where_somebody_looks() {
+    let mut stage = Stage::new(plans::seed());
+    for task in ["agent-a-001", "agent-b-001", "barrier-1_spike-002-to-spike-001"] {
+        play(&mut stage, &id(task));
+    }
+    let task = id("agent-a-002");
+    let one = stage.create(&task, 1, None, &[]);
+    let first = stage.review(&task, 1, &one, &[]);
+    let start = stage.start(&task, 2, Step::Create, Some(candidate(&one)));
+    stage.attempt(&start, &first.findings, &[Misdeed::Lie, Misdeed::NoAcknowledgement]);
+    let two = stage.capture(&task);
+    assert!(text(&two).contains("| DA-001 |"), "it claims to have answered");
+    let second = stage.review(&task, 2, &two, &first.findings);
+    assert!(!second.passes());
+    assert!(second.problems.iter().any(|p| p.check == "acknowledgement"), "{:?}", second.problems);
+    for (misdeed, shown) in [(Misdeed::Lie, "1.00"), (Misdeed::Score(score("0.9199")), "0.9199")] {
+        let mut judge = stage.start(&task, 2, Step::Judge, Some(candidate(&two)));
+        judge.attempt.attempt += 100;
+        stage.export(&judge, &two);
+        let Given::Scores { scores, .. } = stage.attempt(&judge, &[], &[misdeed]).given else { panic!() };
+        assert!(scores.iter().all(|s| s.score.to_string() == shown), "{scores:?}");
+    }
+}
+
+#[test]
+fn data_of_other_tasks_comes_from_the_store() {
+    let (mut stage, _) = play_all(plans::kinds());
+    let start = stage.start(&id("own"), 1, Step::Judge, None);
+    let stored = consort_worker::briefing::stored_inputs(&stage.plan, &start);
+    let paths: Vec<&str> = stored.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["out/data.json", "out/raw.txt"]);
+}
+
+#[test]
+fn a_judge_that_is_not_shown_a_handoff_does_not_pass_the_work() {
+    let (mut stage, played) = play_all(plans::seed());
+    let task = id("agent-c-001");
+    let files = played[&task].drafts[1].clone();
+    for missing in [None, Some(0), Some(1), Some(2), Some(3)] {
+        let judge = stage.start(&task, 3, Step::Judge, Some(candidate(&files)));
+        stage.export(&judge, &files);
+        if let Some(input) = missing {
+            std::fs::remove_file(stage.desk(&judge).cwd.join(&judge.inputs[input].path)).unwrap();
+        }
+        let Given::Scores { scores, .. } = stage.attempt(&judge, &[], &[]).given else { panic!() };
+        let excellent = scores.iter().all(|s| s.score >= score("0.92"));
+        assert_eq!(excellent, missing.is_none(), "{missing:?}: {scores:?}");
+        assert_eq!(scores.iter().any(|s| s.score >= score("0.92")), missing.is_none());
+    }
+}

@@ -162,16 +162,20 @@ impl Stage {
     }
 
     /// The directory of a reviewer that sees these files as the candidate.
-    fn export(&self, start: &Start, files: &[(String, Vec<u8>)]) {
+    pub fn export(&self, start: &Start, files: &[(String, Vec<u8>)]) {
         let dir = self.desk(start).cwd;
-        for exhibit in briefing::exhibits(self.task(&start.attempt.task), start) {
+        for exhibit in briefing::exhibits(&self.plan, start) {
             let bytes = match &exhibit.source {
                 ExhibitSource::Candidate(path) => files.iter().find(|f| f.0 == *path).unwrap().1.clone(),
                 ExhibitSource::Diff => diff(files).into_bytes(),
+                ExhibitSource::Stored(hash) => {
+                    let all = self.accepted.values().flatten();
+                    all.map(|f| f.1.clone()).find(|bytes| content_hash(bytes) == *hash).unwrap()
+                }
                 ExhibitSource::Base(path) => {
-                    let known =
+                    let mut known =
                         Self::base_files().into_iter().chain(self.accepted.values().flatten().cloned());
-                    known.filter(|f| f.0 == *path).last().unwrap().1
+                    known.rfind(|f| f.0 == *path).unwrap().1
                 }
             };
             write(&dir.join(&exhibit.to), &bytes);
