@@ -79,7 +79,7 @@ impl Diagnostic {
 
 /// The closest of `known` to `word`, if it is close enough to be meant.
 pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let far = (word.chars().count() / 3).max(1) + 1;
+    let far = (word.chars().count() / 3).max(1);
     known
         .into_iter()
         .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), &k.to_lowercase()), k))
@@ -91,7 +91,10 @@ pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 /// Mistakes first, each kind in the order of the file.
 pub(super) fn sort(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.sort_by_key(|d| (d.severity, d.labels.first().map_or(0, |label| label.span.start)));
-    diagnostics.dedup();
+    let mut seen = std::collections::HashSet::new();
+    diagnostics.retain(|d| {
+        seen.insert((d.code, d.message.clone(), d.labels.first().map(|label| label.span.clone())))
+    });
 }
 
 /// Renders diagnostics as rustc does: message, `file:line:column`, the line with a caret, help.

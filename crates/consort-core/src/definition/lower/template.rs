@@ -172,6 +172,9 @@ impl<'f> Template<'f> {
 
     /// What was found, with remarks about variables that nothing uses.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        if self.diagnostics.iter().any(|d| matches!(d.code, "unknown-variable" | "bad-template")) {
+            return self.diagnostics; // a misspelt use of it
+        }
         for (name, _) in self.file.variables.iter().filter(|(name, _)| !name.broken) {
             if !self.used.contains(&name.value.0) {
                 self.diagnostics.push(

@@ -1,6 +1,8 @@
 //! The workflow file: examples, mistakes, hostile input.
 
 mod examples;
+mod hostile;
+mod mistakes;
 
 use consort_core::definition::{IdChoice, PlanOptions, check, render};
 use consort_core::plan::Plan;
