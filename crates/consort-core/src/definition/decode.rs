@@ -185,7 +185,7 @@ impl<T: Decode> Decode for Box<T> {
 
 /// A scalar with its place.
 #[derive(Clone, Debug)]
-pub struct At<T> {
+pub(crate) struct At<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
@@ -235,7 +235,7 @@ impl<T: ScalarValue> JsonSchema for At<T> {
 
 /// A list; one scalar may stand for a list of one.
 #[derive(Clone, Debug)]
-pub struct List<T> {
+pub(crate) struct List<T> {
     /// In file order, without the broken ones.
     pub items: Vec<T>,
     /// Something in it was already reported.
@@ -246,7 +246,7 @@ pub struct List<T> {
 
 impl<T> List<T> {
     /// In file order.
-    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
         self.items.iter()
     }
 }
@@ -303,7 +303,7 @@ impl<T: JsonSchema> JsonSchema for List<T> {
 
 /// A mapping with keys of the file's choosing, in file order.
 #[derive(Clone, Debug)]
-pub struct Map<T, K = Id> {
+pub(crate) struct Map<T, K = Id> {
     /// In file order, without duplicates.
     pub entries: Vec<(At<K>, T)>,
     /// Something in it was already reported.
@@ -312,7 +312,7 @@ pub struct Map<T, K = Id> {
 
 impl<T, K> Map<T, K> {
     /// In file order.
-    pub fn iter(&self) -> std::slice::Iter<'_, (At<K>, T)> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, (At<K>, T)> {
         self.entries.iter()
     }
 }
@@ -393,13 +393,15 @@ macro_rules! section {
         $(#[$meta])*
         #[derive(Clone, Debug, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
-        pub struct $Name {
-            $( $(#[$field_meta])* pub $field: $type, )*
+        pub(crate) struct $Name {
+            $( $(#[$field_meta])* pub(crate) $field: $type, )*
             /// The key that leads here, or the first one in it.
             #[schemars(skip)]
-            pub at: $crate::definition::diagnostic::Span,
+            #[allow(dead_code, reason = "all sections have it, some are never pointed at")]
+            pub(crate) at: $crate::definition::diagnostic::Span,
             /// Something in it was already reported.
             #[schemars(skip)]
+            #[allow(dead_code, reason = "all sections have it, some are never asked")]
             pub(super) broken: bool,
         }
 
@@ -430,7 +432,7 @@ macro_rules! short_form {
     ($(#[doc = $doc:literal])* $Short:ident = $short:ty | $full:ty, |$value:ident| $make:expr) => {
         $(#[doc = $doc])*
         #[derive(Clone, Debug)]
-        pub struct $Short(pub $full);
+        pub(crate) struct $Short(pub $full);
 
         impl $crate::definition::decode::Decode for $Short {
             fn decode(

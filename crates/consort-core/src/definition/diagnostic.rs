@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn spans_outside_the_text_do_no_harm() {
         let text = "ä: \u{1b}[31m\n";
-        let far = Diagnostic::error("x", "a\u{7}b").at(1..999, "here").at(7..3, "there");
+        let far = Diagnostic::error("x", "a\u{7}b").at(1..999, "here").at(Span { start: 7, end: 3 }, "there");
         let shown = render(&[far], "na\nme", text, false);
         assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown}");
     }

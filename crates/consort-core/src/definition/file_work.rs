@@ -55,7 +55,7 @@ section! {
 
 /// Who does a task: the name of an agent, or an agent of its own.
 #[derive(Clone, Debug)]
-pub enum AgentChoice {
+pub(crate) enum AgentChoice {
     /// A key of `agents`.
     Named(At<Id>),
     /// Described in place.

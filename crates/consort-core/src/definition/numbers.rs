@@ -7,7 +7,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// A span of time in milliseconds, written `500ms`, `30s`, `10m`, `2h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Millis(pub u64);
+pub(crate) struct Millis(pub u64);
 
 /// Digits and what follows them.
 fn with_unit(text: &str) -> (Option<u64>, &str) {
@@ -47,7 +47,7 @@ impl ScalarValue for Millis {
 
 /// A number of bytes, written `64KiB` or `8MiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bytes(pub u64);
+pub(crate) struct Bytes(pub u64);
 
 impl ScalarValue for Bytes {
     const WHAT: &'static str = "a size such as `64KiB` or `8MiB`";
@@ -85,7 +85,7 @@ impl ScalarValue for Bytes {
 
 /// US dollars, in millionths, written `5` or `0.50`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MicroUsd(pub u64);
+pub(crate) struct MicroUsd(pub u64);
 
 impl ScalarValue for MicroUsd {
     const WHAT: &'static str = "an amount of US dollars such as `5.00`";

@@ -44,7 +44,7 @@ pub(super) fn wrong(what: &str, text: &str) -> Fault {
 
 /// Any text but an empty one; may hold `{{ variables }}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plain(pub String);
+pub(crate) struct Plain(pub String);
 
 impl ScalarValue for Plain {
     const WHAT: &'static str = "a text";
@@ -75,7 +75,7 @@ impl ScalarValue for Plain {
 
 /// A name in paths, branches and references.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(pub String);
+pub(crate) struct Id(pub String);
 
 /// Longest id, in characters.
 pub(super) const ID_MAX: usize = 60;
@@ -138,7 +138,7 @@ impl ScalarValue for Id {
 
 /// Name of an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvName(pub String);
+pub(crate) struct EnvName(pub String);
 
 impl AsRef<str> for EnvName {
     fn as_ref(&self) -> &str {
@@ -174,7 +174,7 @@ impl ScalarValue for EnvName {
 
 /// `L0`, `L1`, `L2`: an output level.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LevelName(pub String);
+pub(crate) struct LevelName(pub String);
 
 impl AsRef<str> for LevelName {
     fn as_ref(&self) -> &str {
@@ -200,7 +200,7 @@ impl ScalarValue for LevelName {
 
 /// A strategy of the catalogue, or one of the project's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Strategy(pub String);
+pub(crate) struct Strategy(pub String);
 
 /// The catalogue: id and name.
 pub(super) const CATALOGUE: [(&str, &str); 10] = [

@@ -2,7 +2,7 @@
 
 use super::decode::listed;
 use super::diagnostic::closest;
-use super::values::{Fault, ScalarValue, wrong};
+use super::values::{Fault, ScalarValue};
 use crate::plan::{CheckpointFrequency, Criticality, PromptBy, WorkspaceKind};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -62,7 +62,7 @@ words!(CheckpointFrequency, "a checkpoint frequency (`AGENT`, `PHASE` or `BARRIE
 
 /// What a task makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Produces {
+pub(crate) enum Produces {
     /// Files at declared paths.
     Document,
     /// A diff within declared globs.
@@ -79,7 +79,7 @@ words!(Produces, "a kind of output (`document`, `change` or `data`)", stand_in P
 
 /// L, M or H.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Degree(pub &'static str);
+pub(crate) struct Degree(pub &'static str);
 
 words!(Degree, "a degree (`L`, `M` or `H`)", stand_in Degree("L"), [
     "L" => Degree("L"), "Low.";
@@ -89,19 +89,19 @@ words!(Degree, "a degree (`L`, `M` or `H`)", stand_in Degree("L"), [
 
 /// `complete`, the only thing that phases and barriers can be in a criterion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Complete;
+pub(crate) struct Complete;
 
 words!(Complete, "`complete`", stand_in Complete, [ "complete" => Complete, "All of them."; ]);
 
 /// The only word for a gate: `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoGate;
+pub(crate) struct NoGate;
 
 words!(NoGate, "a gate: `none`, or a mapping", stand_in NoGate, [ "none" => NoGate, "No self-review, no critics, no judge."; ]);
 
 /// How we talk to an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuntimeWord {
+pub(crate) enum RuntimeWord {
     /// Any program.
     Command,
     /// A player that needs no model.

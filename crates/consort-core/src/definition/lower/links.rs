@@ -129,9 +129,9 @@ impl<'f> Links<'f> {
     pub(super) fn order(&self, lower: &mut Lower<'_>, outline: &Outline<'_>) -> Option<Order> {
         let count = self.needs.len() + self.waits.len();
         let (mut missing, mut after) = (vec![0_usize; count], vec![Vec::new(); count]);
-        for node in 0..count {
+        for (node, missing) in missing.iter_mut().enumerate() {
             for before in self.before(node) {
-                missing[node] += 1;
+                *missing += 1;
                 after[before].push(node);
             }
         }
@@ -200,14 +200,6 @@ impl<'f> Links<'f> {
             }
         }
         found
-    }
-
-    /// Node of a task or barrier.
-    pub(super) fn node(&self, target: Target) -> usize {
-        match target {
-            Target::Task(index) => index,
-            Target::Barrier(index) => self.needs.len() + index,
-        }
     }
 }
 
