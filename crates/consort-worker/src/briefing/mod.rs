@@ -11,7 +11,7 @@ use crate::agents::request::{
 use crate::agents::strategies;
 use crate::dirs::RunDirs;
 use crate::judges::{Finding, nonce};
-use consort_core::ids::{AttemptId, ContentHash, Step, StrategyId, TaskId};
+use consort_core::ids::{AttemptId, ContentHash, Step, StrategyId};
 use consort_core::plan::{AgentSpec, Output, Plan, Task, TaskKind};
 use consort_core::run::{Candidate, FindingsRef, Severity, Start};
 use names::Names;

@@ -280,6 +280,9 @@ pub fn kinds() -> Plan {
     config.self_review = false;
     let mut existing = task("existing", "developer", "Extend the library.", "x");
     existing.output = Output::Change { writes: vec!["src/lib.rs".into()] };
+    let mut again = task("again-1", "developer", "Extend the library once more.", "x");
+    again.output = existing.output.clone();
+    again.needs = vec!["existing".into()];
     let mut data = task("data-1", "measurer", "Measure start-up time and memory.", "out/data.json");
     data.output = Output::Data { paths: vec!["out/data.json".into(), "out/raw.txt".into()] };
     let mut bare = with_strategies(task("bare", "writer", "Write.", "out/bare.md"), &["S-014"]);
@@ -292,7 +295,7 @@ pub fn kinds() -> Plan {
         &["S-101", "S-014"],
     );
     own.inputs = vec![Input::Artifact { task: "bare".into() }, Input::Artifact { task: "data-1".into() }];
-    plan(vec![change, config, existing, data, bare, only_steelman, own])
+    plan(vec![change, config, existing, again, data, bare, only_steelman, own])
 }
 
 pub fn id(text: &str) -> TaskId {
