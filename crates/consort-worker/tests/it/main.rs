@@ -9,3 +9,4 @@ mod processes;
 mod prompts;
 mod rehearsal;
 mod stage;
+mod workspaces;
