@@ -23,6 +23,8 @@ pub(super) enum Found {
     File { bytes: Vec<u8>, executable: bool },
     /// A symbolic link and where it points.
     Link(Vec<u8>),
+    /// A directory.
+    Folder,
     /// Nothing.
     Absent,
     /// Something that is never taken: why.
@@ -72,6 +74,7 @@ fn read_leaf(at: BorrowedFd<'_>, name: &OsStr, cap: u64) -> io::Result<Found> {
         Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {}
             FileType::Symlink => return Ok(Found::Link(readlinkat(at, name, Vec::new())?.into_bytes())),
+            FileType::Directory => return Ok(Found::Folder),
             other => return Ok(Found::Unfit(format!("is {}, not a file", kind_name(other)))),
         },
         Err(Errno::NOENT) => return Ok(Found::Absent),
@@ -101,7 +104,6 @@ fn read_leaf(at: BorrowedFd<'_>, name: &OsStr, cap: u64) -> io::Result<Found> {
 
 fn kind_name(kind: FileType) -> &'static str {
     match kind {
-        FileType::Directory => "a directory",
         FileType::Fifo => "a named pipe",
         FileType::Socket => "a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",

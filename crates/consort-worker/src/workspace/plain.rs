@@ -3,7 +3,7 @@
 
 use super::capture::{self, Reader, Taken};
 use super::manifest::{Entry, Manifest};
-pub(super) use super::manifest::{content, is_plain, overlay};
+pub(super) use super::manifest::{content, overlay};
 use super::{Captured, PlaneError, Prepared, export, files, names};
 use crate::dirs::RunDirs;
 use crate::store::Store;
@@ -27,6 +27,14 @@ pub struct PlainPlane {
     store: Store,
 }
 
+/// The name under which a task's accepted work is kept: one per generation.
+pub(super) fn accepted_leaf(task: &TaskId, generation: u32) -> String {
+    match generation {
+        0 | 1 => task.to_string(),
+        later => format!("{task}--{later}"),
+    }
+}
+
 /// Which revision was accepted: one small file each, created once.
 pub(super) struct PlainRefs {
     dir: PathBuf,
@@ -37,11 +45,11 @@ impl PlainRefs {
         Self { dir: dirs.run.join("refs") }
     }
 
-    pub(super) fn accept(&self, task: &TaskId, to: &Revision) -> Result<(), PlaneError> {
+    pub(super) fn accept(&self, task: &TaskId, generation: u32, to: &Revision) -> Result<(), PlaneError> {
         if !names::is_ref_leaf(task.as_str()) {
             return Err(PlaneError::Refused(format!("`{task}` cannot be part of a file name")));
         }
-        self.create("task", task.as_str(), to)
+        self.create("task", &accepted_leaf(task, generation), to)
     }
 
     /// Creates the file whole, or finds the same in it.
@@ -167,8 +175,13 @@ impl PlainPlane {
         Ok(captured)
     }
 
-    pub(super) fn commit_task(&self, task: &TaskId, candidate: &Candidate) -> Result<(), PlaneError> {
-        PlainRefs::new(&self.dirs).accept(task, &candidate.revision)
+    pub(super) fn commit_task(
+        &self,
+        task: &TaskId,
+        generation: u32,
+        candidate: &Candidate,
+    ) -> Result<(), PlaneError> {
+        PlainRefs::new(&self.dirs).accept(task, generation, &candidate.revision)
     }
 
     pub(super) fn barrier(

@@ -4,7 +4,7 @@ use super::capture::{Reader, Taken};
 use super::engine::NewCommit;
 use super::git_plane::{GitPlane, slug};
 use super::repo::{From, RefMove, read_blobs};
-use super::{PlaneError, export, files};
+use super::{PlaneError, export, files, plain};
 use crate::drill;
 use consort_core::ids::Revision;
 use consort_core::plan::{Task, WorkspaceKind};
@@ -28,7 +28,7 @@ impl GitPlane {
         let side = self.side(&slug);
         let base = fs::read_to_string(side.join("base")).ok();
         let kept = match base {
-            Some(base) if salvage && dir.is_dir() => self.salvage(task, &slug, &base, &dir, at)?,
+            Some(base) if salvage && dir.is_dir() => self.salvage(task, generation, &base, &dir, at)?,
             _ => None,
         };
         // Out of the way in one step: a half removed workspace must never be taken for one.
@@ -51,12 +51,14 @@ impl GitPlane {
     fn salvage(
         &self,
         task: &Task,
-        slug: &str,
+        generation: u32,
         base: &str,
         dir: &Path,
         at: Timestamp,
     ) -> Result<Option<String>, PlaneError> {
-        let accepted = self.repo.ref_value(&self.name("task", task.id.as_str())?)?;
+        let slug = &slug(&task.id, generation);
+        let accepted =
+            self.repo.ref_value(&self.name("task", &plain::accepted_leaf(&task.id, generation))?)?;
         let parent = accepted.as_ref().map_or(base, |revision| revision.as_str()).to_owned();
         let mut reader = Reader::open(dir)?;
         let touched = self.touched(dir, slug, base)?;

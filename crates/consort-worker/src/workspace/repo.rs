@@ -87,7 +87,15 @@ impl Repo {
         };
         let Some(head) = lines.next().filter(|_| done.code == 0) else { return Err(RepoError::Unborn(here)) };
         let head = Revision(head.to_owned());
-        let branch = head_of(&git_dir).filter(|name| names::is_branch_ref(name));
+        let branch = match head_of(&git_dir) {
+            Some(name) if name == HEAD_ELSEWHERE => {
+                let call =
+                    git.call(&Scope { git_dir: git_dir.clone(), objects: None, format }, "symbolic-ref");
+                Some(call.args(["-q", "HEAD"]).or_code(&[1]).run()?.line())
+            }
+            other => other,
+        };
+        let branch = branch.filter(|name| names::is_branch_ref(name));
         let top = main_top(git, &common_dir, &here, format)?;
         Ok(Some(Self { git: git.clone(), top, here, git_dir, common_dir, format, head, branch }))
     }
@@ -222,10 +230,18 @@ impl Repo {
     }
 
     /// Every worktree in which a branch is checked out or being rebased: its git directory.
-    pub(super) fn checked_out(&self, branch: &str) -> Vec<PathBuf> {
+    pub(super) fn checked_out(&self, branch: &str) -> Result<Vec<PathBuf>, GitError> {
         let mut dirs = vec![self.common_dir.clone()];
         if let Ok(entries) = fs::read_dir(self.common_dir.join("worktrees")) {
             dirs.extend(entries.flatten().map(|entry| entry.path()));
+        }
+        if head_of(&self.common_dir).as_deref() == Some(HEAD_ELSEWHERE) {
+            let call = self.call("for-each-ref").args(["--format=%(worktreepath)", "--", branch]);
+            let at = call.run()?.line();
+            dirs.retain(|dir| {
+                !at.is_empty() && self.worktree_of(dir).is_some_and(|top| top == Path::new(&at))
+            });
+            return Ok(dirs);
         }
         let is_on = |dir: &PathBuf| {
             let rebased = ["rebase-merge/head-name", "rebase-apply/head-name"]
@@ -234,7 +250,17 @@ impl Repo {
             rebased || head_of(dir).as_deref() == Some(branch)
         };
         dirs.retain(is_on);
-        dirs
+        Ok(dirs)
+    }
+
+    /// The worktree that a git directory belongs to, if it is there.
+    pub(super) fn worktree_of(&self, git_dir: &Path) -> Option<PathBuf> {
+        if git_dir == self.common_dir {
+            return (self.top != *git_dir).then(|| self.top.clone());
+        }
+        let text = fs::read_to_string(git_dir.join("gitdir")).ok()?;
+        let dot = git_dir.join(text.trim_end_matches('\n'));
+        dot.parent().filter(|dir| dir.is_dir()).map(Path::to_owned)
     }
 
     /// Moves refs, all or none, each from the value that is expected. No hook runs.
@@ -316,6 +342,9 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> RepoError + use<> {
     let path = path.to_owned();
     move |source| RepoError::Io { path: path.clone(), source }
 }
+
+/// What stands in `HEAD` where refs lie in one table (`reftable`).
+const HEAD_ELSEWHERE: &str = "refs/heads/.invalid";
 
 /// The branch in a `HEAD`.
 fn head_of(git_dir: &Path) -> Option<String> {

@@ -11,3 +11,4 @@ mod processes;
 mod prompts;
 mod rehearsal;
 mod stage;
+mod workspaces;
