@@ -29,6 +29,10 @@ pub(super) fn open_workspace(dir: &Path) -> Result<OwnedFd, PlaneError> {
         std::io::ErrorKind::NotFound => {
             PlaneError::Refused(format!("the workspace {} is gone: somebody removed it", dir.display()))
         }
+        // Somebody put a link or a file in its place.
+        _ if !files::is_real_dir(dir) => {
+            PlaneError::Refused(format!("the workspace {} is not a directory any more", dir.display()))
+        }
         _ => PlaneError::io("open the workspace", dir, source),
     })
 }

@@ -182,7 +182,7 @@ impl GitPlane {
         let prepared = Prepared { base: Some(Revision(base.clone())), dir: dir.clone() };
         if dir.symlink_metadata().is_ok() {
             let stands = fs::read_to_string(self.side(&slug).join("base")).is_ok_and(|known| known == base);
-            if stands {
+            if stands && files::is_real_dir(&dir) {
                 return Ok(prepared);
             }
             // Set up for another base: nothing that was done there is thrown away.

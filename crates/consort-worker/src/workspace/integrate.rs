@@ -1,7 +1,8 @@
 //! Bringing a run's result to a branch of the person's: the only place that touches one.
 
 use super::engine::{Engine, NewCommit};
-use super::git::{GitError, Scope};
+use super::git::Scope;
+use super::git_words::GitError;
 use super::merge::merge_two;
 use super::repo::{From, RefMove, Repo};
 use super::{NAMES_MAX, PlaneError, engine, names};
@@ -230,6 +231,10 @@ impl<'a> Ground<'a> {
         let Some(now) = self.repo.ref_value(into)? else {
             return Err(IntegrateError::NoBranch(into.to_owned()));
         };
+        if self.repo.call("symbolic-ref").args(["-q", into]).or_code(&[1]).run()?.code == 0 {
+            let why = format!("`{into}` is only another name for a branch: name that branch itself");
+            return Err(IntegrateError::Invalid(why));
+        }
         if self.contains(&now, result)? {
             return Ok(Step::Done(now));
         }

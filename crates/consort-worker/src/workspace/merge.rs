@@ -5,7 +5,7 @@
 //! goes through git's own three-way merge, tip by tip.
 
 use super::engine::{Change, Engine, NewCommit, Put, What};
-use super::git::GitError;
+use super::git_words::GitError;
 use super::{NAMES_MAX, PlaneError, names};
 use consort_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

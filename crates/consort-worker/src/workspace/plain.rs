@@ -82,6 +82,7 @@ impl PlainPlane {
             return Err(PlaneError::Refused(format!("`{run}` cannot be part of a path")));
         }
         export::private_dir(&dirs.state)?;
+        let dir = fs::canonicalize(&dir).map_err(|e| PlaneError::io("find", &dir, e))?;
         let store = Store::new(&dirs.store);
         Ok(Self { dir, dirs, store })
     }
@@ -125,7 +126,8 @@ impl PlainPlane {
         let side = self.side(&task.id, generation);
         let prepared = Prepared { base: Some(base.clone()), dir: dir.clone() };
         if dir.symlink_metadata().is_ok() {
-            if fs::read_to_string(side.join("base")).is_ok_and(|known| known == base.as_str()) {
+            let known = fs::read_to_string(side.join("base"));
+            if files::is_real_dir(&dir) && known.is_ok_and(|known| known == base.as_str()) {
                 return Ok(prepared);
             }
             self.release(task, generation, true)?;
@@ -253,7 +255,7 @@ impl PlainPlane {
         let mut kept = None;
         if salvage
             && let Some(base) = base
-            && dir.is_dir()
+            && files::is_real_dir(&dir)
         {
             let manifest = Manifest::load(&self.store, &base)?;
             if !strays(&dir, &manifest, task.output.paths())?.is_empty() {

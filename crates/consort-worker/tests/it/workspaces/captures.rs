@@ -5,6 +5,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+/// What a creator does in its workspace.
+type Work = Box<dyn FnOnce(&Path)>;
+
 fn refused(work: impl FnOnce(&Path)) -> String {
     let scene = Scene::new();
     refusal(scene.captured(&document("a", "docs/a.md"), &[], work))
@@ -29,6 +32,39 @@ fn a_document_is_the_declared_paths_and_nothing_else() {
     assert_eq!(captured.candidate.strays, strays);
     assert_eq!(captured.candidate.artifacts[0].hash.as_str(), hash(b"text"));
     assert_eq!(captured.contents[0].1, b"text");
+}
+
+#[test]
+fn a_pipe_where_git_expects_a_file_does_not_hold_us_up() {
+    use consort_worker::workspace::{Plane, Repo};
+    let scene = Scene::new();
+    let git = found_git().with_scan_time(std::time::Duration::from_millis(300));
+    let repo = Repo::discover(&git, &scene.person).unwrap().unwrap();
+    let plane = Plane::git(repo, scene.dirs.clone(), RUN.into()).unwrap();
+    let task = document("a", "a.md");
+    let stands = plane.prepare(&task, 1, &[scene.base_tip()], AT).unwrap();
+    write(&stands.dir.join("a.md"), "a");
+    let mode = rustix::fs::Mode::RWXU;
+    let path = stands.dir.join(".gitignore");
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let why = refusal(plane.capture(&task, 1, 1, stands.base.as_ref(), AT));
+    assert!(why.contains("`.gitignore`"), "{why}");
+}
+
+#[test]
+fn a_workspace_that_became_a_link_is_not_read() {
+    let scene = Scene::new();
+    let why = refusal(scene.captured(&document("a", "README.md"), &[], |dir| {
+        fs::remove_dir_all(dir).unwrap();
+        symlink(&scene.person, dir).unwrap();
+    }));
+    assert!(why.contains("is not a directory any more"), "{why}");
+    let task = document("a", "README.md");
+    let again = scene.plane.prepare(&task, 1, &[scene.base_tip()], AT).unwrap();
+    assert!(again.dir.join(".git/HEAD").is_file(), "it is made again");
+    assert!(!again.dir.symlink_metadata().unwrap().is_symlink());
+    scene.plane.release(&task, 1, true, AT).unwrap();
+    assert!(scene.person.join("README.md").exists());
 }
 
 #[test]
@@ -68,7 +104,7 @@ fn nothing_unfit_is_taken_for_a_document() {
         fs::create_dir_all(dir.join("docs")).unwrap();
         dir.join("docs/a.md")
     };
-    let cases: Vec<(&str, Box<dyn FnOnce(&Path)>)> = vec![
+    let cases: Vec<(&str, Work)> = vec![
         ("was not written", Box::new(|_| {})),
         ("is empty", Box::new(move |dir| fs::write(at(dir), "").unwrap())),
         ("is a symbolic link", Box::new(move |dir| symlink("../README.md", at(dir)).unwrap())),
@@ -192,7 +228,7 @@ fn a_change_of_nothing_or_with_something_unfit_is_refused() {
     assert!(refusal(scene.captured(&task, &[], |_| {})).contains("nothing was changed within `src/**`"));
     let why = refusal(scene.captured(&task, &[], |dir| write(&dir.join("elsewhere"), "x")));
     assert!(why.contains("only elsewhere (elsewhere)"), "{why}");
-    let cases: Vec<(&str, Box<dyn Fn(&Path)>)> = vec![
+    let cases: Vec<(&str, Work)> = vec![
         ("leads out of the tree", Box::new(|dir| symlink("../../secret", dir.join("src/l")).unwrap())),
         ("leads out of the tree", Box::new(|dir| symlink("/etc/passwd", dir.join("src/l")).unwrap())),
         ("is a repository of its own", Box::new(|dir| drop(git(dir, &["init", "-q", "src/sub"])))),

@@ -153,6 +153,31 @@ fn a_branch_in_a_linked_worktree_takes_that_worktree_along() {
 }
 
 #[test]
+fn in_a_bare_repository_the_worktree_of_the_branch_goes_along() {
+    let scene = Scene::new();
+    let result = result(&scene);
+    git(scene.root.path(), &["clone", "-q", "--bare", scene.person.to_str().unwrap(), "all.git"]);
+    let bare = scene.root.path().join("all.git");
+    git(&bare, &["fetch", "-q", scene.person.to_str().unwrap(), &format!("refs/consort/{RUN}/*:refs/x/*")]);
+    let linked = scene.root.path().join("linked");
+    git(&bare, &["worktree", "add", "-q", linked.to_str().unwrap(), "main"]);
+    let repo = discover(&linked).unwrap();
+    let done = integrate(&repo, &RunId::from(RUN), MAIN, &scene.base, &result, AT).unwrap();
+    assert_eq!(done.checkout, Some(fs::canonicalize(&linked).unwrap()));
+    assert_eq!(git(&linked, &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn another_name_for_a_branch_is_not_written_to() {
+    let scene = Scene::new();
+    let result = result(&scene);
+    git(&scene.person, &["symbolic-ref", "refs/heads/alias", MAIN]);
+    let error = bring(&scene, "refs/heads/alias", &result).unwrap_err().to_string();
+    assert!(error.contains("another name"), "{error}");
+    assert_eq!(scene.value("main").as_deref(), Some(scene.base.as_str()));
+}
+
+#[test]
 fn a_try_that_died_before_the_ref_moved_is_finished() {
     let scene = Scene::new();
     let result = result(&scene);

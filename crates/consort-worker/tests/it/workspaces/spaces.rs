@@ -188,18 +188,33 @@ fn what_was_neither_in_the_base_nor_accepted_is_salvaged() {
         write(&dir.join("a.md"), "a");
         write(&dir.join("notes/draft.md"), "draft");
         write(&dir.join("README.md"), "changed");
-        std::os::unix::fs::symlink("/etc", dir.join("out")).unwrap();
+        std::os::unix::fs::symlink("notes", dir.join("link")).unwrap();
     });
     let name = scene.plane.release(&task, 1, true, AT).unwrap().unwrap();
     assert_eq!(name, format!("refs/consort/{RUN}/salvage/a--1"));
     let kept = Revision(scene.value(&name).unwrap());
-    assert_eq!(scene.files_of(&kept), ["README.md", "a.md", "notes/draft.md", "src/lib.rs"]);
+    assert_eq!(scene.files_of(&kept), ["README.md", "a.md", "link", "notes/draft.md", "src/lib.rs"]);
     assert!(!scene.dirs.workspace(&task.id, 1).exists());
     assert_eq!(scene.plane.release(&task, 1, true, AT).unwrap(), None, "twice is fine");
 
     let clean = document("b", "b.md");
     scene.done(&clean, &[], |dir| write(&dir.join("b.md"), "b"));
     assert_eq!(scene.plane.release(&clean, 1, true, AT).unwrap(), None, "accepted work is no leftover");
+}
+
+#[test]
+fn what_does_not_fit_into_a_commit_is_kept_as_a_directory() {
+    let scene = Scene::new();
+    let task = document("a", "a.md");
+    let stands = scene.plane.prepare(&task, 1, &[scene.base_tip()], AT).unwrap();
+    fs::write(stands.dir.join("huge"), vec![0; (16 << 20) + 1]).unwrap();
+    write(&stands.dir.join("small"), "small");
+    let kept = scene.plane.release(&task, 1, true, AT).unwrap().unwrap();
+    let (name, dir) = kept.split_once(" and ").unwrap();
+    assert_eq!(scene.show(&Revision(scene.value(name).unwrap()), "small"), "small");
+    assert_eq!(fs::metadata(std::path::Path::new(dir).join("huge")).unwrap().len(), (16 << 20) + 1);
+    assert!(!stands.dir.exists());
+    assert_eq!(scene.plane.release(&task, 1, true, AT).unwrap(), None);
 }
 
 #[test]
