@@ -37,11 +37,6 @@ pub(super) fn slug(task: &TaskId, generation: u32) -> String {
     format!("{task}--{generation}")
 }
 
-/// For planted bugs: loses the newest work.
-fn without_last(tips: &[Tip]) -> &[Tip] {
-    &tips[..tips.len().saturating_sub(1).max(1).min(tips.len())]
-}
-
 impl GitPlane {
     pub(super) fn open(repo: Repo, dirs: RunDirs, run: RunId) -> Result<Self, PlaneError> {
         if !names::is_run_id(run.as_str()) {
@@ -271,7 +266,6 @@ impl GitPlane {
         handoffs: &[Artifact],
         at: Timestamp,
     ) -> Result<(Revision, Vec<Artifact>), PlaneError> {
-        let tips = if Bug::HandoffLostInMerge.is_planted() { without_last(tips) } else { tips };
         let (id, made) = self.merged(tips, &format!("barrier {barrier}"), at)?;
         if made {
             self.hold(&format!("{barrier}--set-{set}"), &id, at)?;
@@ -297,7 +291,6 @@ impl GitPlane {
         if !names::is_checkpoint_id(id.as_str()) {
             return Err(PlaneError::Refused(format!("`{id}` is not a checkpoint id (CP-001)")));
         }
-        let tips = if Bug::CheckpointWithoutArtifact.is_planted() { without_last(tips) } else { tips };
         let sides = self.sides(tips, at)?;
         let mut merge = self.ancestry.merge(&self.engine, &sides, at)?;
         for (path, bytes) in state_files {
