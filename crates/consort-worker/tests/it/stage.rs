@@ -57,6 +57,15 @@ impl Stage {
         self.plan.task(id).unwrap()
     }
 
+    /// True if all that a task needs is accepted.
+    pub fn is_ready(&self, task: &Task) -> bool {
+        let read = |input: &Input| match input {
+            Input::Artifact { task } | Input::Handoff { task } => self.accepted.contains_key(task),
+            Input::File { .. } | Input::Outside { .. } => true,
+        };
+        task.needs.iter().all(|n| self.accepted.contains_key(n)) && task.inputs.iter().all(read)
+    }
+
     /// Files of the repository at the run's base.
     fn base_files() -> Vec<(String, Vec<u8>)> {
         vec![
@@ -96,6 +105,7 @@ impl Stage {
                     hash: Some(content_hash(bytes)),
                 })
                 .collect(),
+            Input::File { path } if !at_base(path) => Vec::new(),
             Input::File { path } => {
                 vec![InputRef { task: None, handoff: false, path: path.clone(), hash: None }]
             }
@@ -303,8 +313,14 @@ impl Stage {
     }
 }
 
+fn at_base(path: &str) -> bool {
+    Stage::base_files().iter().any(|f| f.0 == path)
+}
+
+/// What a person declares: things outside, and files that do not exist.
 fn outside(input: &Input) -> Option<String> {
     match input {
+        Input::File { path } if !at_base(path) => Some(path.clone()),
         Input::Outside { name, .. } => Some(name.clone()),
         _ => None,
     }
