@@ -13,4 +13,5 @@ pub mod inbox;
 pub mod journal;
 pub mod lock;
 pub mod places;
+pub mod replay;
 pub mod settings;
