@@ -6,12 +6,14 @@ use crate::agents::request::{
     AnswerBrief, DimensionBrief, HandoffBrief, InputKind, Level, OpenFinding, Outputs, Purpose,
     REQUEST_VERSION, Request, RequestFile, RequestInput, RequestProblem, StrategyBrief, TaskBrief,
 };
-use crate::agents::strategies;
+use crate::agents::{prompt, strategies};
 use crate::dirs::RunDirs;
 use crate::judges::{Finding, nonce};
 use consort_core::ids::{AttemptId, ContentHash, Step, StrategyId, TaskId};
 use consort_core::plan::{AgentSpec, Criterion, Output, Plan, Task, TaskKind};
-use consort_core::run::{Candidate, FindingsRef, Severity, Start};
+use consort_core::run::{Artifact, Candidate, FindingsRef, Severity, Start};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// One file of a reviewer's working directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +105,10 @@ pub fn request(plan: &Plan, start: &Start, findings: &[(FindingsRef, Vec<Finding
             .collect(),
         criteria: names.criteria(),
         handoff: handoff(task),
-        open_findings: findings.iter().flat_map(|(of, list)| list.iter().map(|f| open(of, f))).collect(),
+        open_findings: findings
+            .iter()
+            .flat_map(|(of, list)| list.iter().map(|f| open(of, f, step.is_creator())))
+            .collect(),
         problems: start
             .problems
             .iter()
@@ -129,6 +134,40 @@ pub fn outfit(
     let request = request(plan, start, findings, desk);
     let task = plan.task(&start.attempt.task).expect("the brain only starts tasks of its plan");
     outfit::outfit(&request, spec(task, &start.attempt.step), &start.attempt, desk)
+}
+
+/// What is wrong with how a consumer's prompt renders handoffs, in sentences: each one among its
+/// inputs must be named with the hash that was accepted. `consumer` is how it would be started.
+pub fn unrendered_handoffs(plan: &Plan, consumer: &Start, accepted: &[Artifact]) -> Vec<String> {
+    let nowhere = Desk {
+        dir: PathBuf::new(),
+        cwd: PathBuf::new(),
+        root: PathBuf::new(),
+        self_exe: PathBuf::new(),
+        env: BTreeMap::new(),
+        try_number: 1,
+    };
+    let prompt = prompt::render(&request(plan, consumer, &[], &nowhere));
+    let declared: Vec<&TaskId> = plan
+        .task(&consumer.attempt.task)
+        .map(|task| plan.handoffs_into(task).map(|h| &h.id).collect())
+        .unwrap_or_default();
+    let known = |artifact: &&Artifact| {
+        let makes = |id: &&&TaskId| plan.task(id).is_some_and(|t| t.output.paths().contains(&artifact.path));
+        declared.iter().any(|id| makes(&id))
+    };
+    let missing =
+        |artifact: &&Artifact| !prompt::renders_handoff(&prompt, &artifact.path, artifact.hash.as_str());
+    let wrong = accepted.iter().filter(known).filter(missing);
+    wrong
+        .map(|a| format!("the prompt of {} does not name {} with its hash", consumer.attempt.task, a.path))
+        .collect()
+}
+
+/// Consumers whose prompt names every handoff they declare with its accepted hash.
+pub fn rendered(plan: &Plan, consumers: &[Start], accepted: &[Artifact]) -> Vec<TaskId> {
+    let right = |c: &&Start| unrendered_handoffs(plan, c, accepted).is_empty();
+    consumers.iter().filter(right).map(|c| c.attempt.task.clone()).collect()
 }
 
 /// Which try at its step an attempt is, over the life of its task, from 1: what scripts of
@@ -224,11 +263,13 @@ fn handoff(task: &Task) -> Option<HandoffBrief> {
     }
 }
 
-fn open(of: &FindingsRef, finding: &Finding) -> OpenFinding {
+fn open(of: &FindingsRef, finding: &Finding, creator: bool) -> OpenFinding {
+    // The severity of a judge's finding follows from its score, which other reviewers do not see.
+    let veiled = !creator && of.strategy.as_str() == "S-014";
     OpenFinding {
         id: finding.id.clone(),
         strategy: of.strategy.to_string(),
-        severity: severity(finding.severity).to_owned(),
+        severity: severity(if veiled { Severity::Major } else { finding.severity }).to_owned(),
         location: finding.location.clone(),
         claim: finding.claim.clone(),
         remedy: finding.remedy.clone(),

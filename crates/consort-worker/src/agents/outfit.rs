@@ -65,8 +65,8 @@ pub struct Outfit {
     pub cwd: PathBuf,
     /// The whole environment: nothing is inherited.
     pub env: BTreeMap<String, String>,
-    /// Written to standard input, which is then closed.
-    pub stdin: Vec<u8>,
+    /// One of `files` that is read as standard input; `None`: it is empty.
+    pub stdin: Option<PathBuf>,
     /// Directories to make before the start.
     pub dirs: Vec<PathBuf>,
     /// Files to write before the start.
@@ -128,7 +128,7 @@ pub fn outfit(
         argv,
         cwd: desk.cwd.clone(),
         env: environment(spec, attempt, desk),
-        stdin: if by == PromptBy::Stdin { prompt.clone().into_bytes() } else { Vec::new() },
+        stdin: (by == PromptBy::Stdin).then(|| desk.prompt()),
         dirs: vec![desk.dir.clone(), desk.temporary()],
         files: vec![(desk.request(), request.to_json().into_bytes()), (desk.prompt(), prompt.into_bytes())],
         wall_ms_max: spec.timeout_ms,

@@ -40,7 +40,7 @@ pub fn of_diff(diff: &str) -> String {
     let mut in_head = false;
     for line in diff.lines() {
         if line.starts_with("diff --git ") {
-            all.push_str(&of_file(&path, &added));
+            all.push_str(&of_added(&path, &added));
             added.clear();
             in_head = true;
         } else if in_head && line.starts_with("+++ ") {
@@ -52,7 +52,20 @@ pub fn of_diff(diff: &str) -> String {
             added.push('\n');
         }
     }
-    all + &of_file(&path, &added)
+    all + &of_added(&path, &added)
+}
+
+/// The lines that a diff adds to a data file are seldom a whole one: then each line that holds a
+/// string gives it.
+fn of_added(path: &str, added: &str) -> String {
+    if !path.ends_with(".json") || serde_json::from_str::<Value>(added).is_ok() {
+        return of_file(path, added);
+    }
+    let strings = added.lines().filter_map(|line| {
+        let value = line.trim().trim_end_matches(',');
+        serde_json::from_str::<String>(value).ok()
+    });
+    strings.fold(String::new(), |text, line| text + &line + "\n")
 }
 
 fn uncomment<'a>(lines: impl Iterator<Item = &'a str>, sign: &str) -> String {
@@ -82,6 +95,13 @@ mod tests {
                     +// # Title\n+//\n+fn f() {}\n diff\n-gone\n\
                     diff --git a/y.md b/y.md\n--- a/y.md\n+++ b/y.md\n@@ -1 +1 @@\n-old\n+++ new\n";
         assert_eq!(of_diff(diff), "# Title\n\n++ new\n");
+    }
+
+    #[test]
+    fn lines_added_to_a_data_file_give_their_strings() {
+        let diff = "diff --git a/x.json b/x.json\n--- a/x.json\n+++ b/x.json\n@@ -1,2 +1,4 @@\n {\n\
+                    +  \"r\": [\n+    \"# A\",\n+    \"\",\n+    \"say \\\"b\\\"\"\n+  ],\n   \"s\": 1\n";
+        assert_eq!(of_diff(diff), "# A\n\nsay \"b\"\n");
     }
 
     #[test]

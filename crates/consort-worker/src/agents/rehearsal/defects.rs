@@ -21,6 +21,9 @@ pub(super) enum Kind {
     Acknowledgement,
     /// An open finding is not answered.
     Unanswered,
+    /// No open finding is answered. Critics are silent about it: findings of this very round
+    /// are open too, and no candidate can answer those.
+    NothingAnswered,
     /// An input that is missing or not used.
     Input,
 }
@@ -195,21 +198,25 @@ fn inputs(room: &Room, page: &Page) -> Vec<Defect> {
 }
 
 fn unanswered(room: &Room, page: &Page) -> Vec<Defect> {
+    let dims: &'static [&'static str] = &["completeness", "actionability"];
+    let at = "section Responses to findings";
+    let open = &room.request.open_findings;
+    if !open.is_empty() && page.section("Responses to findings").is_none() {
+        let claim = format!("There is no section Responses to findings for {} open findings.", open.len());
+        let remedy = "Answer each open finding under Responses to findings.".to_owned();
+        return vec![defect(Kind::NothingAnswered, at, claim, remedy, dims)];
+    }
     let rows = responses(page);
     let mut found = Vec::new();
-    for finding in &room.request.open_findings {
+    for finding in open {
         let says = excerpt(finding);
         let answered = rows
             .iter()
             .any(|(id, claim, heading)| *id == finding.id && *claim == says && page.has_heading(heading));
         if !answered {
-            found.push(defect(
-                Kind::Unanswered,
-                "section Responses to findings",
-                format!("The finding {} is not answered: {says}", finding.id),
-                format!("Answer {}. {}", finding.id, finding.remedy),
-                &["completeness", "actionability"],
-            ));
+            let claim = format!("The finding {} is not answered: {says}", finding.id);
+            let remedy = format!("Answer {}. {}", finding.id, finding.remedy);
+            found.push(defect(Kind::Unanswered, at, claim, remedy, dims));
         }
     }
     found

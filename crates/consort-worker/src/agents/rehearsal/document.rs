@@ -18,18 +18,19 @@ pub(super) const NOTICE: &str =
     "> REHEARSAL: a player wrote this without a model. Nothing in it is a result.";
 
 /// What the work has: in a first draft little; later what the last version had and what findings
-/// and problems ask for, or everything if they ask for nothing that a player understands.
+/// ask for. Where nobody asks for anything that a player understands, everything. What checks
+/// found wrong needs no strength: each version is written anew in its whole form.
 pub(super) fn strengths(room: &Room, last: Option<&str>) -> BTreeSet<Strength> {
     let Some(last) = last else { return BTreeSet::from(Strength::FIRST_DRAFT) };
     let page = Page::read(last);
     let mut all: BTreeSet<_> = Strength::ALL.into_iter().filter(|s| s.shows_in(&page, last)).collect();
-    let findings = room.request.open_findings.iter().map(|f| f.remedy.as_str());
-    let texts: Vec<&str> = findings.chain(room.request.problems.iter().map(|p| p.text.as_str())).collect();
-    let asked: Vec<Strength> =
-        Strength::ALL.into_iter().filter(|s| texts.iter().any(|t| t.contains(s.about().remedy))).collect();
-    match asked.is_empty() {
-        true => all.extend(Strength::ALL),
-        false => all.extend(asked),
+    let findings = &room.request.open_findings;
+    let asked = |s: &Strength| findings.iter().any(|f| f.remedy.contains(s.about().remedy));
+    let asked: Vec<Strength> = Strength::ALL.into_iter().filter(asked).collect();
+    if !asked.is_empty() {
+        all.extend(asked);
+    } else if !findings.is_empty() || room.request.problems.is_empty() {
+        all.extend(Strength::ALL);
     }
     all
 }

@@ -1,5 +1,7 @@
 //! The misdeeds that need the operating system. The only place in `agents` that starts a process.
 
+#![allow(clippy::disallowed_types, reason = "a player that leaves a daemon behind must start one")]
+
 use super::misbehave::Misdeed;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};

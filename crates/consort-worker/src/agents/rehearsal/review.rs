@@ -28,7 +28,8 @@ fn area(strategy: &str, defect: &Defect) -> bool {
 /// A critic's answer: a finding for each defect in its strategy's area, and one for what it
 /// noticed beside it.
 pub(super) fn review(room: &Room, text: &str, strategy: &StrategyBrief, answer: &AnswerBrief) -> Value {
-    let all = defects::all(room, text);
+    let mut all = defects::all(room, text);
+    all.retain(|d| d.kind != Kind::NothingAnswered);
     let (own, other): (Vec<&Defect>, Vec<&Defect>) = all.iter().partition(|d| area(&strategy.id, d));
     let constructive = strategy.id == "S-003";
     let mut findings: Vec<Value> = Vec::new();

@@ -124,7 +124,7 @@ impl Strength {
             Strength::Steps => rows("Next steps", 3) >= 2,
             Strength::Sums => has_totals(page) && super::sums::wrong(page).is_empty(),
             Strength::Evidence => cited(page),
-            Strength::Tidy => !text.contains("TBD"),
+            Strength::Tidy => !text.contains("TBD:"),
         }
     }
 }
