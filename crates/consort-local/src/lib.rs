@@ -9,6 +9,7 @@
 //! screen. It knows no vendor's name. Nothing acts on a record before the journal has
 //! acknowledged it; if an append fails, the run stops and says so.
 
+pub mod host;
 pub mod inbox;
 pub mod journal;
 pub mod lock;

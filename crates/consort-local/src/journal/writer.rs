@@ -114,6 +114,7 @@ impl Journal {
     pub fn open(lock: &RunLock, mut fold: impl FnMut(Record)) -> Result<Self, JournalError> {
         let path = lock.dir().join(JOURNAL_FILE);
         let conn = format::open_to_write(&path)?;
+        format::check_structure(&path, &conn)?;
         let records = Records::new(&path, &conn, 0)?;
         let head = records.end();
         for record in records {

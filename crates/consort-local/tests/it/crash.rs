@@ -1,8 +1,11 @@
 //! kill -9 of the process that writes, again and again.
 
 use crate::support::*;
-use consort_local::journal::{Journal, Reader};
+use consort_core::run::{Command as RunCommand, Input};
+use consort_local::inbox::{Inbox, Journalled, PostId};
+use consort_local::journal::{Journal, NewRecord, Reader};
 use consort_local::lock::{self, RunLock};
+use consort_worker::drill;
 use std::io::Write as _;
 
 /// As a child: goes on with the journal in its directory and says what was acknowledged.
@@ -81,6 +84,77 @@ fn another_process_reads_while_one_writes() {
     assert_genuine(&seen);
     assert!(looks > 3, "{looks} looks");
     assert!(reader.head().unwrap().seq >= seen.len() as u64);
+}
+
+/// As a child: a small runner. Posts two commands in its first life, journals what waits in the
+/// inbox and is not journalled yet, deletes it, and says so.
+#[test]
+fn run_once() {
+    let Some(dir) = role("crash::run_once") else { return };
+    let inbox = Inbox::of(&dir);
+    let lock = lock(&dir);
+    let mut known = Journalled::default();
+    let journal = if dir.join("journal.db").exists() {
+        Journal::open(&lock, |record| known.observe(&record.cause)).unwrap()
+    } else {
+        Journal::create(&lock, &about()).unwrap()
+    };
+    let store = consort_worker::store::Store::new(dir.join("store"));
+    for (n, command) in [(0, RunCommand::Pause), (1, RunCommand::Unpause)] {
+        if !dir.join(format!("posted-{n}")).exists() {
+            store.put(format!("note {n}").as_bytes()).unwrap();
+            inbox.post("ada", "test", T0.plus_ms(n), &command).unwrap();
+            // A person who saw no answer gives the command again: that is a new command.
+            std::fs::write(dir.join(format!("posted-{n}")), "").unwrap();
+        }
+    }
+    for posted in inbox.take().unwrap().posted {
+        if !known.contains(&posted.id) {
+            journal.append(vec![NewRecord::new(posted.at, posted.input(), vec![])]).wait().unwrap();
+        }
+        inbox.done(&posted.id).unwrap();
+    }
+    println!("run done");
+}
+
+#[test]
+fn a_crash_at_any_site_loses_no_command_and_journals_none_twice() {
+    let sites = drill::SITES
+        .iter()
+        .filter(|s| ["store.", "journal.", "inbox."].iter().any(|prefix| s.starts_with(prefix)));
+    let mut crashes = 0;
+    for site in sites {
+        for nth in 1..=2 {
+            let dir = tempfile::tempdir().unwrap();
+            let mut command = as_child("crash::run_once", dir.path());
+            command.env(drill::CRASH_AT, format!("{site}:{nth}"));
+            let mut first = Running::start(command);
+            let died = first.next("run").is_none();
+            assert_eq!(first.wait(), !died);
+            assert!(died || (site.starts_with("journal.create") && nth == 2), "{site}:{nth} is not reached");
+            crashes += u32::from(died);
+            let mut second = Running::start(as_child("crash::run_once", dir.path()));
+            assert_eq!(second.next("run").as_deref(), Some("done"), "{site}:{nth}");
+
+            let records = read_all(dir.path()).unwrap();
+            let ids: Vec<_> = records.iter().map(|r| PostId::of_input(&r.cause).unwrap()).collect();
+            let distinct: std::collections::HashSet<_> = ids.iter().collect();
+            assert_eq!(distinct.len(), ids.len(), "{site}:{nth}: journalled twice");
+            let commands: Vec<_> = records
+                .iter()
+                .map(|r| match &r.cause {
+                    Input::Command { command, .. } => command.clone(),
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            for given in [RunCommand::Pause, RunCommand::Unpause] {
+                assert!(commands.contains(&given), "{site}:{nth}: {given:?} is lost");
+            }
+            assert!(commands.len() <= 3, "{site}:{nth}: {commands:?}");
+            assert_eq!(Inbox::of(dir.path()).take().unwrap().posted, []);
+        }
+    }
+    assert!(crashes >= 18, "{crashes} crashes");
 }
 
 /// As a child: takes the lock and keeps it.

@@ -51,7 +51,7 @@ fn after(sql: &str) -> JournalError {
     conn.close().unwrap();
     let [read, opened] = both(dir.path());
     let (read, opened) = (read.unwrap_err(), opened.unwrap_err());
-    assert_eq!(read, opened, "{sql}");
+    assert_eq!(std::mem::discriminant(&read), std::mem::discriminant(&opened), "{sql}: {read} / {opened}");
     read
 }
 

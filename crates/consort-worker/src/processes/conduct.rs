@@ -1,7 +1,7 @@
 //! One agent from its start to the end of everything it left behind. Used by supervisors, for
 //! the whole tree below them, and by runners, for the agent's process group.
 
-use super::spawn;
+use super::spawn::{self, Agent};
 use super::spec::{ExitRecord, FORMAT, ProcessSpec};
 use super::streams::Stream;
 use crate::drill;
@@ -83,69 +83,24 @@ pub(super) async fn conduct(
     told: impl Future<Output = Told>,
 ) -> ExitRecord {
     let started_at = now();
-    let not_started = |why| ExitRecord::of_nothing(spec, Exit::NotStarted(why), started_at);
-    let anchors = std::iter::once(spec.run_dir.as_path()).chain(dir).map(Anchor::new);
-    let anchors = match anchors.collect::<io::Result<Vec<Anchor>>>() {
-        Ok(anchors) => anchors,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return ExitRecord::of_nothing(spec, Exit::Stopped(StopWhy::Orphaned), started_at);
-        }
-        Err(error) => return not_started(format!("the run's directory cannot be read: {error}")),
-    };
-    let Some(me) = os::own_identity() else {
-        return not_started("/proc cannot be read: run `consort doctor`".into());
-    };
-    if scope == Scope::Tree {
-        drill::site("supervisor.spawn.before");
-    }
-    let agent = match spawn::agent(spec, &me) {
-        Ok(agent) => agent,
-        Err(why) => return not_started(why),
-    };
-    if scope == Scope::Tree {
-        drill::site("supervisor.spawn.after");
-    }
-    let set_up = || -> io::Result<(Ending, Stream, Stream)> {
-        let log = |name| dir.map(|dir| dir.join(name));
-        Ok((
-            Ending::of_child(agent.pid)?,
-            Stream::new(agent.stdout, log("stdout.log"), spec.output_bytes_max)?,
-            Stream::new(agent.stderr, log("stderr.log"), spec.output_bytes_max)?,
-        ))
-    };
-    let (ending, mut stdout, mut stderr) = match set_up() {
+    let (anchors, agent) = match hold(spec, dir).and_then(|anchors| Ok((anchors, start(spec, scope)?))) {
         Ok(parts) => parts,
-        Err(error) => {
-            spawn::signal_group(agent.pid, Signal::KILL);
-            let _ = reap(agent.pid).await;
-            return not_started(format!(
-                "it was started, could not be watched and was killed at once: {error}"
-            ));
+        Err(exit) => return ExitRecord::of_nothing(spec, exit, started_at),
+    };
+    let mut leader =
+        Leader { pid: agent.pid, identity: agent.identity, started: Instant::now(), waited_for: false };
+    let streams = [(agent.stdout, "stdout.log"), (agent.stderr, "stderr.log")]
+        .map(|(pipe, log)| Stream::new(pipe, dir.map(|dir| dir.join(log)), spec.output_bytes_max));
+    let (ending, [mut stdout, mut stderr]) = match (Ending::of_child(leader.pid), streams) {
+        (Ok(ending), [Ok(stdout), Ok(stderr)]) => (ending, [stdout, stderr]),
+        (Err(error), _) | (_, [Err(error), _] | [_, Err(error)]) => {
+            drop(leader);
+            let why = format!("it was started, could not be watched and was killed at once: {error}");
+            return ExitRecord::of_nothing(spec, Exit::NotStarted(why), started_at);
         }
     };
-    let mut leader = Leader {
-        pid: agent.pid,
-        identity: agent.identity,
-        ending,
-        started: Instant::now(),
-        waited_for: false,
-    };
-    let life = {
-        let mut life = pin!(live(spec, scope, &mut leader, &anchors, told));
-        let mut streams = pin!(async { tokio::join!(stdout.drain(), stderr.drain()) });
-        let mut open = true;
-        let life = loop {
-            tokio::select! {
-                life = &mut life => break life,
-                _ = &mut streams, if open => open = false,
-            }
-        };
-        if open {
-            // All that we know of is dead. Whoever still holds a stream does not hold us.
-            let _ = tokio::time::timeout(LAST_BYTES, streams).await;
-        }
-        life
-    };
+    let life = live(spec, scope, &mut leader, &ending, &anchors, told);
+    let life = beside(life, async { tokio::join!(stdout.drain(), stderr.drain()) }).await;
     ExitRecord {
         format: FORMAT,
         attempt: spec.attempt.clone(),
@@ -160,10 +115,48 @@ pub(super) async fn conduct(
     }
 }
 
+/// Holds the directories without which nothing may run.
+fn hold(spec: &ProcessSpec, dir: Option<&Path>) -> Result<Vec<Anchor>, Exit> {
+    let anchors = std::iter::once(spec.run_dir.as_path()).chain(dir).map(Anchor::new);
+    anchors.collect::<io::Result<_>>().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Exit::Stopped(StopWhy::Orphaned),
+        _ => Exit::NotStarted(format!("the run's directory cannot be read: {error}")),
+    })
+}
+
+fn start(spec: &ProcessSpec, scope: Scope) -> Result<Agent, Exit> {
+    let me = os::own_identity()
+        .ok_or_else(|| Exit::NotStarted("/proc cannot be read: run `consort doctor`".into()))?;
+    if scope == Scope::Tree {
+        drill::site("supervisor.spawn.before");
+    }
+    let agent = spawn::agent(spec, &me).map_err(Exit::NotStarted)?;
+    if scope == Scope::Tree {
+        drill::site("supervisor.spawn.after");
+    }
+    Ok(agent)
+}
+
+/// Drains the streams for as long as the agent lives, and a moment longer.
+async fn beside<L, S>(life: impl Future<Output = L>, streams: impl Future<Output = S>) -> L {
+    let (mut life, mut streams) = (pin!(life), pin!(streams));
+    let mut open = true;
+    let life = loop {
+        tokio::select! {
+            life = &mut life => break life,
+            _ = &mut streams, if open => open = false,
+        }
+    };
+    if open {
+        // All that we know of is dead. Whoever still holds a stream does not hold us.
+        let _ = tokio::time::timeout(LAST_BYTES, streams).await;
+    }
+    life
+}
+
 struct Leader {
     pid: Pid,
     identity: ProcessIdentity,
-    ending: Ending,
     started: Instant,
     waited_for: bool,
 }
@@ -202,6 +195,7 @@ async fn live(
     spec: &ProcessSpec,
     scope: Scope,
     leader: &mut Leader,
+    ending: &Ending,
     anchors: &[Anchor],
     told: impl Future<Output = Told>,
 ) -> Life {
@@ -215,7 +209,7 @@ async fn live(
         let kill_at = stopping.map_or(wall_end, |(_, kill_at)| kill_at);
         let why = tokio::select! {
             biased;
-            _ = leader.ending.wait() => break,
+            _ = ending.wait() => break,
             why = &mut told, if stopping.is_none() => why,
             () = tokio::time::sleep_until(wall_end), if stopping.is_none() => Told::Stop(StopWhy::TimedOut),
             () = tokio::time::sleep_until(kill_at), if stopping.is_some() && !killed => {

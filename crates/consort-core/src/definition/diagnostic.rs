@@ -1,0 +1,202 @@
+//! What is wrong with a file, where, why, and what to write instead.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::ops::Range;
+
+/// Bytes of the file's text.
+pub type Span = Range<usize>;
+
+/// At most this many are shown in full; the rest is counted.
+const SHOWN_MAX: usize = 50;
+
+/// Whether the file can be run as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file is refused.
+    Error,
+    /// The file is accepted; something in it is probably not meant.
+    Warning,
+}
+
+/// A part of the text with a remark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Bytes of the text.
+    pub span: Span,
+    /// What there is to say about it; may be empty.
+    pub text: String,
+}
+
+/// One mistake or warning. The first label is the place of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// A stable short name, such as `unknown-key`.
+    pub code: &'static str,
+    /// What is wrong and why.
+    pub message: String,
+    /// Where; the first one is the place of the mistake, the others explain.
+    pub labels: Vec<Label>,
+    /// What to write instead.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// A mistake: the file is refused.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, code, message: message.into(), labels: vec![], help: vec![] }
+    }
+
+    /// A remark: the file is accepted.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// Adds a place; the first one is where the mistake is.
+    #[must_use]
+    pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Adds what to write instead.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// The place of the mistake as line and column, both from 1, in characters.
+    pub fn position(&self, text: &str) -> (usize, usize) {
+        let start = self.labels.first().map_or(0, |label| label.span.start).min(text.len());
+        let before = text.get(..start).unwrap_or("");
+        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        (line, column)
+    }
+}
+
+/// The closest of `known` to `word`, if it is close enough to be meant.
+pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let far = (word.chars().count() / 3).max(1) + 1;
+    known
+        .into_iter()
+        .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), &k.to_lowercase()), k))
+        .filter(|(distance, k)| *distance <= far && *distance < k.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
+}
+
+/// Mistakes first, each kind in the order of the file.
+pub(super) fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by_key(|d| (d.severity, d.labels.first().map_or(0, |label| label.span.start)));
+    diagnostics.dedup();
+}
+
+/// Renders diagnostics as rustc does: message, `file:line:column`, the line with a caret, help.
+/// `name` is shown as the file's path. Colour is the caller's choice: a terminal wants it, a
+/// pipe does not.
+pub fn render(diagnostics: &[Diagnostic], name: &str, text: &str, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let name = printable(name);
+    // Control characters would move the caret, or the terminal.
+    let shown_text = tame(text);
+    let mut out = String::new();
+    for diagnostic in diagnostics.iter().take(SHOWN_MAX) {
+        out.push_str(&renderer.render(&[group(diagnostic, &name, &shown_text)]));
+        out.push_str("\n\n");
+    }
+    out.push_str(&tally(diagnostics));
+    out
+}
+
+fn group<'a>(diagnostic: &'a Diagnostic, name: &'a str, text: &'a str) -> Group<'a> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(printable(&diagnostic.message)).id(diagnostic.code);
+    let mut snippet = Snippet::source(text).path(name);
+    for (number, label) in diagnostic.labels.iter().enumerate() {
+        let kind = if number == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let mut annotation = kind.span(first_line(text, &label.span));
+        if !label.text.is_empty() {
+            annotation = annotation.label(printable(&label.text));
+        }
+        snippet = snippet.annotation(annotation);
+    }
+    let mut group =
+        if diagnostic.labels.is_empty() { Group::with_title(title) } else { title.element(snippet) };
+    for help in &diagnostic.help {
+        group = group.element(Level::HELP.message(printable(help)));
+    }
+    group
+}
+
+fn tally(diagnostics: &[Diagnostic]) -> String {
+    let count = |wanted| diagnostics.iter().filter(|d| d.severity == wanted).count();
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let parts: Vec<String> = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| plural(n, word))
+        .collect();
+    let hidden = diagnostics.len().saturating_sub(SHOWN_MAX);
+    match (parts.is_empty(), hidden) {
+        (true, _) => String::new(),
+        (false, 0) => format!("{}\n", parts.join(", ")),
+        (false, hidden) => format!("{}; {hidden} of them not shown\n", parts.join(", ")),
+    }
+}
+
+/// A span that ends on its first line and lies within the text at character borders.
+fn first_line(text: &str, span: &Span) -> Span {
+    let mut start = span.start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut end = span.end.clamp(start, text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let end = text[start..end].find(['\n', '\r']).map_or(end, |at| start + at);
+    start..end
+}
+
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same text with control characters replaced by something of the same length in bytes.
+fn tame(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' | '\r' => c,
+            c if c.is_control() && c.len_utf8() == 1 => '?',
+            '\u{80}'..='\u{9f}' => '\u{b7}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suggestions_are_close() {
+        assert_eq!(closest("thresold", ["threshold", "floor"]), Some("threshold"));
+        assert_eq!(closest("Phases", ["phases"]), Some("phases"));
+        assert_eq!(closest("banana", ["threshold", "floor"]), None);
+        assert_eq!(closest("x", ["y"]), None);
+    }
+
+    #[test]
+    fn spans_outside_the_text_do_no_harm() {
+        let text = "ä: \u{1b}[31m\n";
+        let far = Diagnostic::error("x", "a\u{7}b").at(1..999, "here").at(7..3, "there");
+        let shown = render(&[far], "na\nme", text, false);
+        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown}");
+    }
+}

@@ -1,0 +1,121 @@
+//! The workflow file as it is written: every key, with its place. The doc comments here are
+//! the descriptions in the JSON Schema, so they speak to the person who writes a file.
+
+use super::decode::{At, List, Map, section};
+use super::file_gates::{Approval, Approvals, Gate, Level, Limits, Quality, Strategies};
+use super::file_work::{
+    Agent, Barrier, Completion, Constraints, Criterion, Pipeline, Risk, Task, VariableForm,
+};
+use super::file_work::{Convergent, Phase};
+use super::values::{Id, LevelName, Plain};
+use crate::plan::{CheckpointFrequency, WorkspaceKind};
+
+section! {
+    /// A consort workflow: who does what, in which order, and what it takes to pass.
+    Workflow as "a workflow" {
+        /// What the workflow is called and why it exists.
+        workflow: Option<Header>,
+        /// How much depends on the result, C1 to C4. Default: C2.
+        criticality: Option<Level>,
+        /// Values for `{{ name }}` in texts and paths, set by `--var name=value`.
+        #[schemars(default)]
+        variables: Map<VariableForm>,
+        /// Programs that do the work: `default`, by purpose (`creator`, `critic`, `judge`), by role, or by a name
+        /// that a task's `agent` gives.
+        #[schemars(default)]
+        agents: Map<Agent>,
+        /// The gate: what judges score and what passes.
+        quality: Option<Quality>,
+        /// Concurrency, retries, time-outs, budgets.
+        limits: Option<Limits>,
+        /// Where the run makes checkpoints by itself. Default: PHASE.
+        checkpoints: Option<At<CheckpointFrequency>>,
+        /// Where creators work. Default: clone.
+        workspace: Option<At<WorkspaceKind>>,
+        /// Rules, shown in the plan and in every prompt.
+        constraints: Option<Constraints>,
+        /// Groups of tasks whose phases follow one another, side by side with other pipelines.
+        #[schemars(default)]
+        pipelines: Map<Pipeline>,
+        /// Where pipelines meet and hand over findings.
+        #[schemars(default)]
+        barriers: Map<Barrier>,
+        /// The pipeline that joins the others.
+        convergent: Option<Convergent>,
+        /// Tasks without a pipeline, ordered by `needs`.
+        #[schemars(default)]
+        tasks: Map<Task>,
+        /// Who is asked before the work goes on.
+        approvals: Option<Approvals>,
+        /// What must hold before the run is COMPLETE, beyond its tasks and barriers.
+        #[schemars(default)]
+        completion: List<Completion>,
+        /// Known risks, shown in the plan and the tracker.
+        #[schemars(default)]
+        risks: List<Risk>,
+    }
+}
+
+section! {
+    /// Identification of a workflow.
+    Header as "`workflow`" {
+        /// Title for people. Default: made from the name of the file.
+        title: Option<At<Plain>>,
+        /// Fixed id: the id of the first run and the folder of its artifacts. Without it every run gets a new one,
+        /// `{name}-{YYYYMMDD}-{NNN}`.
+        id: Option<At<Id>>,
+        /// First part of a generated id. Default: made from the title, else from the name of the file.
+        name: Option<At<Id>>,
+        /// What the workflow is for, in a sentence or two. Default: the title.
+        purpose: Option<At<Plain>>,
+        /// The question it answers, where there is one.
+        question: Option<At<Plain>>,
+        /// Id of the plan document, such as `PROJ-006-ORCH-PLAN`.
+        document_id: Option<At<Plain>>,
+        /// Version of the workflow. Default: 1.0.
+        version: Option<At<Plain>>,
+        /// Project it belongs to.
+        project: Option<At<Plain>>,
+        /// Shown at the head of the plan.
+        disclaimer: Option<At<Plain>>,
+        /// When it was written, such as 2026-02-20. Default: the day of planning.
+        created: Option<At<Plain>>,
+        /// Audiences of the output levels, such as `L0: Stakeholders`.
+        #[schemars(default)]
+        levels: Map<At<Plain>, LevelName>,
+    }
+}
+
+/// What tasks, phases and barriers can say alike about their gate.
+pub(super) trait Gated {
+    fn level(&self) -> Option<&Level>;
+    fn strategies(&self) -> Option<&Strategies>;
+    fn gate(&self) -> Option<&Gate>;
+    fn approval(&self) -> Option<&Approval>;
+    fn criteria(&self) -> &[Criterion];
+}
+
+macro_rules! gated {
+    ($type:ty, $self:ident, $criteria:expr) => {
+        impl Gated for $type {
+            fn level(&self) -> Option<&Level> {
+                self.criticality.as_ref()
+            }
+            fn strategies(&self) -> Option<&Strategies> {
+                self.strategies.as_ref()
+            }
+            fn gate(&self) -> Option<&Gate> {
+                self.gate.as_ref()
+            }
+            fn approval(&self) -> Option<&Approval> {
+                self.approval.as_ref()
+            }
+            fn criteria(&$self) -> &[Criterion] {
+                $criteria
+            }
+        }
+    };
+}
+gated!(Task, self, &self.criteria.items);
+gated!(Phase, self, &self.criteria.items);
+gated!(Barrier, self, &self.criteria.items);

@@ -1,0 +1,308 @@
+//! The file's words for work: agents, pipelines, phases, tasks, barriers.
+
+use super::decode::{At, Decode, Decoder, List, Map, section, short_form};
+use super::file_gates::{Approval, Gate, Level, Reference, Strategies};
+use super::tree::{Node, Value};
+use super::values::{Bytes, Complete, Degree, EnvName, Id, LevelName, Millis, Plain, Produces, RuntimeWord};
+use crate::plan::{PromptBy, WorkspaceKind};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+section! {
+    /// A variable.
+    Variable as "a variable" {
+        /// Its value unless `--var` gives one; without a default it must be given.
+        default: Option<At<Plain>>,
+        /// What it is for.
+        about: Option<At<Plain>>,
+    }
+}
+
+short_form! {
+    /// A default value, or `{default: ..., about: ...}`. Without a default the value must be given by `--var`.
+    VariableForm = At<Plain> | Variable, |default| Variable { default: Some(default), about: None, at: 0..0 }
+}
+
+section! {
+    /// A program that does work, and how to start it.
+    Agent as "an agent" {
+        /// `command` (the default where `argv` is given) or `rehearsal`.
+        runtime: Option<At<RuntimeWord>>,
+        /// Program and arguments, never a shell line.
+        #[schemars(default)]
+        argv: List<At<Plain>>,
+        /// How the program gets its prompt. Default: stdin.
+        prompt: Option<At<PromptBy>>,
+        /// Environment variables to set. No secrets here: see `pass_env`.
+        #[schemars(default)]
+        env: Map<At<Plain>, EnvName>,
+        /// Names of environment variables that are handed on, such as ANTHROPIC_API_KEY.
+        #[schemars(default)]
+        pass_env: List<At<EnvName>>,
+        /// false: run directly, for commands that are harmless to repeat. Default: true.
+        supervise: Option<At<bool>>,
+        /// Wall time of one try. Default: the limit `attempt_timeout`.
+        timeout: Option<At<Millis>>,
+        /// Most output that is kept, of stdout and stderr each. Default: the limit `output_max`.
+        output_max: Option<At<Bytes>>,
+        /// What the rehearsal's player does wrong, to test the workflow.
+        #[schemars(default)]
+        misbehave: List<At<Plain>>,
+    }
+}
+
+/// Who does a task: the name of an agent, or an agent of its own.
+#[derive(Clone, Debug)]
+pub enum AgentChoice {
+    /// A key of `agents`.
+    Named(At<Id>),
+    /// Described in place.
+    Inline(Box<Agent>),
+}
+
+impl Decode for AgentChoice {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        match &node.value {
+            Value::Map(_) => Decode::decode(node, d).map(AgentChoice::Inline),
+            _ => Decode::decode(node, d).map(AgentChoice::Named),
+        }
+    }
+    fn broken() -> Self {
+        AgentChoice::Named(At::broken())
+    }
+}
+
+impl JsonSchema for AgentChoice {
+    fn schema_name() -> Cow<'static, str> {
+        "AgentChoice".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (name, own) = (generator.subschema_for::<At<Id>>(), generator.subschema_for::<Agent>());
+        json_schema!({ "description": "The name of an agent, or an agent of its own.", "anyOf": [name, own] })
+    }
+}
+
+section! {
+    /// Tasks in phases that follow one another.
+    Pipeline as "a pipeline" {
+        /// Name for people. Default: the key.
+        name: Option<At<Plain>>,
+        /// In paths and branch names. Default: the skill's short name, else the key.
+        alias: Option<At<Id>>,
+        /// The skill its roles come from, such as `problem-solving`.
+        skill: Option<At<Id>>,
+        /// In order; each starts when the one before it is done, or behind a barrier.
+        phases: List<Phase>,
+    }
+}
+
+section! {
+    /// The pipeline that joins the others. Its phases go on counting where theirs ended.
+    Convergent as "`convergent`" {
+        /// Name for people. Default: Convergent.
+        name: Option<At<Plain>>,
+        /// In paths and branch names. Default: convergent.
+        alias: Option<At<Id>>,
+        /// The skill its roles come from.
+        skill: Option<At<Id>>,
+        /// Barriers and tasks that it waits for. Default: the barriers that end the last phases of the pipelines,
+        /// and the tasks of last phases that no barrier ends.
+        #[schemars(default)]
+        needs: List<Reference>,
+        /// In order.
+        phases: List<Phase>,
+    }
+}
+
+section! {
+    /// A step of a pipeline.
+    Phase as "a phase" {
+        /// Name for people and, as `phase-1-research`, for paths.
+        name: At<Plain>,
+        /// What it is for.
+        purpose: Option<At<Plain>>,
+        /// How much depends on its artifacts. Default: the workflow's.
+        criticality: Option<Level>,
+        /// Ways of reviewing its artifacts. Default: by criticality.
+        strategies: Option<Strategies>,
+        /// What differs from the workflow's `quality`.
+        gate: Option<Gate>,
+        /// Who is asked before its work is accepted.
+        approval: Option<Approval>,
+        /// What must be true at its end; creators, critics and judges read it.
+        #[schemars(default)]
+        criteria: List<Criterion>,
+        /// Its tasks, side by side unless `needs` orders them.
+        tasks: Map<Task>,
+    }
+}
+
+section! {
+    /// One unit of work by one agent.
+    Task as "a task" {
+        /// The task in words.
+        text: At<Plain>,
+        /// What the agent is there for, such as `researcher`. Default: creator.
+        role: Option<At<Id>>,
+        /// Who does it: the name of an agent, or an agent of its own. Default: by role, `creator`, `default`.
+        agent: Option<AgentChoice>,
+        /// Tasks and barriers that come first, beyond those that its phase implies.
+        #[schemars(default)]
+        needs: List<Reference>,
+        /// What it reads.
+        #[schemars(default)]
+        inputs: List<Input>,
+        /// What it makes. Default: document, or change where `writes` is given.
+        produces: Option<At<Produces>>,
+        /// Last part of the artifact's file name: `<task>-<type>.md`. Default: document.
+        r#type: Option<At<Id>>,
+        /// Where its files go, instead of the default path. The first one is judged.
+        #[schemars(default)]
+        path: List<At<Plain>>,
+        /// Globs that a change must stay within, such as `src/parser/**`.
+        #[schemars(default)]
+        writes: List<At<Plain>>,
+        /// Output levels that its artifact must have a section for.
+        #[schemars(default)]
+        levels: List<At<LevelName>>,
+        /// How much depends on its artifact; never below its phase's.
+        criticality: Option<Level>,
+        /// Ways of reviewing it. Default: its phase's, else by criticality.
+        strategies: Option<Strategies>,
+        /// What differs from its phase's gate.
+        gate: Option<Gate>,
+        /// Who is asked before its work is accepted.
+        approval: Option<Approval>,
+        /// What must be true of its artifact.
+        #[schemars(default)]
+        criteria: List<Criterion>,
+        /// Where its creator works. Default: the workflow's.
+        workspace: Option<At<WorkspaceKind>>,
+    }
+}
+
+section! {
+    /// One thing that a task reads. Exactly one of `artifact`, `handoff`, `file`, `outside`.
+    Input as "an input" {
+        /// The output of a task that comes first.
+        artifact: Option<Reference>,
+        /// Handoffs over this barrier: those into the task's own pipeline, for a task of another one all.
+        handoff: Option<Reference>,
+        /// Only handoffs from this pipeline.
+        from: Option<At<Id>>,
+        /// Only handoffs to this pipeline.
+        to: Option<At<Id>>,
+        /// A file of the repository.
+        file: Option<At<Plain>>,
+        /// A thing outside the repository: a person says that it is there.
+        outside: Option<At<Plain>>,
+        /// What the outside thing is, for the person who is asked.
+        about: Option<At<Plain>>,
+    }
+}
+
+section! {
+    /// Something that must be true.
+    CriterionSpec as "a criterion" {
+        /// Short name.
+        name: At<Plain>,
+        /// How one sees it. Default: the name.
+        validation: Option<At<Plain>>,
+    }
+}
+
+short_form! {
+    /// A sentence, or `{name: ..., validation: how one sees it}`.
+    Criterion = At<Plain> | CriterionSpec, |name| CriterionSpec { name, validation: None, at: 0..0 }
+}
+
+section! {
+    /// Where pipelines meet: nobody goes on before all have arrived and the handoffs have passed.
+    Barrier as "a barrier" {
+        /// Pipelines that meet, each with the number of the phase that ends here.
+        after: Map<At<u32>>,
+        /// Findings that cross, one entry for each direction.
+        #[schemars(default)]
+        handoffs: List<Handoff>,
+        /// How much depends on its handoffs. Default: the workflow's.
+        criticality: Option<Level>,
+        /// Ways of reviewing its handoffs. Default: by criticality.
+        strategies: Option<Strategies>,
+        /// What differs from the workflow's `quality`.
+        gate: Option<Gate>,
+        /// Who is asked before it opens.
+        approval: Option<Approval>,
+        /// What must be true of its handoffs.
+        #[schemars(default)]
+        criteria: List<Criterion>,
+    }
+}
+
+section! {
+    /// One direction over a barrier.
+    Handoff as "a handoff" {
+        /// Source pipeline.
+        from: At<Id>,
+        /// Target pipeline.
+        to: At<Id>,
+        /// What it must say something about, item by item.
+        #[schemars(default)]
+        key_content: List<At<Plain>>,
+    }
+}
+
+section! {
+    /// Rules of the workflow.
+    Constraints as "`constraints`" {
+        /// Never waived.
+        #[schemars(default)]
+        hard: List<Constraint>,
+        /// May give way for a reason.
+        #[schemars(default)]
+        soft: List<Constraint>,
+    }
+}
+
+section! {
+    /// A rule.
+    Constraint as "a constraint" {
+        /// Such as `P-003`.
+        id: Option<At<Plain>>,
+        /// Short name.
+        name: At<Plain>,
+        /// What it demands and who enforces it.
+        enforcement: At<Plain>,
+    }
+}
+
+section! {
+    /// One thing that must hold at the end. Exactly one of `phases`, `barriers`, `artifact`, `declared`.
+    Completion as "a completion criterion" {
+        /// `complete`: every task is accepted.
+        phases: Option<At<Complete>>,
+        /// `complete`: every barrier is open.
+        barriers: Option<At<Complete>>,
+        /// This artifact is accepted: the task that makes it, or its path.
+        artifact: Option<At<Plain>>,
+        /// A person says that this is so.
+        declared: Option<At<Plain>>,
+        /// Short name. Default: by kind.
+        name: Option<At<Plain>>,
+        /// How one sees it. Default: by kind.
+        validation: Option<At<Plain>>,
+    }
+}
+
+section! {
+    /// A known risk.
+    Risk as "a risk" {
+        /// What might happen.
+        risk: At<Plain>,
+        /// L, M or H.
+        likelihood: At<Degree>,
+        /// L, M or H.
+        impact: At<Degree>,
+        /// What is done about it.
+        mitigation: At<Plain>,
+    }
+}

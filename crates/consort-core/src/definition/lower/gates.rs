@@ -1,0 +1,293 @@
+//! What a task, a phase or a barrier has to pass.
+
+use super::Lower;
+use crate::definition::decode::At;
+use crate::definition::diagnostic::{Diagnostic, Span};
+use crate::definition::file::Gated;
+use crate::definition::file_gates::{Approval, GateSpec, Level, Rounds as RoundsSpec};
+use crate::ids::StrategyId;
+use crate::plan::{ApprovalAt, Criterion, Criticality, Quality, Rounds};
+use crate::quality::{self, Score};
+
+/// A gate with every default filled in.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub level: Criticality,
+    pub rationale: Option<String>,
+    pub required: Vec<StrategyId>,
+    pub optional: Vec<StrategyId>,
+    pub groups: Vec<Vec<StrategyId>>,
+    pub self_review: bool,
+    pub judged: bool,
+    pub threshold: Score,
+    pub floor: Score,
+    pub rounds: Rounds,
+}
+
+/// What a level asks for: required and optional strategies.
+fn sets(level: Criticality) -> (&'static [&'static str], &'static [&'static str]) {
+    match level {
+        Criticality::C1 => (&["S-010"], &["S-003", "S-014"]),
+        Criticality::C2 => (&["S-007", "S-002", "S-014"], &["S-003", "S-010"]),
+        Criticality::C3 => {
+            (&["S-007", "S-002", "S-014", "S-004", "S-012", "S-013"], &["S-001", "S-003", "S-010", "S-011"])
+        }
+        Criticality::C4 => {
+            (&["S-010", "S-003", "S-002", "S-004", "S-001", "S-007", "S-011", "S-012", "S-013", "S-014"], &[])
+        }
+    }
+}
+
+fn rounds_max(level: Criticality) -> u32 {
+    match level {
+        Criticality::C1 => 3,
+        Criticality::C2 => 5,
+        Criticality::C3 => 7,
+        Criticality::C4 => 10,
+    }
+}
+
+fn ids(names: &[&str]) -> Vec<StrategyId> {
+    names.iter().map(|name| StrategyId::from(*name)).collect()
+}
+
+impl Lower<'_> {
+    /// Resolves a gate. `chain` has the innermost first: a task, then its phase. Said further
+    /// in wins; for the level the higher one wins.
+    pub(super) fn gate(&mut self, chain: &[&dyn Gated], quality: &Quality) -> Gate {
+        let (level, rationale) = self.level(chain);
+        let (required, optional) = self.strategies(chain, level);
+        let specs: Vec<&GateSpec> = chain.iter().filter_map(|g| g.gate()).map(|g| &g.0).collect();
+        let none = match specs.first() {
+            Some(spec) => spec.kind.is_some(),
+            None => self.file.quality.as_ref().is_some_and(|q| q.gate.is_some()),
+        };
+        let (threshold, floor) = self.thresholds(&specs, quality);
+        let rounds = self.rounds(&specs, level, none);
+        let mut gate = Gate {
+            level,
+            rationale,
+            required,
+            optional,
+            groups: vec![],
+            self_review: !none,
+            judged: false,
+            threshold,
+            floor,
+            rounds,
+        };
+        if none {
+            gate.required.clear();
+            gate.optional.clear();
+            return gate;
+        }
+        gate.groups = quality::order(&gate.required);
+        // Critics without a judge would change nothing.
+        gate.judged = level >= Criticality::C2
+            || !gate.groups.is_empty()
+            || gate.required.iter().any(|s| s.as_str() == "S-014");
+        let run = |s: &StrategyId| gate.groups.iter().flatten().any(|g| g == s);
+        gate.optional.retain(|s| !run(s) && !matches!(s.as_str(), "S-010"));
+        for (needed, id) in [(gate.self_review, "S-010"), (gate.judged, "S-014")] {
+            let id = StrategyId::from(id);
+            gate.optional.retain(|s| !(needed && *s == id));
+            if needed && !gate.required.contains(&id) {
+                gate.required.push(id);
+            }
+        }
+        gate
+    }
+
+    /// What a phase or barrier asks for, for the plan's tables: as declared, else by level.
+    pub(super) fn declared(
+        &mut self,
+        of: &dyn Gated,
+    ) -> (Criticality, Option<String>, Vec<StrategyId>, Vec<StrategyId>) {
+        let (level, rationale) = self.level(&[of]);
+        let (required, optional) = self.strategies(&[of], level);
+        (level, rationale, required, optional)
+    }
+
+    /// Things that one element says about its own gate and that contradict each other, or the
+    /// level. Called once per element.
+    pub(super) fn check_gate(&mut self, of: &dyn Gated, what: &str, at: &Span) {
+        let none = of.gate().and_then(|g| g.0.kind.as_ref());
+        let (level, _) = self.level(&[of]);
+        let Some(strategies) = of.strategies() else { return };
+        let strategies = &strategies.0;
+        if let Some(none) = none {
+            return self.report(
+                Diagnostic::error("gate-none", format!("{what} has strategies and no gate"))
+                    .at(none.span.clone(), "without a gate nobody reviews")
+                    .at(strategies.at.clone(), "strategies")
+                    .help("take out `gate: none` or `strategies`"),
+            );
+        }
+        if strategies.required.broken || !strategies.required.present {
+            return;
+        }
+        // S-010 and S-014 come with every gate, S-003 with S-002.
+        let has = |id: &str| strategies.required.iter().any(|s| s.value.0 == id);
+        let implied = |id: &str| matches!(id, "S-010" | "S-014") || (id == "S-003" && has("S-002"));
+        let missing: Vec<&str> =
+            sets(level).0.iter().copied().filter(|id| !has(id) && !implied(id)).collect();
+        if !missing.is_empty() {
+            let span = if strategies.at == (0..0) { at.clone() } else { strategies.at.clone() };
+            self.report(
+                Diagnostic::warning(
+                    "strategies-below-level",
+                    format!(
+                        "the strategies of {what} leave out {}, which {level} asks for",
+                        missing.join(", ")
+                    ),
+                )
+                .at(span, "as declared, these are the ones that run")
+                .help(format!("{level} asks for {}", sets(level).0.join(", "))),
+            );
+        }
+    }
+
+    fn level(&mut self, chain: &[&dyn Gated]) -> (Criticality, Option<String>) {
+        let workflow = (self.workflow_level(), None);
+        let (task, outer): (Option<&Level>, Option<&Level>) = match chain {
+            [task, phase] => (task.level(), phase.level()),
+            [only] => (None, only.level()),
+            _ => (None, None),
+        };
+        let mut own = |level: &Level| {
+            (level.0.level.value, level.0.rationale.as_ref().map(|at| self.template.text(at)))
+        };
+        let outer = outer.map_or(workflow, &mut own);
+        let Some(task) = task else { return outer };
+        let inner = own(task);
+        if inner.0 >= outer.0 {
+            return inner;
+        }
+        self.report(
+            Diagnostic::warning(
+                "level-below-phase",
+                format!("{} is below the level of its phase: {} holds", inner.0, outer.0),
+            )
+            .at(task.0.level.span.clone(), format!("{} holds", outer.0))
+            .help("lower the level of the phase, or take this one out"),
+        );
+        outer
+    }
+
+    fn strategies(&self, chain: &[&dyn Gated], level: Criticality) -> (Vec<StrategyId>, Vec<StrategyId>) {
+        let declared = chain.iter().find_map(|g| g.strategies()).map(|s| &s.0);
+        let list = |items: &[At<crate::definition::values::Strategy>]| {
+            let mut all: Vec<StrategyId> = Vec::new();
+            for id in items.iter().map(|at| StrategyId::from(at.value.0.as_str())) {
+                if !all.contains(&id) {
+                    all.push(id);
+                }
+            }
+            all
+        };
+        let (required, optional) = sets(level);
+        match declared {
+            Some(spec) if spec.required.present => (list(&spec.required.items), list(&spec.optional.items)),
+            Some(spec) => (ids(required), list(&spec.optional.items)),
+            None => (ids(required), ids(optional)),
+        }
+    }
+
+    fn thresholds(&mut self, specs: &[&GateSpec], quality: &Quality) -> (Score, Score) {
+        let outer = self.file.quality.as_ref();
+        let threshold = specs
+            .iter()
+            .find_map(|s| s.threshold.as_ref())
+            .or_else(|| outer.and_then(|q| q.threshold.as_ref()));
+        let floor =
+            specs.iter().find_map(|s| s.floor.as_ref()).or_else(|| outer.and_then(|q| q.floor.as_ref()));
+        let pass = threshold.map_or(quality.threshold, |at| at.value);
+        let low = floor.map_or(quality.floor, |at| at.value);
+        if low >= pass && floor.or(threshold).is_some() {
+            self.floor_too_high(threshold, floor, pass, low);
+        }
+        (pass, low)
+    }
+
+    fn floor_too_high(
+        &mut self,
+        threshold: Option<&At<Score>>,
+        floor: Option<&At<Score>>,
+        pass: Score,
+        low: Score,
+    ) {
+        let mut diagnostic = Diagnostic::error(
+            "floor",
+            format!("the floor {low} is not below the threshold {pass}: nothing could be revised"),
+        );
+        for (at, name) in [(floor, "floor"), (threshold, "threshold")] {
+            if let Some(at) = at {
+                diagnostic = diagnostic.at(at.span.clone(), name);
+            }
+        }
+        if floor.is_none() {
+            diagnostic = diagnostic.help(format!("the floor is {low} unless `floor` says otherwise"));
+        }
+        if threshold.is_none() {
+            diagnostic =
+                diagnostic.help(format!("the threshold is {pass} unless `threshold` says otherwise"));
+        }
+        self.report(diagnostic);
+    }
+
+    fn rounds(&mut self, specs: &[&GateSpec], level: Criticality, none: bool) -> Rounds {
+        let mut given: Vec<&RoundsSpec> = specs.iter().filter_map(|s| s.rounds.as_ref()).collect();
+        given.extend(self.file.quality.as_ref().and_then(|q| q.rounds.as_ref()));
+        let min = given.iter().find_map(|r| r.min.as_ref());
+        let max = given.iter().find_map(|r| r.max.as_ref());
+        let delta = given.iter().find_map(|r| r.plateau_delta.as_ref()).map(|at| at.value);
+        let window = given.iter().find_map(|r| r.plateau_window.as_ref());
+        for (at, name) in [(min, "min"), (max, "max"), (window, "plateau_window")] {
+            self.at_least_one(at, name);
+        }
+        let least = if level >= Criticality::C2 { 3 } else { 1 };
+        let low = min.map_or(least, |at| at.value);
+        if let (Some(at), false, true) = (min, none, low < least && low > 0) {
+            self.report(
+                Diagnostic::error("rounds-min", format!("{level} work takes at least {least} rounds (H-14)"))
+                    .at(at.span.clone(), format!("at least {least} at {level}"))
+                    .help("lower the criticality to C1, or say `gate: none` where nothing is to be judged"),
+            );
+        }
+        let high = max.map_or(rounds_max(level).max(low), |at| at.value);
+        if let (Some(at), true) = (max, high < low && high > 0 && !none) {
+            let mut diagnostic =
+                Diagnostic::error("rounds-max", format!("at most {high} rounds, but at least {low}"))
+                    .at(at.span.clone(), format!("less than {low}"));
+            if let Some(min) = min {
+                diagnostic = diagnostic.at(min.span.clone(), "at least this many");
+            }
+            self.report(diagnostic);
+        }
+        Rounds {
+            min: if none { 1 } else { low },
+            max: high,
+            plateau_delta: delta.or(Score::from_ten_thousandths(100)).unwrap_or(Score::ZERO),
+            plateau_window: window.map_or(3, |at| at.value),
+        }
+    }
+
+    /// Who is asked.
+    pub(super) fn approval(&mut self, approval: Option<&Approval>) -> Option<ApprovalAt> {
+        approval.map(|a| ApprovalAt {
+            who: self.template.text(&a.0.who),
+            reason: a.0.reason.as_ref().map(|at| self.template.text(at)),
+        })
+    }
+
+    /// Criteria with their validation.
+    pub(super) fn criteria(&mut self, of: &[crate::definition::file_work::Criterion]) -> Vec<Criterion> {
+        of.iter()
+            .map(|c| {
+                let name = self.template.text(&c.0.name);
+                let validation = c.0.validation.as_ref().map(|at| self.template.text(at));
+                Criterion { validation: validation.unwrap_or_else(|| name.clone()), name }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,213 @@
+//! From the file to the plan: names are resolved, defaults filled in, and everything that no
+//! single key can show to be wrong is found. Reports all mistakes; a plan comes out only if
+//! there are none.
+
+mod agents;
+mod finish;
+mod gates;
+mod globs;
+mod header;
+mod links;
+mod outline;
+mod outputs;
+mod overlap;
+mod template;
+mod work;
+
+use super::PlanOptions;
+use super::diagnostic::{Diagnostic, Severity, Span};
+use super::file::Workflow;
+use crate::ids::{BarrierId, TaskId};
+use crate::plan::{self, Backoff, Budget, CheckpointFrequency, Limits, PLAN_SCHEMA, Plan, WorkspaceKind};
+use links::Links;
+use outline::Outline;
+
+/// Most tasks in a plan, handoffs included.
+pub(super) const TASKS_MAX: usize = 20_000;
+
+/// What lowering carries along.
+pub(super) struct Lower<'f> {
+    file: &'f Workflow,
+    /// Of the file, for a title where it gives none.
+    name: &'f str,
+    options: &'f PlanOptions,
+    template: template::Template<'f>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Lowers a file. The plan is there only if no error is among the diagnostics; `text` is the
+/// file's text, for places within values.
+pub(super) fn lower(
+    file: &Workflow,
+    name: &str,
+    text: &str,
+    options: &PlanOptions,
+) -> (Option<Plan>, Vec<Diagnostic>) {
+    let mut lower = Lower {
+        file,
+        name,
+        options,
+        template: template::Template::new(file, text, options),
+        diagnostics: Vec::new(),
+    };
+    let plan = lower.plan();
+    let mut diagnostics = lower.diagnostics;
+    diagnostics.extend(lower.template.finish());
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    (plan.filter(|_| !failed), diagnostics)
+}
+
+impl<'f> Lower<'f> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn plan(&mut self) -> Option<Plan> {
+        let workflow = self.header();
+        let quality = self.quality();
+        let limits = self.limits();
+        let agents = self.agents(&limits);
+        let outline = Outline::read(self, &workflow.base_path)?;
+        let links = Links::read(self, &outline);
+        let order = links.order(self, &outline);
+        let mut plan = Plan {
+            schema: PLAN_SCHEMA,
+            workflow,
+            tasks: Vec::with_capacity(outline.tasks.len()),
+            pipelines: vec![],
+            barriers: vec![],
+            stages: vec![],
+            completion: vec![],
+            quality,
+            limits,
+            checkpoints: self.file.checkpoints.as_ref().map_or(CheckpointFrequency::Phase, |c| c.value),
+            constraints: self.constraints(),
+            risks: self.risks(),
+            variables: self.template.values(),
+            rehearsal: self.options.rehearse,
+        };
+        plan.pipelines = self.pipelines(&outline);
+        plan.barriers = self.barriers(&outline, &plan.quality);
+        plan.tasks = self.tasks(&outline, &links, &agents, &plan);
+        if let Some(order) = &order {
+            self.check_inputs(&outline, &links, order);
+            self.check_overlaps(&outline, &links, order, &plan);
+            plan.stages = finish::stages(&outline, order);
+            plan.workflow.patterns = finish::patterns(&outline, &links, order, &plan);
+        }
+        self.check_consumers(&outline, &links);
+        plan.completion = self.completion(&plan);
+        self.check_agents(&outline);
+        plan.rehearsal |= finish::all_rehearse(&plan);
+        Some(plan)
+    }
+
+    fn limits(&mut self) -> Limits {
+        let limits = self.file.limits.as_ref();
+        let backoff = limits.and_then(|l| l.backoff.as_ref());
+        let budget = limits.and_then(|l| l.budget.as_ref());
+        let count = |given: Option<&super::decode::At<u32>>, default| given.map_or(default, |at| at.value);
+        let first = backoff.and_then(|b| b.first.as_ref());
+        let first_ms = first.map_or(1_000, |at| at.value.0);
+        let max_ms = backoff.and_then(|b| b.max.as_ref()).map_or(60_000.max(first_ms), |at| at.value.0);
+        if let (true, Some(max)) = (max_ms < first_ms, backoff.and_then(|b| b.max.as_ref())) {
+            self.report(
+                Diagnostic::error("backoff-order", "the longest wait is shorter than the first one")
+                    .at(max.span.clone(), "shorter than `first`"),
+            );
+        }
+        for (at, name) in [
+            (limits.and_then(|l| l.max_concurrent_agents.as_ref()), "max_concurrent_agents"),
+            (limits.and_then(|l| l.max_attempts.as_ref()), "max_attempts"),
+            (budget.and_then(|b| b.agent_calls.as_ref()), "agent_calls"),
+        ] {
+            self.at_least_one(at, name);
+        }
+        if let Some(at) = limits.and_then(|l| l.attempt_timeout.as_ref())
+            && at.value.0 == 0
+        {
+            self.report(
+                Diagnostic::error("out-of-range", "a time-out of 0 lets nothing run")
+                    .at(at.span.clone(), "must be more than 0"),
+            );
+        }
+        Limits {
+            max_concurrent_agents: count(limits.and_then(|l| l.max_concurrent_agents.as_ref()), 4),
+            max_barrier_retries: count(limits.and_then(|l| l.max_barrier_retries.as_ref()), 2),
+            max_attempts: count(limits.and_then(|l| l.max_attempts.as_ref()), 3),
+            backoff: Backoff { first_ms, max_ms },
+            attempt_timeout_ms: limits
+                .and_then(|l| l.attempt_timeout.as_ref())
+                .map_or(3_600_000, |at| at.value.0),
+            grace_ms: limits.and_then(|l| l.grace.as_ref()).map_or(10_000, |at| at.value.0),
+            budget: Budget {
+                agent_calls_max: budget.and_then(|b| b.agent_calls.as_ref()).map(|at| at.value),
+                micro_usd_max: budget.and_then(|b| b.usd.as_ref()).map(|at| at.value.0),
+                wall_ms_max: budget.and_then(|b| b.wall.as_ref()).map(|at| at.value.0),
+            },
+        }
+    }
+
+    fn at_least_one(&mut self, at: Option<&super::decode::At<u32>>, name: &str) {
+        if let Some(at) = at
+            && at.value == 0
+        {
+            self.report(
+                Diagnostic::error("out-of-range", format!("`{name}` must be at least 1"))
+                    .at(at.span.clone(), "at least 1"),
+            );
+        }
+    }
+
+    fn workspace(&self, task: Option<&super::file_work::Task>) -> WorkspaceKind {
+        task.and_then(|t| t.workspace.as_ref())
+            .or(self.file.workspace.as_ref())
+            .map_or(WorkspaceKind::Clone, |at| at.value)
+    }
+
+    fn constraints(&mut self) -> Vec<plan::Constraint> {
+        let Some(constraints) = &self.file.constraints else { return vec![] };
+        let both =
+            constraints.hard.iter().map(|c| (c, true)).chain(constraints.soft.iter().map(|c| (c, false)));
+        both.map(|(c, hard)| plan::Constraint {
+            id: c.id.as_ref().map(|at| self.template.text(at)),
+            name: self.template.text(&c.name),
+            enforcement: self.template.text(&c.enforcement),
+            hard,
+        })
+        .collect()
+    }
+
+    fn risks(&mut self) -> Vec<plan::Risk> {
+        let file = self.file;
+        file.risks
+            .iter()
+            .map(|r| plan::Risk {
+                risk: self.template.text(&r.risk),
+                likelihood: r.likelihood.value.0.to_owned(),
+                impact: r.impact.value.0.to_owned(),
+                mitigation: self.template.text(&r.mitigation),
+            })
+            .collect()
+    }
+}
+
+/// A thing that others can wait for, by its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    /// Index into the outline's tasks.
+    Task(usize),
+    /// Index into the outline's barriers.
+    Barrier(usize),
+}
+
+fn task_id(text: &str) -> TaskId {
+    TaskId::from(text)
+}
+
+fn barrier_id(text: &str) -> BarrierId {
+    BarrierId::from(text)
+}
+
+/// Nowhere: stands for places of things that were already reported.
+pub(super) const NOWHERE: Span = 0..0;

@@ -1,0 +1,240 @@
+//! Plain lines: one per thing that a person cares about.
+
+use crate::ids::{Step, TaskId};
+use crate::run::{
+    AttemptEnd, CheckpointTrigger, Event, EventKind, Exit, Failure, RoundKind, State, StopWhy, Verdict,
+};
+use crate::time::Timestamp;
+use crate::view::model::{barrier_hold_text, hold_text, refusal_text};
+use crate::view::text::{clean, count, cut};
+use crate::view::words;
+
+/// The line of this event, without a line break: a UTC time, then the task, barrier or run that
+/// it is about. `state` is the state after the event's record. `None` for what nobody would miss.
+pub fn line(event: &Event, state: &State) -> Option<String> {
+    use EventKind as E;
+    let (subject, text) = match &event.kind {
+        E::RunStarted { by, start } => {
+            let plan = &state.graph.plan;
+            let (least, forecast) = plan.forecast_calls();
+            let rehearsal = if plan.rehearsal { ", rehearsal" } else { "" };
+            let flag = if start.approve_all { ", approvals are answered by flag" } else { "" };
+            let tasks = count(plan.tasks.len(), "task");
+            (
+                run(state),
+                format!("started by {by}: {tasks}, {least} to about {forecast} agent calls{rehearsal}{flag}"),
+            )
+        }
+        E::RunnerClosing { why } => {
+            (run(state), format!("the runner ends ({why}); go on with consort resume {}", run(state)))
+        }
+        E::ApproveAllSet { set } => {
+            (run(state), format!("{}: approvals are answered by flag from here on", set.by))
+        }
+        E::RunPaused { by } => (run(state), format!("paused by {by}: nothing new starts")),
+        E::RunUnpaused { by } => (run(state), format!("goes on, by {by}")),
+        E::RunCancelling { by } => (run(state), format!("is being cancelled by {by}")),
+        E::RunEnded { status } => (run(state), format!("ended: {}", words::run(*status))),
+        E::BudgetReached { limit, used, max } => {
+            (run(state), format!("budget {limit} used up: {used} of {max}"))
+        }
+        E::BudgetRaised { limit, max, by } => (run(state), format!("budget {limit} raised to {max} by {by}")),
+        E::EffectFailed { effect, failures, why, .. } => {
+            (run(state), format!("{effect} failed ({}): {why}", count(*failures as usize, "time")))
+        }
+        E::IntegrationApproved { into, by, .. } => {
+            (run(state), format!("integration into {into} approved by {by}"))
+        }
+        E::Integrated { into, revision } => {
+            (run(state), format!("integrated into {into} as {}", short(revision.as_str())))
+        }
+        E::IntegrationFailed { into, why } => (run(state), format!("not integrated into {into}: {why}")),
+        E::CheckpointPrepared { checkpoint, trigger, subject, .. } => {
+            (checkpoint.to_string(), format!("checkpoint after {subject} ({})", trigger_word(*trigger)))
+        }
+        E::CheckpointCreated { checkpoint, revision } => {
+            (checkpoint.to_string(), format!("checkpoint made, commit {}", short(revision.as_str())))
+        }
+        E::CheckpointFailed { checkpoint, why } => (checkpoint.to_string(), format!("no checkpoint: {why}")),
+        E::InputDeclared { name, by, how } => {
+            (run(state), format!("input {name} vouched for by {by} ({how})"))
+        }
+        E::CriterionDeclared { name, by, how } => {
+            (run(state), format!("criterion \"{name}\" vouched for by {by} ({how})"))
+        }
+        kind => of_approval(kind, state).or_else(|| of_task(kind, state)).or_else(|| of_barrier(kind))?,
+    };
+    Some(format!("{} {} {}", clock(event.at), clean(&subject), cut(&clean(&text), 400)))
+}
+
+/// `07:06:28`, in UTC.
+fn clock(at: Timestamp) -> String {
+    at.to_string().get(11..19).unwrap_or("--:--:--").to_owned()
+}
+
+fn run(state: &State) -> String {
+    state.start.as_ref().map_or_else(|| state.graph.plan.workflow.id.to_string(), |s| s.run.to_string())
+}
+
+fn short(revision: &str) -> String {
+    crate::view::status::short(revision)
+}
+
+fn trigger_word(trigger: CheckpointTrigger) -> &'static str {
+    crate::view::model::trigger(trigger)
+}
+
+fn of_approval(kind: &EventKind, state: &State) -> Option<(String, String)> {
+    match kind {
+        EventKind::ApprovalRequested { approval, who, question, .. } => {
+            let by_flag = state.approvals.get(approval).and_then(|a| a.answer.as_ref()).is_some();
+            let how = if by_flag {
+                String::new()
+            } else {
+                format!("; answer: consort approve {} {approval}", run(state))
+            };
+            Some((approval.to_string(), format!("asked of {who}: {question}{how}")))
+        }
+        EventKind::ApprovalGiven { approval, yes, by, how, note } => {
+            let word = if *yes { "approved" } else { "rejected" };
+            let note = note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
+            Some((approval.to_string(), format!("{word} by {by} ({how}){note}")))
+        }
+        EventKind::ApprovalVoided { approval, why } => {
+            Some((approval.to_string(), format!("no longer asked: {why}")))
+        }
+        EventKind::OverrideRecorded { task, iteration, by, refusals, .. } => {
+            let against: Vec<String> = refusals.iter().map(refusal_text).collect();
+            Some((
+                task.to_string(),
+                format!("round {iteration} accepted against the verdict by {by}: {}", against.join(", ")),
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
+    use EventKind as E;
+    let (task, text) = match kind {
+        E::TaskReady { task } => (task, "ready".to_owned()),
+        E::TaskConflicted { task, between, paths } => {
+            (task, format!("{} and {} do not merge: {}", between.0, between.1, paths.join(", ")))
+        }
+        E::RoundStarted { task, iteration, kind } => {
+            let what = match kind {
+                RoundKind::Creation => "begins",
+                RoundKind::Confirmation => "begins: fresh eyes on the same version",
+            };
+            (task, format!("round {iteration} {what}"))
+        }
+        E::AttemptStarting { attempt, .. } => (&attempt.task, format!("{} starts", doing(&attempt.step))),
+        E::AttemptEnded { attempt, end, .. } => {
+            let how = ended(end)?;
+            (&attempt.task, format!("{} {how}", doing(&attempt.step)))
+        }
+        E::StepRetrying { task, step, not_before, why, failures } => {
+            let times = count(*failures as usize, "failure");
+            (task, format!("{} is tried again at {} after {times}: {why}", doing(step), clock(*not_before)))
+        }
+        E::ProblemsFound { task, problems, .. } => {
+            let first = problems.first().map(|p| format!(": {}: {}", p.check, p.text)).unwrap_or_default();
+            (task, format!("{} found by checks{first}", count(problems.len(), "problem")))
+        }
+        E::CandidateRefused { task, why, .. } => (task, format!("nothing to capture: {why}")),
+        E::Scored { task, iteration, composite, band, .. } => {
+            let threshold = state.graph.ix(task).map(|ix| state.graph.task(ix).threshold)?;
+            let sign = if composite.reaches(threshold) { ">=" } else { "<" };
+            (task, format!("round {iteration} scored {composite} {sign} {threshold} {band}"))
+        }
+        E::RoundDecided { task, iteration, verdict } => (task, verdict_line(*iteration, verdict)?),
+        E::TaskAccepted { task, iteration, .. } => (task, format!("accepted, version of round {iteration}")),
+        E::TaskHeld { task, why } => (task, format!("held: {}", hold_text(why))),
+        E::TaskReleased { task, by, new_set, .. } => {
+            let how = if *new_set { "with a new set of rounds" } else { "from where it stood" };
+            (task, format!("goes on {how}, by {by}"))
+        }
+        E::HandoffRestarted { task, barrier, retry } => {
+            (task, format!("starts over: retry {retry} of {barrier}"))
+        }
+        E::TaskReturned { task, guidance, by, .. } => (task, format!("sent back by {by}: {guidance}")),
+        E::TaskFailed { task, why } => (task, format!("given up: {why}")),
+        E::WorkspaceReleased { task, salvaged: Some(place) } => {
+            (task, format!("what was not committed is kept at {place}"))
+        }
+        E::EffectAbandoned { task, effect, why } => (task, format!("{effect} failed too often: {why}")),
+        _ => return None,
+    };
+    Some((name(task), text))
+}
+
+fn name(task: &TaskId) -> String {
+    task.to_string()
+}
+
+/// Only what the scores do not say.
+fn verdict_line(iteration: u32, verdict: &Verdict) -> Option<String> {
+    match verdict {
+        Verdict::Accepted => None,
+        Verdict::Confirm => Some(format!("round {iteration} passed, to be confirmed by fresh eyes")),
+        Verdict::Revise(_) | Verdict::Broken { .. } => {
+            Some(format!("round {iteration} {}", crate::view::model::verdict_text(verdict)))
+        }
+    }
+}
+
+fn doing(step: &Step) -> String {
+    match step {
+        Step::Create => "create".into(),
+        Step::SelfReview => "self-review".into(),
+        Step::Review(strategy) => format!("critic {strategy}"),
+        Step::Judge => "judge".into(),
+    }
+}
+
+/// How an attempt ended, unless it did its step: what follows says that.
+fn ended(end: &AttemptEnd) -> Option<String> {
+    Some(match end {
+        AttemptEnd::Done => return None,
+        AttemptEnd::Failed(Failure::Exit(Exit::Code(code))) => format!("failed: exit code {code}"),
+        AttemptEnd::Failed(Failure::Exit(Exit::Signal(signal))) => {
+            format!("failed: ended by signal {signal}")
+        }
+        AttemptEnd::Failed(Failure::Exit(Exit::NotStarted(why))) => format!("could not be started: {why}"),
+        AttemptEnd::Failed(Failure::Exit(Exit::Stopped(why))) => format!("stopped: {}", stop(*why)),
+        AttemptEnd::Failed(Failure::Malformed(why)) => format!("failed: malformed answer: {why}"),
+        AttemptEnd::Failed(Failure::NoAnswer) => "failed: no answer".into(),
+        AttemptEnd::Stopped(why) => format!("stopped: {}", stop(*why)),
+        AttemptEnd::Lost => "was lost before it ran; it starts again".into(),
+        AttemptEnd::Unknown => "vanished, and nobody can say how far it came".into(),
+    })
+}
+
+fn stop(why: StopWhy) -> &'static str {
+    match why {
+        StopWhy::TimedOut => "its time was used up",
+        StopWhy::Cancelled => "the run is being cancelled",
+        StopWhy::Superseded => "its result is not wanted any more",
+        StopWhy::Orphaned => "its run's directory is gone",
+    }
+}
+
+fn of_barrier(kind: &EventKind) -> Option<(String, String)> {
+    use EventKind as E;
+    let (barrier, text) = match kind {
+        E::BarrierPrechecked { barrier } => (barrier, "pre-check passed, handoffs are made".to_owned()),
+        E::BarrierMerged { barrier, revision } => {
+            (barrier, format!("merged and verified, commit {}", short(revision.as_str())))
+        }
+        E::BarrierHeld { barrier, why } => (barrier, format!("held: {}", barrier_hold_text(why))),
+        E::BarrierReleased { barrier, by } => (barrier, format!("goes on, by {by}")),
+        E::BarrierReopened { barrier, note, .. } => {
+            let note = note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
+            (barrier, format!("refused, all handoffs are made again{note}"))
+        }
+        E::BarrierCompleted { barrier, .. } => (barrier, "complete".to_owned()),
+        E::BarrierFailed { barrier, why } => (barrier, format!("given up: {why}")),
+        _ => return None,
+    };
+    Some((barrier.to_string(), text))
+}

@@ -1,0 +1,542 @@
+//! One neutral view of a run. Everything that people and programs read is made from it.
+//!
+//! Serialised it is what `--json` prints: keys are stable, times are RFC 3339 in UTC, scores are
+//! exact decimals as text, status words are those of the state schema. Texts that others wrote
+//! are cleaned ([`super::clean`]), so that every reader may show them.
+
+mod barriers;
+mod build;
+mod next;
+mod questions;
+mod tasks;
+
+pub(super) use barriers::hold_text as barrier_hold_text;
+pub use build::run_view;
+pub(super) use build::{missing_inputs, trigger};
+pub(super) use tasks::{hold_text, refusal_text, verdict_text};
+
+use super::words::Word;
+use crate::time::Timestamp;
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// A point in time that shows itself as RFC 3339 in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct When(pub Timestamp);
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for When {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunView {
+    /// Its id.
+    pub id: String,
+    /// The id of its workflow, in artifact paths.
+    pub workflow: String,
+    /// Human title.
+    pub title: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Players stand in for agents.
+    pub rehearsal: bool,
+    /// ACTIVE, PAUSED, COMPLETE, FAILED or CANCELLED.
+    pub status: &'static str,
+    /// What it does now, in a few words.
+    pub doing: String,
+    /// Who started it.
+    pub started_by: String,
+    /// When; `None` before the start.
+    pub started_at: Option<When>,
+    /// The time of the latest event.
+    pub updated_at: When,
+    /// When it ended.
+    pub ended_at: Option<When>,
+    /// The commit that it started from.
+    pub base: Option<String>,
+    /// Journal position.
+    pub seq: u64,
+    /// General threshold.
+    pub threshold: String,
+    /// In plan order, a convergent one last.
+    pub pipelines: Vec<PipelineView>,
+    /// Declared tasks and handoffs, in plan order.
+    pub tasks: Vec<TaskView>,
+    /// In plan order.
+    pub barriers: Vec<BarrierView>,
+    /// What waits for a slot, in the order in which it will get one.
+    pub queue: Vec<Queued>,
+    /// All questions, answered or not, in the order in which they were asked.
+    pub approvals: Vec<ApprovalView>,
+    /// What keeps the run from going on by itself.
+    pub blockers: Vec<Blocker>,
+    /// In the order of their making.
+    pub checkpoints: Vec<CheckpointView>,
+    /// Agent calls.
+    pub calls: Calls,
+    /// Cost.
+    pub cost: Cost,
+    /// Acceptances against a verdict, for ever.
+    pub overrides: Vec<OverrideView>,
+    /// Inputs and criteria that a person vouched for: what, and who and how.
+    pub declared: Vec<(String, String)>,
+    /// What to do next, now and then later.
+    pub next_actions: NextActions,
+    /// How to go on in another session.
+    pub resumption: Resumption,
+    /// Where the result was brought.
+    pub integration: Option<IntegrationView>,
+}
+
+/// A pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PipelineView {
+    /// Key in the workflow file.
+    pub id: String,
+    /// Human name.
+    pub name: String,
+    /// In paths.
+    pub alias: String,
+    /// Joins the others.
+    pub convergent: bool,
+    /// Of all its phases.
+    pub status: Word,
+    /// Number of the first phase that is not COMPLETE, or of the last one.
+    pub current_phase: u32,
+    /// In order.
+    pub phases: Vec<PhaseView>,
+}
+
+/// A phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PhaseView {
+    /// Number.
+    pub number: u32,
+    /// Human name.
+    pub name: String,
+    /// Of all its tasks.
+    pub status: Word,
+    /// If it is BLOCKED: by what.
+    pub blocked_by: Vec<String>,
+    /// When its first task began.
+    pub started_at: Option<When>,
+    /// When its last task was accepted.
+    pub completed_at: Option<When>,
+    /// Its declared tasks.
+    pub tasks: Vec<String>,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TaskView {
+    /// Its id.
+    pub id: String,
+    /// What its agent is there for.
+    pub role: String,
+    /// Pipeline key and phase number.
+    pub place: Option<(String, u32)>,
+    /// The barrier, if it is a handoff.
+    pub handoff_of: Option<String>,
+    /// `a-->b`, if it is a handoff.
+    pub direction: Option<String>,
+    /// PENDING, BLOCKED, IN_PROGRESS, COMPLETE or FAILED.
+    pub status: Word,
+    /// What it does or waits for, in a few words.
+    pub activity: String,
+    /// Since when.
+    pub since: Option<When>,
+    /// What it waits for: tasks, barriers, inputs.
+    pub blocked_by: Vec<String>,
+    /// The present round, from 1; 0 before the first.
+    pub round: u32,
+    /// At least this many rounds.
+    pub rounds_min: u32,
+    /// At most this many in one set.
+    pub rounds_max: u32,
+    /// Whether a judge scores it.
+    pub judged: bool,
+    /// Passes at or above this.
+    pub threshold: String,
+    /// All rounds so far.
+    pub rounds: Vec<RoundView>,
+    /// Where its gate stands.
+    pub gate: GateView,
+    /// Attempts so far, over all steps.
+    pub attempts: u32,
+    /// Attempts that run now.
+    pub live: Vec<LiveView>,
+    /// Its workspace: IDLE, PROVISIONING, READY, DISPATCHED, RUNNING, COMPLETED, FAILED, MERGING,
+    /// MERGED, CONFLICTED or CLEANUP.
+    pub workspace: &'static str,
+    /// C1 to C4.
+    pub criticality: String,
+    /// Declared outputs.
+    pub outputs: Vec<String>,
+    /// Names of what it reads.
+    pub inputs: Vec<String>,
+    /// The commit of its last candidate; the accepted one if it is COMPLETE.
+    pub revision: Option<String>,
+    /// What was captured: path and SHA-256.
+    pub artifacts: Vec<(String, String)>,
+    /// Files that it wrote elsewhere, which were not taken.
+    pub strays: Vec<String>,
+    /// What checks say against the last candidate: check and text.
+    pub problems: Vec<(String, String)>,
+    /// What people said about it.
+    pub guidance: Vec<String>,
+    /// When work began.
+    pub started_at: Option<When>,
+    /// When it was accepted.
+    pub completed_at: Option<When>,
+}
+
+/// An attempt that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LiveView {
+    /// `task/generation.iteration.attempt/step`.
+    pub attempt: String,
+    /// Its step.
+    pub step: String,
+    /// `starting`, `running`, `stopping`.
+    pub state: &'static str,
+    /// Since when.
+    pub since: When,
+    /// When it is stopped.
+    pub deadline: When,
+}
+
+/// One round of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoundView {
+    /// From 1.
+    pub number: u32,
+    /// `creation` or `confirmation`.
+    pub kind: &'static str,
+    /// Exact composite.
+    pub composite: Option<String>,
+    /// PASS, REVISE or REJECTED.
+    pub band: Option<String>,
+    /// Dimension and score.
+    pub scores: Vec<(String, String)>,
+    /// Strategies that were applied.
+    pub strategies: Vec<String>,
+    /// Open findings: critical, major, minor.
+    pub findings: (u32, u32, u32),
+    /// Problems found by checks.
+    pub problems: u32,
+    /// How it was decided, in a few words; `None` while it goes on.
+    pub verdict: Option<String>,
+}
+
+/// The gate of one task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GateView {
+    /// PENDING before the first score, then IN_PROGRESS, COMPLETE if passed, FAILED if not.
+    pub status: Word,
+    /// The latest exact composite.
+    pub score: Option<String>,
+    /// PASS, REVISE or REJECTED, of the latest composite.
+    pub band: Option<String>,
+    /// Rounds so far.
+    pub rounds: u32,
+    /// True if a person accepted it against the verdict.
+    pub overridden: bool,
+}
+
+/// A barrier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BarrierView {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub status: Word,
+    /// What happens at it, in a few words.
+    pub activity: String,
+    /// Pipeline keys and phase numbers that meet here.
+    pub after: Vec<(String, u32)>,
+    /// Threshold of its gate.
+    pub threshold: String,
+    /// Task ids of its handoffs.
+    pub handoffs: Vec<String>,
+    /// Pre-check, cross-pollination, commit, verification: done or not.
+    pub steps: Vec<(&'static str, bool)>,
+    /// New sets of rounds that its handoffs used up.
+    pub retries: u32,
+    /// At most that many.
+    pub retries_max: u32,
+    /// Its commit.
+    pub revision: Option<String>,
+    /// When it was completed.
+    pub completed_at: Option<When>,
+}
+
+/// Something that waits for a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Queued {
+    /// Which task.
+    pub task: String,
+    /// Which step; `workspace` where the task is to begin.
+    pub step: String,
+    /// Not before this time, after a failure.
+    pub not_before: Option<When>,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ApprovalView {
+    /// `A-001`.
+    pub id: String,
+    /// `task`, `barrier`, `input`, `completion`, `held task`, `held barrier`, `budget`.
+    pub kind: &'static str,
+    /// What it is about.
+    pub subject: String,
+    /// Who is asked.
+    pub who: String,
+    /// In words.
+    pub question: String,
+    /// The commit that the answer is bound to.
+    pub revision: Option<String>,
+    /// Names and scores against threshold of what is to be approved.
+    pub scores: Vec<(String, String)>,
+    /// When it was asked.
+    pub asked_at: When,
+    /// `open`, `approved`, `rejected`, `void`.
+    pub state: &'static str,
+    /// Why it is void.
+    pub void: Option<String>,
+    /// The answer.
+    pub answer: Option<AnswerView>,
+    /// What yes means.
+    pub yes_means: String,
+    /// What no means.
+    pub no_means: String,
+    /// The command for yes.
+    pub approve: String,
+    /// The command for no.
+    pub reject: String,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnswerView {
+    /// Yes or no.
+    pub yes: bool,
+    /// Who.
+    pub by: String,
+    /// How it came: `terminal`, `inbox`, `flag --approve all`.
+    pub how: String,
+    /// True if nobody looked: a flag answered.
+    pub by_flag: bool,
+    /// Why.
+    pub note: Option<String>,
+    /// When.
+    pub at: When,
+}
+
+/// Something that keeps the run from going on by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Blocker {
+    /// `BLK-001`, with the number of its approval where it has one.
+    pub id: String,
+    /// What is wrong.
+    pub description: String,
+    /// Task and barrier ids that wait for it.
+    pub blocking: Vec<String>,
+    /// LOW, MEDIUM or HIGH.
+    pub severity: &'static str,
+    /// Since when, if that is known.
+    pub since: Option<When>,
+    /// The command that decides it; `None` if it goes away by itself.
+    pub command: Option<String>,
+    /// How it was resolved; `None` while it is active.
+    pub resolution: Option<String>,
+    /// When it was resolved.
+    pub resolved_at: Option<When>,
+}
+
+/// A checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckpointView {
+    /// `CP-001`.
+    pub id: String,
+    /// PHASE_COMPLETE, BARRIER_COMPLETE or MANUAL.
+    pub trigger: &'static str,
+    /// After what.
+    pub subject: String,
+    /// The last one of a COMPLETE run.
+    pub last: bool,
+    /// When it was prepared.
+    pub at: When,
+    /// Journal position.
+    pub seq: u64,
+    /// Its commit, once there is one.
+    pub revision: Option<String>,
+    /// True if this view is the state that the checkpoint holds: its commit cannot be known yet.
+    pub this: bool,
+    /// Why there is none.
+    pub failed: Option<String>,
+}
+
+/// Agent calls: one call is one attempt of one step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Calls {
+    /// Started.
+    pub used: u32,
+    /// Did their step.
+    pub done: u32,
+    /// Failed or were stopped.
+    pub failed: u32,
+    /// Lost or unknown.
+    pub lost: u32,
+    /// Run now.
+    pub live: u32,
+    /// At least that many in the whole run.
+    pub least: u32,
+    /// That many in the whole run if every gate passes in its second round.
+    pub forecast: u32,
+    /// Of those that ended, in whole percent; `None` if none ended.
+    pub success_percent: Option<u32>,
+    /// Wall time of all attempts together, in milliseconds.
+    pub wall_ms: u64,
+}
+
+/// Cost, as agents report it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// Input tokens.
+    pub tokens_in: u64,
+    /// Output tokens.
+    pub tokens_out: u64,
+    /// Sum of what was reported, in millionths of a US dollar.
+    pub micro_usd: u64,
+    /// Ended calls that reported no cost.
+    pub unpriced: u32,
+    /// In words; says `unknown` where it is.
+    pub text: String,
+}
+
+/// An acceptance against a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OverrideView {
+    /// Which task.
+    pub task: String,
+    /// Which round's candidate.
+    pub round: u32,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub note: Option<String>,
+    /// What the gate had said.
+    pub refusals: Vec<String>,
+    /// When.
+    pub at: When,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NextActions {
+    /// Now.
+    pub immediate: Vec<NextAction>,
+    /// After that.
+    pub subsequent: Vec<NextAction>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NextAction {
+    /// In words.
+    pub action: String,
+    /// Who does it; empty: a person.
+    pub agents: Vec<String>,
+    /// What it comes after.
+    pub depends_on: Option<String>,
+    /// The command to type, if it is a person's.
+    pub command: Option<String>,
+}
+
+/// How to go on in another session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Resumption {
+    /// The latest checkpoint.
+    pub last_checkpoint: Option<String>,
+    /// The number of the earliest phase that is not COMPLETE.
+    pub current_phase: Option<u32>,
+    /// Its name.
+    pub current_phase_name: Option<String>,
+    /// What goes on, in a sentence.
+    pub current_activity: String,
+    /// The first of the next actions.
+    pub next_step: String,
+    /// Files to read first: path and purpose.
+    pub files_to_read: Vec<(String, String)>,
+    /// The command that goes on.
+    pub command: String,
+}
+
+/// Where a result was brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IntegrationView {
+    /// Full ref name.
+    pub into: String,
+    /// Who wanted it.
+    pub by: String,
+    /// When.
+    pub at: When,
+    /// The ref's new value, once there.
+    pub revision: Option<String>,
+    /// Why it failed.
+    pub failed: Option<String>,
+}
+
+impl RunView {
+    /// A task by id.
+    pub fn task(&self, id: &str) -> Option<&TaskView> {
+        self.tasks.iter().find(|t| t.id == id)
+    }
+
+    /// Questions that wait for an answer.
+    pub fn open_approvals(&self) -> impl Iterator<Item = &ApprovalView> {
+        self.approvals.iter().filter(|a| a.state == "open")
+    }
+
+    /// Declared tasks, without handoffs.
+    pub fn agents(&self) -> impl Iterator<Item = &TaskView> {
+        self.tasks.iter().filter(|t| t.handoff_of.is_none())
+    }
+
+    /// True if its status will not change any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status, "COMPLETE" | "FAILED" | "CANCELLED")
+    }
+
+    /// From the start to `now`, or to the end; in milliseconds.
+    pub fn elapsed_ms(&self, now: Timestamp) -> u64 {
+        let until = self.ended_at.map_or(now, |w| w.0);
+        self.started_at.map_or(0, |start| until.since_ms(start.0))
+    }
+}
+
+impl TaskView {
+    /// The composites of all scored rounds.
+    pub fn composites(&self) -> impl Iterator<Item = &str> {
+        self.rounds.iter().filter_map(|r| r.composite.as_deref())
+    }
+
+    /// `round 2 of 3..5`; empty before the first round.
+    pub fn round_text(&self) -> String {
+        match (self.round, self.judged) {
+            (0, _) => String::new(),
+            (n, true) => format!("round {n} of {}..{}", self.rounds_min, self.rounds_max),
+            (n, false) => format!("round {n}"),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Compares what should be going on with what is, and starts the difference.
+
+use super::cause::Causes;
+use super::project::rendered;
+use crate::journal::{Journal, Reader};
+use consort_core::ids::CheckpointId;
+use consort_core::run::{Effect, EffectKey, Ensure, Report, State, checkpoint_tips, fold, wanted};
+use consort_core::time::Timestamp;
+use consort_worker::hands::{CheckpointContent, Hands};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::task::AbortHandle;
+
+/// Effects that are being carried out by this process.
+#[derive(Default)]
+pub(super) struct Acting {
+    running: HashMap<EffectKey, AbortHandle>,
+    /// Effects whose reports have just been taken: wanted again at once, they made no headway.
+    ended: HashMap<EffectKey, bool>,
+}
+
+impl Acting {
+    /// Nothing is being carried out.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// An effect ended and its reports were taken. True if they brought nothing for the second
+    /// time in a row: the effect would be repeated for ever.
+    pub(super) fn finished(&mut self, key: &EffectKey, brought: bool) -> bool {
+        self.running.remove(key);
+        if brought {
+            self.ended.remove(key);
+            return false;
+        }
+        self.ended.insert(key.clone(), true) == Some(true)
+    }
+
+    /// Starts what is wanted and not under way; gives up following what is not wanted any more.
+    pub(super) fn reconcile(
+        &mut self,
+        state: &State,
+        hands: &Arc<Hands>,
+        journal: &Journal,
+        run_dir: &Path,
+        causes: &Causes,
+    ) {
+        let wanted = wanted(state);
+        self.running.retain(|key, handle| {
+            let follows = key.0.starts_with("watch/");
+            let keep = !follows || wanted.iter().any(|e| e.key() == *key);
+            if !keep {
+                handle.abort();
+            }
+            keep
+        });
+        let _ = journal;
+        for effect in wanted {
+            let key = effect.key();
+            if self.running.contains_key(&key) {
+                continue;
+            }
+            let (hands, reporting, done) = (hands.clone(), causes.reporting(), key.clone());
+            let graph = state.graph.clone();
+            let run_dir = run_dir.to_owned();
+            let task = tokio::spawn(async move {
+                let reports = match effect {
+                    Effect::Ensure(Ensure::Checkpoint { checkpoint, seq, at }) => {
+                        make_checkpoint(&hands, graph, run_dir, checkpoint, seq, at).await
+                    }
+                    effect => hands.carry_out(effect).await,
+                };
+                let _ = reporting.send((done, reports));
+            });
+            self.running.insert(key, task.abort_handle());
+        }
+    }
+}
+
+/// Renders the state as it was when the checkpoint was prepared, then commits it: the same
+/// bytes whenever it is done.
+async fn make_checkpoint(
+    hands: &Arc<Hands>,
+    graph: Arc<consort_core::run::Graph>,
+    run_dir: PathBuf,
+    checkpoint: CheckpointId,
+    seq: u64,
+    at: Timestamp,
+) -> Vec<Report> {
+    let effect = format!("checkpoint/{checkpoint}");
+    let content = tokio::task::spawn_blocking(move || content_at(graph, &run_dir, seq)).await;
+    match content {
+        Ok(Ok(content)) => hands.checkpoint(checkpoint, content, at).await,
+        Ok(Err(why)) => vec![Report::EffectFailed { effect, why }],
+        Err(panicked) => vec![Report::EffectFailed { effect, why: panicked.to_string() }],
+    }
+}
+
+/// Tips and state files of the state after record `seq`, from the journal alone.
+pub fn content_at(
+    graph: Arc<consort_core::run::Graph>,
+    run_dir: &Path,
+    seq: u64,
+) -> Result<CheckpointContent, String> {
+    let reader = Reader::open(run_dir).map_err(|e| e.to_string())?;
+    let mut state = State::new(graph);
+    let mut hash = None;
+    for record in reader.records(0).map_err(|e| e.to_string())? {
+        let record = record.map_err(|e| e.to_string())?;
+        if record.seq > seq {
+            break;
+        }
+        hash = Some(record.hash);
+        fold(&mut state, record.seq, &record.events).map_err(|e| e.to_string())?;
+    }
+    let hash = hash.filter(|_| state.seq == seq).ok_or_else(|| format!("the journal has no record {seq}"))?;
+    let base = &state.graph.plan.workflow.base_path;
+    let mut files: Vec<(String, Vec<u8>)> = rendered(&state)
+        .into_iter()
+        .map(|(name, text)| (format!("{base}/{name}"), text.into_bytes()))
+        .collect();
+    let json = serde_json::to_vec_pretty(&state).map_err(|e| e.to_string())?;
+    files.push((format!("{base}/state.json"), json));
+    let plan = serde_json::to_vec_pretty(&state.graph.plan).map_err(|e| e.to_string())?;
+    files.push((format!("{base}/plan.json"), plan));
+    Ok(CheckpointContent { tips: checkpoint_tips(&state), files, journal_head: hash.to_string(), seq })
+}

@@ -1,0 +1,79 @@
+//! When the loop ends, and with what.
+
+use super::Host;
+use consort_core::run::{ApprovalKind, RunStatus, next_deadline};
+use consort_core::time::Timestamp;
+
+/// How a runner ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is accepted.
+    Complete,
+    /// A task was given up.
+    Failed,
+    /// A person ended the run.
+    Cancelled,
+    /// A person must answer first; nobody is here.
+    Waiting,
+    /// A budget is used up; nobody is here to raise it.
+    OverBudget,
+    /// A signal. True: attempts still run under their supervisors.
+    Interrupted {
+        /// Whether something was left running.
+        running: bool,
+    },
+}
+
+impl Outcome {
+    /// Why a run that is not over is put down.
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            Outcome::Waiting => "waits for a person",
+            Outcome::OverBudget => "a budget is used up",
+            Outcome::Interrupted { .. } => "interrupted",
+            Outcome::Complete | Outcome::Failed | Outcome::Cancelled => "over",
+        }
+    }
+}
+
+impl Host {
+    /// The outcome, if there is nothing more that this process can do.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        if self.interrupts > 1 {
+            return Some(Outcome::Interrupted { running: !self.state.live.is_empty() });
+        }
+        if !self.pending.is_empty() || !self.acting.is_idle() {
+            return None;
+        }
+        match self.state.status {
+            _ if self.state.is_over() && next_deadline(&self.state).is_some() => return None,
+            RunStatus::Complete => return Some(Outcome::Complete),
+            RunStatus::Failed => return Some(Outcome::Failed),
+            RunStatus::Cancelled => return Some(Outcome::Cancelled),
+            RunStatus::Active | RunStatus::Paused => {}
+        }
+        if self.interrupts == 1 {
+            return Some(Outcome::Interrupted { running: false });
+        }
+        let rests =
+            matches!(next_deadline(&self.state), Some((_, why)) if why != consort_core::run::Why::Budget);
+        if rests || self.attended {
+            return None;
+        }
+        let budget =
+            |(_, a): (_, &consort_core::run::Approval)| matches!(a.kind, ApprovalKind::Budget { .. });
+        let over_budget = self.state.open_approvals().any(budget);
+        Some(if over_budget { Outcome::OverBudget } else { Outcome::Waiting })
+    }
+
+    /// When to look again although nothing happened.
+    pub(super) fn wake_at(&self) -> Option<u64> {
+        let now = self.clock.now();
+        let deadline = next_deadline(&self.state).map(|(at, _)| wait_ms(at, now));
+        [deadline, self.files.due_in_ms()].into_iter().flatten().min()
+    }
+}
+
+fn wait_ms(at: Timestamp, now: Timestamp) -> u64 {
+    at.since_ms(now)
+}

@@ -1,0 +1,244 @@
+//! The loop that drives one run: the brain decides, the journal remembers, hands do.
+//!
+//! ```text
+//!        ┌────────────── causes: reports · commands · signals · time ◀─────────────┐
+//!        ▼                                                                          │
+//!   core::run::step ──events──▶ journal (flushed) ──▶ observers ──▶ wanted ──▶ hands ┘
+//! ```
+//!
+//! Nothing acts on a decision that is not on disk. A restart is the same code as a start: the
+//! journal is folded, what is really there is reported, and the wish list does the rest.
+
+mod act;
+mod cause;
+mod clock;
+mod idle;
+mod open;
+mod project;
+
+pub use act::content_at;
+pub use cause::{Commander, Order};
+pub use clock::wall;
+pub use idle::Outcome;
+pub use open::{Begin, Opening, begin, load_plan, reopen};
+pub use project::{STATE_FILES, rendered};
+
+use crate::inbox::{Journalled, PostId};
+use crate::journal::{Journal, JournalError, NewRecord};
+use crate::lock::RunLock;
+use act::Acting;
+use cause::{Cause, Causes};
+use clock::Clock;
+use consort_core::run::{Event, Input, Refusal, Report, State, fold, step};
+use consort_worker::hands::Hands;
+use project::LiveFiles;
+use std::sync::Arc;
+
+/// Called after every flush, with the state and the events that are new.
+pub type Observer = Box<dyn FnMut(&State, &[Event]) + Send>;
+
+/// Why a run could not be driven on. The journal holds everything up to here.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The journal could not be written: nothing was done that is not in it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A command of this process was refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The journal tells something that cannot be.
+    #[error("the journal of this run is corrupt: {0}; `consort verify RUN` tells more")]
+    Corrupt(String),
+    /// The plan that record 1 names is not in the content store.
+    #[error("{0}")]
+    Plan(String),
+    /// The system refused something basic.
+    #[error("{what}: {why}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
+}
+
+/// One run in the hands of this process.
+pub struct Host {
+    state: State,
+    journal: Journal,
+    lock: RunLock,
+    hands: Arc<Hands>,
+    causes: Causes,
+    acting: Acting,
+    clock: Clock,
+    files: LiveFiles,
+    observer: Observer,
+    /// Decided and not yet flushed.
+    pending: Vec<NewRecord>,
+    /// What observers have not seen.
+    fresh: Vec<Event>,
+    /// Commands of other processes that the journal holds already.
+    journalled: Journalled,
+    /// Commands of other processes whose files go after the next flush.
+    to_delete: Vec<PostId>,
+    interrupts: u32,
+    attended: bool,
+}
+
+impl Host {
+    /// The state as it is in memory: no older than the journal.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Journal transactions of this process, for benchmarks.
+    pub fn commits(&self) -> u64 {
+        self.journal.commits()
+    }
+
+    /// A way to give commands to the run from this process. While one exists the loop waits
+    /// for people instead of ending.
+    pub fn commander(&mut self) -> Commander {
+        self.attended = true;
+        self.causes.commander()
+    }
+
+    /// Drives the run until it is over, waits for a person who is not here, or is told to end.
+    ///
+    /// # Errors
+    /// The journal cannot be written, or something equally basic. The run can be resumed.
+    pub async fn drive(mut self) -> Result<(Outcome, State), HostError> {
+        loop {
+            self.flush().await?;
+            self.act();
+            if let Some(outcome) = self.outcome() {
+                return self.end(outcome).await;
+            }
+            for cause in self.causes.next(self.wake_at()).await {
+                self.take(cause)?;
+            }
+            self.notice_sleep()?;
+        }
+    }
+
+    /// Takes one cause: a decision, if it brings one, is pending until the next flush.
+    fn take(&mut self, cause: Cause) -> Result<(), HostError> {
+        match cause {
+            Cause::Reported(key, reports) => {
+                let mut brought = false;
+                for report in reports {
+                    brought |= self.input(Input::Reported(report))?;
+                }
+                if self.acting.finished(&key, brought) {
+                    let why = "its report did not fit what the run waits for".to_owned();
+                    self.input(Input::Reported(Report::EffectFailed { effect: key.0, why }))?;
+                }
+            }
+            Cause::Ordered(order) => {
+                let input = Input::Command { by: order.by, via: order.via, command: order.command };
+                let answer = self.command(input);
+                let _ = order.answer.send(answer);
+            }
+            Cause::Posted => self.read_inbox()?,
+            Cause::Interrupted(signal) => {
+                self.interrupts += 1;
+                if self.interrupts == 1 {
+                    self.input(Input::Closing { why: signal.to_owned() })?;
+                }
+            }
+            Cause::Time => {
+                self.input(Input::Tick)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One input that cannot be refused.
+    fn input(&mut self, input: Input) -> Result<bool, HostError> {
+        let now = self.clock.now();
+        let events = step(&mut self.state, &input, now)?;
+        let brought = !events.is_empty();
+        if brought {
+            self.fresh.extend(events.iter().cloned());
+            self.pending.push(NewRecord::new(self.state.now, input, events));
+        }
+        Ok(brought)
+    }
+
+    /// One command, which may be refused.
+    fn command(&mut self, input: Input) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let events = step(&mut self.state, &input, now)?;
+        if !events.is_empty() {
+            self.fresh.extend(events.iter().cloned());
+            self.pending.push(NewRecord::new(self.state.now, input, events));
+        }
+        Ok(())
+    }
+
+    /// Commands of other processes: journalled with who and when before they act, refused ones
+    /// too, so that a crash between here and the deletion of the file repeats nothing.
+    fn read_inbox(&mut self) -> Result<(), HostError> {
+        let reading = |why: std::io::Error| HostError::System {
+            what: "cannot read the inbox".into(),
+            why: why.to_string(),
+        };
+        for posted in self.causes.inbox.take().map_err(reading)?.posted {
+            let input = posted.input();
+            self.to_delete.push(posted.id.clone());
+            if self.journalled.contains(&posted.id) {
+                continue;
+            }
+            self.journalled.observe(&input);
+            let before = self.state.seq;
+            if self.command(input.clone()).is_err() || self.state.seq == before {
+                fold(&mut self.state, before + 1, &[]).map_err(|c| HostError::Corrupt(c.to_string()))?;
+                self.pending.push(NewRecord::new(self.state.now, input, Vec::new()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes everything decided so far durable, then tells the observers.
+    async fn flush(&mut self) -> Result<(), HostError> {
+        if !self.pending.is_empty() {
+            let records = std::mem::take(&mut self.pending);
+            self.journal.append(records).await?;
+        }
+        for id in self.to_delete.drain(..) {
+            // What cannot be deleted is known by its id: it acts no second time.
+            let _ = self.causes.inbox.done(&id);
+        }
+        let fresh = std::mem::take(&mut self.fresh);
+        if !fresh.is_empty() {
+            (self.observer)(&self.state, &fresh);
+            self.files.touch();
+        }
+        self.files.write_if_due(&self.state);
+        Ok(())
+    }
+
+    fn act(&mut self) {
+        self.acting.reconcile(&self.state, &self.hands, &self.journal, self.lock.dir(), &self.causes);
+    }
+
+    /// A closed laptop is not a hang: work gets the time back.
+    fn notice_sleep(&mut self) -> Result<(), HostError> {
+        if let Some(for_ms) = self.clock.slept_ms() {
+            self.input(Input::Suspended { for_ms })?;
+        }
+        Ok(())
+    }
+
+    /// Closes the run in this process. A run that is not over says first that nothing starts.
+    async fn end(mut self, outcome: Outcome) -> Result<(Outcome, State), HostError> {
+        if !self.state.is_over() && !self.state.closing {
+            self.input(Input::Closing { why: outcome.why().to_owned() })?;
+        }
+        self.flush().await?;
+        self.files.write_now(&self.state);
+        self.journal.close();
+        drop(self.lock);
+        Ok((outcome, self.state))
+    }
+}

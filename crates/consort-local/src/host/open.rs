@@ -1,0 +1,178 @@
+//! How a run gets into the hands of a process: begun, or opened again.
+
+use super::cause::Causes;
+use super::clock::{Clock, wall};
+use super::project::LiveFiles;
+use super::{Host, HostError, Observer};
+use crate::inbox::Journalled;
+use crate::journal::{Journal, NewJournal, NewRecord, Record};
+use crate::lock::RunLock;
+use consort_core::ids::ContentHash;
+use consort_core::plan::Plan;
+use consort_core::run::{Command, Found, Graph, Input, StartRun, State, fold};
+use consort_core::time::Timestamp;
+use consort_worker::hands::Hands;
+use consort_worker::store::Store;
+use std::sync::Arc;
+
+/// What a new run begins with. The plan's hash in `start` is filled in here.
+pub struct Begin {
+    /// The plan, frozen.
+    pub plan: Plan,
+    /// The first command.
+    pub start: StartRun,
+    /// Who gives it.
+    pub by: String,
+    /// How it came.
+    pub via: String,
+}
+
+/// What both ways of opening need.
+pub struct Opening<H> {
+    /// The run's lock: whoever holds it is the runner.
+    pub lock: RunLock,
+    /// The content store of the repository.
+    pub store: Store,
+    /// Makes the hands, once the plan is known.
+    pub hands: H,
+    /// Told after every flush.
+    pub observer: Observer,
+}
+
+/// Stores the plan, makes the journal, gives the first command. Nothing is on disk of the run
+/// itself before the first flush in [`Host::drive`].
+///
+/// # Errors
+/// The plan or the journal cannot be written.
+pub fn begin<H>(opening: Opening<H>, begin: Begin) -> Result<Host, HostError>
+where
+    H: FnOnce(Arc<Graph>, &StartRun) -> Result<Hands, HostError>,
+{
+    let Begin { plan, mut start, by, via } = begin;
+    start.plan = put_plan(&opening.store, &plan)?;
+    let created = wall();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let journal = Journal::create(&opening.lock, &NewJournal { run: start.run.clone(), created, version })?;
+    let graph = Arc::new(Graph::new(plan));
+    let hands = (opening.hands)(graph.clone(), &start)?;
+    let parts = Parts { state: State::new(graph), journal, journalled: Journalled::default() };
+    let mut host = assemble(parts, opening.lock, hands, opening.observer)?;
+    host.input(Input::Command { by, via, command: Command::Start(Box::new(start)) })?;
+    host.input(Input::Opened { runner: runner(), found: Vec::new() })?;
+    Ok(host)
+}
+
+/// Folds the journal and looks around: what is really there decides how it goes on.
+///
+/// # Errors
+/// The journal is corrupt or newer than this build, or its plan is gone.
+pub fn reopen<H>(opening: Opening<H>) -> Result<Host, HostError>
+where
+    H: FnOnce(Arc<Graph>, &StartRun) -> Result<Hands, HostError>,
+{
+    let mut folding =
+        Folding { store: &opening.store, state: None, journalled: Journalled::default(), fault: None };
+    let journal = Journal::open(&opening.lock, |record| folding.take(record))?;
+    let Folding { state, journalled, fault, .. } = folding;
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    let state = state.ok_or_else(|| {
+        HostError::Plan(
+            "this run never began: its journal is empty; start the workflow again with `consort run`".into(),
+        )
+    })?;
+    let start =
+        state.start.clone().ok_or_else(|| HostError::Corrupt("it does not begin with a start".into()))?;
+    let hands = (opening.hands)(state.graph.clone(), &start)?;
+    let parts = Parts { state, journal, journalled };
+    let mut host = assemble(parts, opening.lock, hands, opening.observer)?;
+    let found: Vec<Found> = host.hands.look(host.state.live.keys());
+    host.input(Input::Opened { runner: runner(), found })?;
+    Ok(host)
+}
+
+/// Reads the plan that record 1 names.
+///
+/// # Errors
+/// It is gone, damaged, or of another schema.
+pub fn load_plan(store: &Store, hash: &ContentHash) -> Result<Plan, HostError> {
+    let bytes = store.get(hash).map_err(|e| HostError::Plan(e.to_string()))?;
+    let bytes = bytes.ok_or_else(|| {
+        HostError::Plan(format!(
+            "the plan {hash} of this run is not in the content store; without it the run cannot go on"
+        ))
+    })?;
+    serde_json::from_slice(&bytes)
+        .map_err(|e| HostError::Plan(format!("the plan {hash} cannot be read: {e}")))
+}
+
+fn put_plan(store: &Store, plan: &Plan) -> Result<ContentHash, HostError> {
+    let json = serde_json::to_vec_pretty(plan).map_err(|e| HostError::Plan(e.to_string()))?;
+    store.put(&json).map_err(|e| HostError::Plan(e.to_string()))
+}
+
+struct Parts {
+    state: State,
+    journal: Journal,
+    journalled: Journalled,
+}
+
+struct Folding<'a> {
+    store: &'a Store,
+    state: Option<State>,
+    journalled: Journalled,
+    fault: Option<HostError>,
+}
+
+impl Folding<'_> {
+    fn take(&mut self, record: Record) {
+        if self.fault.is_none() {
+            self.fault = self.fold(record).err();
+        }
+    }
+
+    fn fold(&mut self, record: Record) -> Result<(), HostError> {
+        self.journalled.observe(&record.cause);
+        if self.state.is_none() {
+            let Input::Command { command: Command::Start(start), .. } = &record.cause else {
+                return Err(HostError::Corrupt("record 1 is not a start".into()));
+            };
+            self.state = Some(State::new(Arc::new(Graph::new(load_plan(self.store, &start.plan)?))));
+        }
+        let Some(state) = &mut self.state else { return Ok(()) };
+        fold(state, record.seq, &record.events).map_err(|c| HostError::Corrupt(c.to_string()))
+    }
+}
+
+fn assemble(parts: Parts, lock: RunLock, hands: Hands, observer: Observer) -> Result<Host, HostError> {
+    let Parts { state, journal, journalled } = parts;
+    let system = |why: std::io::Error| HostError::System {
+        what: "cannot listen to signals".into(),
+        why: why.to_string(),
+    };
+    let causes = Causes::new(lock.dir()).map_err(system)?;
+    let last: Timestamp = state.now;
+    Ok(Host {
+        files: LiveFiles::new(lock.dir()),
+        clock: Clock::start(last),
+        acting: super::act::Acting::default(),
+        pending: Vec::<NewRecord>::new(),
+        fresh: Vec::new(),
+        journalled,
+        to_delete: Vec::new(),
+        hands: Arc::new(hands),
+        interrupts: 0,
+        attended: false,
+        observer,
+        state,
+        journal,
+        causes,
+        lock,
+    })
+}
+
+/// Who drives, for people: process and build.
+fn runner() -> String {
+    format!("consort {} (pid {})", env!("CARGO_PKG_VERSION"), std::process::id())
+}

@@ -1,0 +1,275 @@
+//! Attempts: prepared, started, followed, stopped.
+
+use super::{Direct, Hands};
+use crate::agents::outfit::{Desk, Outfit};
+use crate::briefing::{self, Exhibit, ExhibitSource};
+use crate::judges::{self, Finding};
+use crate::processes::{self, LaunchError, ProcessSpec, Watched};
+use consort_core::ids::{AttemptId, Revision, Step};
+use consort_core::plan::{Task, WorkspaceKind};
+use consort_core::run::{EffectKey, Ended, Exit, FindingsRef, Given, Report, Start, StopWhy, Usage};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+/// An attempt that is ready to be started.
+struct Ready {
+    spec: ProcessSpec,
+    supervise: bool,
+    dir: PathBuf,
+}
+
+impl Hands {
+    /// Starts an attempt: writes what its agent is handed, then hands it to a supervisor.
+    pub(super) async fn start(self: &Arc<Self>, start: Start) -> Vec<Report> {
+        let attempt = start.attempt.clone();
+        let hands = self.clone();
+        let prepared = tokio::task::spawn_blocking(move || hands.prepare(&start)).await;
+        let ready = match prepared {
+            Ok(Ok(ready)) => ready,
+            Ok(Err(why)) => return vec![not_started(&attempt, why)],
+            Err(panicked) => return vec![not_started(&attempt, format!("a bug in consort: {panicked}"))],
+        };
+        if ready.supervise {
+            self.launch(attempt, ready).await
+        } else {
+            self.run_directly(attempt, ready).await
+        }
+    }
+
+    async fn launch(self: &Arc<Self>, attempt: AttemptId, ready: Ready) -> Vec<Report> {
+        let supervisor = self.supervisor();
+        let launched =
+            tokio::task::spawn_blocking(move || processes::launch(&ready.dir, &ready.spec, &supervisor))
+                .await;
+        match launched {
+            Ok(Ok(process)) => vec![Report::AttemptStarted { attempt, process }],
+            Ok(Err(LaunchError::Claimed { .. } | LaunchError::Died { .. })) => {
+                // It may have begun: what is there decides.
+                let key = EffectKey(format!("start/{attempt}"));
+                self.watch(key, &attempt).await
+            }
+            Ok(Err(error)) => vec![not_started(&attempt, error.to_string())],
+            Err(panicked) => vec![not_started(&attempt, format!("a bug in consort: {panicked}"))],
+        }
+    }
+
+    /// Without a supervisor: the end is known in one go, and with it what was made.
+    async fn run_directly(self: &Arc<Self>, attempt: AttemptId, ready: Ready) -> Vec<Report> {
+        let direct =
+            Direct { cancel: CancellationToken::new(), why: Arc::new(Mutex::new(StopWhy::Cancelled)) };
+        self.direct().insert(attempt.clone(), direct.clone());
+        let told = async {
+            direct.cancel.cancelled().await;
+            *direct.why.lock().unwrap_or_else(PoisonError::into_inner)
+        };
+        let record = processes::run_direct(Some(&ready.dir), &ready.spec, told).await;
+        self.direct().remove(&attempt);
+        let hands = self.clone();
+        let key = EffectKey(format!("start/{attempt}"));
+        self.blocking(key, move || {
+            let ended = hands.ended(&attempt, &record);
+            let capture = ended.exit == Exit::Code(0) && hands.is_captured_at_once(&attempt);
+            let mut reports = vec![Report::AttemptEnded { attempt: attempt.clone(), ended }];
+            if capture {
+                // Saves a round trip: the brain will want exactly this next.
+                reports.push(hands.capture(
+                    &attempt.task,
+                    attempt.generation,
+                    attempt.iteration,
+                    None,
+                    &[],
+                    record.ended_at,
+                ));
+            }
+            reports
+        })
+        .await
+    }
+
+    /// Scratch work without self-review: its capture needs nothing that the brain would add.
+    fn is_captured_at_once(&self, attempt: &AttemptId) -> bool {
+        let task = self.plan().task(&attempt.task);
+        attempt.step == Step::Create
+            && task.is_some_and(|t| t.workspace == WorkspaceKind::None && !t.self_review)
+    }
+
+    /// Follows an attempt until it is over.
+    pub(super) async fn watch(self: &Arc<Self>, key: EffectKey, attempt: &AttemptId) -> Vec<Report> {
+        let dir = self.bench.dirs.attempt(attempt);
+        let attempt = attempt.clone();
+        let hands = self.clone();
+        match processes::watch(&dir).await {
+            Ok(Watched::Ended(record)) => {
+                self.blocking(key, move || {
+                    let ended = hands.ended(&attempt, &record);
+                    vec![Report::AttemptEnded { attempt, ended }]
+                })
+                .await
+            }
+            // It never ran, and now it never will: the same as a start that failed.
+            Ok(Watched::NoTrace) => vec![not_started(&attempt, "its supervisor never began".to_owned())],
+            Ok(Watched::Vanished) => vec![Report::AttemptVanished { attempt }],
+            Err(error) => vec![Report::EffectFailed { effect: key.0, why: error.to_string() }],
+        }
+    }
+
+    /// Ends an attempt and follows it to its end.
+    pub(super) async fn stop(
+        self: &Arc<Self>,
+        key: EffectKey,
+        attempt: &AttemptId,
+        why: StopWhy,
+    ) -> Vec<Report> {
+        let direct = self.direct().get(attempt).cloned();
+        if let Some(direct) = direct {
+            *direct.why.lock().unwrap_or_else(PoisonError::into_inner) = why;
+            direct.cancel.cancel();
+            // Whoever runs it reports its end.
+            while self.direct().contains_key(attempt) {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            return Vec::new();
+        }
+        let dir = self.bench.dirs.attempt(attempt);
+        let told = tokio::task::spawn_blocking(move || processes::stop(&dir, why)).await;
+        match told {
+            Ok(Ok(_)) => self.watch(key, attempt).await,
+            Ok(Err(error)) => vec![Report::EffectFailed { effect: key.0, why: error.to_string() }],
+            Err(panicked) => vec![Report::EffectFailed { effect: key.0, why: panicked.to_string() }],
+        }
+    }
+
+    /// Everything that has to be on disk before an agent can begin.
+    fn prepare(&self, start: &Start) -> Result<Ready, String> {
+        let task = self.plan().task(&start.attempt.task).ok_or("the plan has no such task")?;
+        let desk = self.desk(task, &start.attempt);
+        if !start.attempt.step.is_creator() {
+            self.export(task, start, &desk.cwd)?;
+        }
+        let findings = self.findings(&start.findings)?;
+        let outfit = briefing::outfit(self.plan(), start, &findings, &desk).map_err(|e| e.to_string())?;
+        lay_out(&outfit).map_err(|e| format!("cannot prepare `{}`: {e}", desk.dir.display()))?;
+        let spec = ProcessSpec {
+            attempt: start.attempt.clone(),
+            argv: outfit.argv,
+            cwd: outfit.cwd,
+            env: outfit.env,
+            stdin: outfit.stdin,
+            wall_ms_max: outfit.wall_ms_max,
+            grace_ms: self.plan().limits.grace_ms,
+            output_bytes_max: outfit.output_bytes_max,
+            run_dir: self.bench.dirs.run.clone(),
+        };
+        Ok(Ready { spec, supervise: outfit.supervise, dir: self.bench.dirs.attempt(&start.attempt) })
+    }
+
+    fn desk(&self, task: &Task, attempt: &AttemptId) -> Desk {
+        let dirs = &self.bench.dirs;
+        let cwd = match (attempt.step.is_creator(), task.workspace) {
+            (false, _) => dirs.export(attempt),
+            (true, WorkspaceKind::None) => dirs.scratch(),
+            (true, _) => dirs.workspace(&task.id, attempt.generation),
+        };
+        Desk {
+            dir: dirs.desk(attempt),
+            cwd,
+            root: self.bench.root.clone(),
+            self_exe: self.bench.self_exe.clone(),
+            env: self.bench.env.clone(),
+            try_number: briefing::try_number(dirs, attempt),
+        }
+    }
+
+    /// What a reviewer sees: the candidate under a neutral name and the declared inputs, without git.
+    fn export(&self, task: &Task, start: &Start, to: &Path) -> Result<(), String> {
+        let candidate = start.candidate.as_ref().ok_or("there is no candidate to review")?;
+        remove_export(to).map_err(|e| format!("cannot renew `{}`: {e}", to.display()))?;
+        let exhibits = briefing::exhibits(task, start);
+        for Exhibit { source, to: place } in &exhibits {
+            let bytes = match source {
+                ExhibitSource::Candidate(path) => self.read(&candidate.revision, path, candidate)?,
+                ExhibitSource::Base(path) => match &start.base {
+                    Some(base) => self.bench.plane.read(base, path).map_err(|e| e.to_string())?,
+                    None => None,
+                },
+                ExhibitSource::Diff => match &start.base {
+                    Some(base) => {
+                        Some(self.bench.plane.diff(base, &candidate.revision).map_err(|e| e.to_string())?)
+                    }
+                    None => None,
+                },
+            };
+            let bytes =
+                bytes.ok_or_else(|| format!("`{place}` cannot be shown to a reviewer: it is not there"))?;
+            write_exhibit(&to.join(place), &bytes)
+                .map_err(|e| format!("cannot write `{place}` of an export: {e}"))?;
+        }
+        std::fs::create_dir_all(to).map_err(|e| format!("cannot make `{}`: {e}", to.display()))
+    }
+
+    /// A file of a candidate: from its commit, or, for data, from the content store.
+    pub(super) fn read(
+        &self,
+        revision: &Revision,
+        path: &str,
+        candidate: &consort_core::run::Candidate,
+    ) -> Result<Option<Vec<u8>>, String> {
+        if let Some(bytes) = self.bench.plane.read(revision, path).map_err(|e| e.to_string())? {
+            return Ok(Some(bytes));
+        }
+        let Some(artifact) = candidate.artifacts.iter().find(|a| a.path == path) else { return Ok(None) };
+        self.bench.store.get(&artifact.hash).map_err(|e| e.to_string())
+    }
+
+    fn findings(&self, refs: &[FindingsRef]) -> Result<Vec<(FindingsRef, Vec<Finding>)>, String> {
+        let load = |of: &FindingsRef| {
+            let bytes = self.bench.store.get(&of.answer).map_err(|e| e.to_string())?;
+            let bytes =
+                bytes.ok_or_else(|| format!("the review {} is not in the content store", of.answer))?;
+            Ok((of.clone(), judges::findings_of(&of.strategy, &bytes)?))
+        };
+        refs.iter().map(load).collect()
+    }
+}
+
+/// A process that never was.
+fn not_started(attempt: &AttemptId, why: String) -> Report {
+    let ended = Ended {
+        exit: Exit::NotStarted(why),
+        given: Given::Nothing,
+        wall_ms: 0,
+        usage: Usage::default(),
+        leaked: 0,
+        record: None,
+    };
+    Report::AttemptEnded { attempt: attempt.clone(), ended }
+}
+
+fn lay_out(outfit: &Outfit) -> io::Result<()> {
+    for dir in &outfit.dirs {
+        std::fs::create_dir_all(dir)?;
+    }
+    for (path, bytes) in &outfit.files {
+        std::fs::write(path, bytes)?;
+    }
+    Ok(())
+}
+
+fn write_exhibit(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::write(path, bytes)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o444))
+}
+
+/// Takes an export away. Nothing but ours is in it, and links are not followed.
+pub(super) fn remove_export(dir: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

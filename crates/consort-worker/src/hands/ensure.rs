@@ -1,0 +1,230 @@
+//! Idempotent effects on workspaces and refs.
+
+use super::{CheckpointContent, Hands};
+use crate::agents::outfit::Desk;
+use crate::agents::prompt;
+use crate::workspace::{Plane, PlaneError, integrate};
+use crate::{briefing, checks};
+use consort_core::ids::{BarrierId, CheckpointId, Revision, TaskId};
+use consort_core::plan::{Output, Task};
+use consort_core::planted::Bug;
+use consort_core::run::{Artifact, Effect, Ensure, InputRef, Report, Start, Tip};
+use consort_core::time::Timestamp;
+
+impl Hands {
+    pub(super) fn ensure(&self, ensure: Ensure) -> Vec<Report> {
+        let key = Effect::Ensure(ensure.clone()).key().0;
+        let failed = |why: String| vec![Report::EffectFailed { effect: key.clone(), why }];
+        match ensure {
+            Ensure::Workspace { task, generation, tips, at } => self.workspace(&task, generation, &tips, at),
+            Ensure::Candidate { task, generation, iteration, base, handoffs, at } => {
+                vec![self.capture(&task, generation, iteration, base.as_ref(), &handoffs, at)]
+            }
+            Ensure::Committed { task, generation, candidate, at } => {
+                match self.bench.plane.commit_task(
+                    &ref_of(&task, generation),
+                    &candidate,
+                    self.label(&task),
+                    at,
+                ) {
+                    Ok(()) => vec![Report::TaskCommitted { task, revision: candidate.revision }],
+                    Err(error) => failed(error.to_string()),
+                }
+            }
+            Ensure::BarrierCommit { barrier, set, tips, handoffs, consumers, at } => {
+                self.barrier(&barrier, set, &tips, &handoffs, &consumers, at)
+            }
+            Ensure::Checkpoint { .. } => failed("a checkpoint needs its content".into()),
+            Ensure::Released { task, generation, salvage, at } => {
+                self.release(&task, generation, salvage, at)
+            }
+            Ensure::Integrated { into, expected, result, at } => {
+                match self.integrate(&into, &expected, &result, at) {
+                    Ok(revision) => vec![Report::Integrated { into, revision }],
+                    Err(why) => failed(why),
+                }
+            }
+        }
+    }
+
+    fn integrate(
+        &self,
+        into: &str,
+        expected: &Revision,
+        result: &Revision,
+        at: Timestamp,
+    ) -> Result<Revision, String> {
+        let Plane::Git(plane) = &self.bench.plane else {
+            return Err("there is no repository, and so no branch to bring the result to; its files are in the last checkpoint".into());
+        };
+        let done = integrate(plane.repo(), &self.bench.run, into, expected, result, at);
+        done.map(|done| done.revision).map_err(|e| e.to_string())
+    }
+
+    fn workspace(&self, id: &TaskId, generation: u32, tips: &[Tip], at: Timestamp) -> Vec<Report> {
+        let effect = format!("workspace/{id}/{generation}");
+        let Some(task) = self.plan().task(id) else { return Vec::new() };
+        let task_id = id.clone();
+        vec![match self.bench.plane.prepare(task, generation, tips, at) {
+            Ok(prepared) => Report::WorkspaceReady { task: task_id, generation, base: prepared.base },
+            Err(PlaneError::Conflict { between, paths }) => {
+                Report::WorkspaceConflicted { task: task_id, generation, between, paths }
+            }
+            Err(error) => Report::EffectFailed { effect, why: error.to_string() },
+        }]
+    }
+
+    /// Reads, checks and commits what a creator made.
+    pub(super) fn capture(
+        &self,
+        id: &TaskId,
+        generation: u32,
+        iteration: u32,
+        base: Option<&Revision>,
+        handoffs: &[InputRef],
+        at: Timestamp,
+    ) -> Report {
+        let effect = format!("candidate/{id}/{generation}.{iteration}");
+        let task = id.clone();
+        let Some(plan) = self.plan().task(id) else {
+            return Report::EffectFailed { effect, why: format!("the plan has no task {id}") };
+        };
+        let captured = match self.bench.plane.capture(plan, generation, iteration, base, at) {
+            Ok(captured) => captured,
+            Err(PlaneError::Refused(why)) => {
+                return Report::CandidateRefused { task, generation, iteration, why };
+            }
+            Err(error) => return Report::EffectFailed { effect, why: error.to_string() },
+        };
+        let texts = match self.handoff_texts(base, handoffs) {
+            Ok(texts) => texts,
+            Err(why) => return Report::EffectFailed { effect, why },
+        };
+        let files: Vec<(String, Vec<u8>)> = captured
+            .contents
+            .iter()
+            .map(|(artifact, bytes)| (artifact.path.clone(), bytes.clone()))
+            .collect();
+        let problems = checks::check_candidate(plan, &files, &texts);
+        if let Err(why) = self.keep(plan, &captured.contents) {
+            return Report::EffectFailed { effect, why };
+        }
+        Report::CandidateCaptured { task, generation, iteration, candidate: captured.candidate, problems }
+    }
+
+    /// Data lives in the content store and nowhere else.
+    fn keep(&self, task: &Task, contents: &[(Artifact, Vec<u8>)]) -> Result<(), String> {
+        if matches!(task.output, Output::Data { .. }) {
+            for (_, bytes) in contents {
+                self.bench.store.put(bytes).map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn handoff_texts(
+        &self,
+        base: Option<&Revision>,
+        handoffs: &[InputRef],
+    ) -> Result<Vec<(InputRef, String)>, String> {
+        let read = |input: &InputRef| {
+            let base = base.ok_or("a task without a base cannot have handoffs")?;
+            let bytes = self.bench.plane.read(base, &input.path).map_err(|e| e.to_string())?;
+            let bytes = bytes.ok_or_else(|| format!("`{}` is not in the base of this task", input.path))?;
+            Ok((input.clone(), String::from_utf8_lossy(&bytes).into_owned()))
+        };
+        handoffs.iter().map(read).collect()
+    }
+
+    fn barrier(
+        &self,
+        barrier: &BarrierId,
+        set: u32,
+        tips: &[Tip],
+        handoffs: &[Artifact],
+        consumers: &[Start],
+        at: Timestamp,
+    ) -> Vec<Report> {
+        let mut tips = tips.to_vec();
+        if Bug::HandoffLostInMerge.is_planted() {
+            tips.pop();
+        }
+        let barrier_id = barrier.clone();
+        vec![match self.bench.plane.barrier(barrier, set, &tips, handoffs, at) {
+            Ok((revision, handoffs)) => {
+                let rendered =
+                    consumers.iter().filter(|s| self.names_its_handoffs(s)).map(|s| s.attempt.task.clone());
+                let rendered = rendered.collect();
+                Report::BarrierMerged { barrier: barrier_id, set, revision, handoffs, rendered }
+            }
+            Err(PlaneError::Conflict { between, paths }) => {
+                Report::BarrierConflicted { barrier: barrier_id, between, paths }
+            }
+            Err(error) => {
+                Report::EffectFailed { effect: format!("barrier/{barrier}/{set}"), why: error.to_string() }
+            }
+        }]
+    }
+
+    /// True if the prompt of this consumer names every handoff it declares, with its hash.
+    fn names_its_handoffs(&self, start: &Start) -> bool {
+        let dirs = &self.bench.dirs;
+        let desk = Desk {
+            dir: dirs.desk(&start.attempt),
+            cwd: dirs.workspace(&start.attempt.task, start.attempt.generation),
+            root: self.bench.root.clone(),
+            self_exe: self.bench.self_exe.clone(),
+            env: Default::default(),
+            try_number: 1,
+        };
+        let text = prompt::render(&briefing::request(self.plan(), start, &[], &desk));
+        let mut handoffs = start.inputs.iter().filter(|i| i.handoff);
+        handoffs.all(|i| i.hash.as_ref().is_some_and(|h| prompt::renders_handoff(&text, &i.path, h.as_str())))
+    }
+
+    pub(super) fn make_checkpoint(
+        &self,
+        id: &CheckpointId,
+        content: CheckpointContent,
+        at: Timestamp,
+    ) -> Vec<Report> {
+        let CheckpointContent { mut tips, files, journal_head, seq } = content;
+        if Bug::CheckpointWithoutArtifact.is_planted() {
+            tips.pop();
+        }
+        let checkpoint = id.clone();
+        let message = format!(
+            "{id} of {run}\n\nConsort-Run: {run}\nConsort-Checkpoint: {id}\nConsort-Record: {seq}\nConsort-Journal: {journal_head}\n",
+            run = self.bench.run
+        );
+        vec![match self.bench.plane.checkpoint(id, &tips, &files, &message, at) {
+            Ok(revision) => Report::CheckpointCommitted { checkpoint, revision },
+            Err(PlaneError::Conflict { paths, .. }) => Report::CheckpointConflicted { checkpoint, paths },
+            Err(error) => Report::EffectFailed { effect: format!("checkpoint/{id}"), why: error.to_string() },
+        }]
+    }
+
+    /// The branch that follows a task's acceptance: its pipeline's.
+    fn label(&self, task: &TaskId) -> Option<&str> {
+        let (pipeline, _) = self.plan().task(task)?.place.as_ref()?;
+        Some(self.plan().pipeline(pipeline)?.alias.as_str())
+    }
+
+    fn release(&self, id: &TaskId, generation: u32, salvage: bool, at: Timestamp) -> Vec<Report> {
+        let Some(task) = self.plan().task(id) else { return Vec::new() };
+        match self.bench.plane.release(task, generation, salvage, at) {
+            Ok(salvaged) => vec![Report::WorkspaceReleased { task: id.clone(), generation, salvaged }],
+            Err(error) => {
+                vec![Report::EffectFailed {
+                    effect: format!("released/{id}/{generation}"),
+                    why: error.to_string(),
+                }]
+            }
+        }
+    }
+}
+
+/// A later generation has a ref of its own: what was accepted before stays where it is.
+fn ref_of(task: &TaskId, generation: u32) -> TaskId {
+    if generation == 1 { task.clone() } else { TaskId(format!("{task}--{generation}")) }
+}

@@ -1,0 +1,48 @@
+//! From an exit record to what the brain is told: the answer is read, checked and stored before
+//! anybody hears of it.
+
+use super::Hands;
+use super::attempt::remove_export;
+use crate::judges;
+use crate::processes::ExitRecord;
+use consort_core::ids::{AttemptId, DimensionId};
+use consort_core::run::{Ended, Exit, Given};
+
+impl Hands {
+    /// How an attempt ended, with what it gave.
+    pub(super) fn ended(&self, attempt: &AttemptId, record: &ExitRecord) -> Ended {
+        let desk = self.bench.dirs.desk(attempt);
+        let given = match record.exit {
+            Exit::Code(0) => self.given(attempt, &desk.join("answer.json")),
+            _ => Given::Nothing,
+        };
+        let clean = record.exit == Exit::Code(0) && record.leaked == 0;
+        let json = if clean { None } else { serde_json::to_vec_pretty(record).ok() };
+        // Missing evidence is no reason to lose the outcome: the attempt's directory has it too.
+        let stored = json.and_then(|json| self.bench.store.put(&json).ok());
+        if !attempt.step.is_creator() {
+            let _ = remove_export(&self.bench.dirs.export(attempt));
+        }
+        Ended {
+            exit: record.exit.clone(),
+            given,
+            wall_ms: record.wall_ms,
+            usage: judges::read_usage(&desk.join("usage.json")),
+            leaked: record.leaked,
+            record: stored,
+        }
+    }
+
+    fn given(&self, attempt: &AttemptId, path: &std::path::Path) -> Given {
+        let dimensions: Vec<DimensionId> =
+            self.plan().quality.dimensions.iter().map(|d| d.id.clone()).collect();
+        let nonce = judges::nonce(&self.bench.nonce, attempt);
+        let answer = judges::read(&attempt.step, path, &dimensions, &nonce);
+        if let Some(bytes) = &answer.bytes
+            && let Err(error) = self.bench.store.put(bytes)
+        {
+            return Given::Malformed(format!("the answer could not be stored: {error}"));
+        }
+        answer.given
+    }
+}

@@ -1,0 +1,383 @@
+//! The person's repository: found, looked at, and its refs moved by compare-and-swap. Nothing
+//! here touches the checkout or the index.
+
+use super::git::{Call, Git, GitError, ObjectFormat, Scope};
+use super::names;
+use consort_core::ids::Revision;
+use consort_core::time::Timestamp;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a directory cannot be worked with. Says what, why and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum RepoError {
+    /// There is no checkout.
+    #[error(
+        "{0} is a bare repository: a run needs one with a checkout. Clone it (`git clone {0} DIR`) and run in \
+         the clone"
+    )]
+    Bare(PathBuf),
+    /// There is nothing to start from.
+    #[error(
+        "the repository at {0} has no commits, so there is nothing for a run to start from. Make a first one: \
+         `git commit --allow-empty -m 'First commit'`"
+    )]
+    Unborn(PathBuf),
+    /// A `.git` that leads nowhere.
+    #[error("{path} is not a usable git directory: {why}. Repair it, or run elsewhere (`-C DIR`)")]
+    Broken {
+        /// The `.git` in question.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A path that git's own files cannot hold.
+    #[error("the path of the repository ({0}) contains a line break: move it elsewhere")]
+    Path(PathBuf),
+    /// The file system said no.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Git itself.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+/// A repository with a checkout and at least one commit.
+#[derive(Clone, Debug)]
+pub struct Repo {
+    git: Git,
+    top: PathBuf,
+    here: PathBuf,
+    git_dir: PathBuf,
+    common_dir: PathBuf,
+    format: ObjectFormat,
+    head: Revision,
+    branch: Option<String>,
+}
+
+impl Repo {
+    /// The repository that `dir` lies in; `None` if it lies in none.
+    pub fn discover(git: &Git, dir: &Path) -> Result<Option<Self>, RepoError> {
+        let dir = fs::canonicalize(dir).map_err(io_at(dir))?;
+        let Some((here, git_dir)) = find_git_dir(&dir)? else { return Ok(None) };
+        let common_dir = common_dir_of(&git_dir)?;
+        if [&here, &git_dir, &common_dir].iter().any(|p| p.as_os_str().as_encoded_bytes().contains(&b'\n')) {
+            return Err(RepoError::Path(here));
+        }
+        // The object format is not known yet; it only decides the name of the empty tree, which
+        // this call does not look at.
+        let scope = Scope { git_dir: git_dir.clone(), objects: None, format: ObjectFormat::Sha1 };
+        let call = git.call(&scope, "rev-parse").args(["--show-object-format", "--verify", "-q"]);
+        let done = call.tree_attributes().arg("HEAD^{commit}").or_code(&[1, 128]).run()?;
+        let text = done.line();
+        let mut lines = text.lines();
+        let format = match lines.next() {
+            Some("sha1") => ObjectFormat::Sha1,
+            Some("sha256") => ObjectFormat::Sha256,
+            _ => {
+                let why = "git does not recognise it as a repository".into();
+                return Err(RepoError::Broken { path: git_dir, why });
+            }
+        };
+        let Some(head) = lines.next().filter(|_| done.code == 0) else { return Err(RepoError::Unborn(here)) };
+        let head = Revision(head.to_owned());
+        let branch = head_of(&git_dir).filter(|name| names::is_branch_ref(name));
+        let top = main_top(git, &common_dir, &here, format)?;
+        Ok(Some(Self { git: git.clone(), top, here, git_dir, common_dir, format, head, branch }))
+    }
+
+    /// Top of the main worktree: where `.consort/` lies.
+    pub fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// Top of the worktree that the person stands in.
+    pub fn here(&self) -> &Path {
+        &self.here
+    }
+
+    /// What the person has checked out, when it was discovered.
+    pub fn head(&self) -> &Revision {
+        &self.head
+    }
+
+    /// Full name of the branch the person is on; `None` when detached.
+    pub fn head_branch(&self) -> Option<&str> {
+        self.branch.as_deref()
+    }
+
+    /// How objects are named.
+    pub fn format(&self) -> ObjectFormat {
+        self.format
+    }
+
+    /// The git in use.
+    pub fn git(&self) -> &Git {
+        &self.git
+    }
+
+    /// The shared git directory.
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    pub(super) fn objects(&self) -> PathBuf {
+        self.common_dir.join("objects")
+    }
+
+    /// Commits whose parents a shallow clone lacks.
+    pub(super) fn shallow(&self) -> Option<Vec<u8>> {
+        fs::read(self.common_dir.join("shallow")).ok()
+    }
+
+    pub(super) fn call(&self, command: &'static str) -> Call<'_> {
+        self.git.call(&self.scope(self.common_dir.clone()), command)
+    }
+
+    pub(super) fn scope(&self, git_dir: PathBuf) -> Scope {
+        Scope { git_dir, objects: None, format: self.format }
+    }
+
+    /// Where a branch points; `None` if there is none. Takes `main` and `refs/heads/main`.
+    pub fn branch(&self, name: &str) -> Result<Option<Revision>, RepoError> {
+        let full = if name.starts_with("refs/") { name.to_owned() } else { format!("refs/heads/{name}") };
+        if !names::is_branch_ref(&full) {
+            return Ok(None);
+        }
+        Ok(self.ref_value(&full)?)
+    }
+
+    pub(super) fn ref_value(&self, name: &str) -> Result<Option<Revision>, GitError> {
+        let found = self.refs_under(&[name])?;
+        Ok(found.into_iter().find(|(full, _)| full == name).map(|(_, value)| value))
+    }
+
+    /// Refs by full names or folders of names.
+    pub(super) fn refs_under(&self, names: &[&str]) -> Result<Vec<(String, Revision)>, GitError> {
+        let call = self.call("for-each-ref").arg("--format=%(objectname) %(refname)").arg("--").args(names);
+        let text = call.run()?.line();
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        Ok(lines.map(|(id, name)| (name.to_owned(), Revision(id.to_owned()))).collect())
+    }
+
+    /// True if there is a file or directory at this path in a revision.
+    pub fn exists_at(&self, revision: &Revision, path: &str) -> Result<bool, RepoError> {
+        let Some(id) = names::object_id(revision, self.format) else { return Ok(false) };
+        if names::path_problem(path).is_some() {
+            return Ok(false);
+        }
+        let call = self.call("ls-tree").args(["-z", "--name-only", "--full-tree", id, "--"]).arg(path);
+        Ok(!call.run()?.stdout.is_empty())
+    }
+
+    /// The bytes of a file in a revision; `None` if there is no such file.
+    pub fn show(&self, revision: &Revision, path: &str) -> Result<Option<Vec<u8>>, RepoError> {
+        let Some(id) = names::object_id(revision, self.format) else { return Ok(None) };
+        if names::path_problem(path).is_some() {
+            return Ok(None);
+        }
+        Ok(read_blobs(self.call("cat-file"), id, &[path.to_owned()])?.pop().flatten())
+    }
+
+    /// Names of files that agents will not see because they are not committed: changed, staged or
+    /// untracked, sorted, at most `max` of them, and how many there are.
+    pub fn dirty(&self, max: usize) -> Result<(usize, Vec<String>), RepoError> {
+        // A git directory without configuration, so that no filter or monitor of the person's runs.
+        let blank = tempfile::tempdir().map_err(io_at(&std::env::temp_dir()))?;
+        super::engine::write_git_dir(blank.path(), self.format, None).map_err(io_at(blank.path()))?;
+        self.link_shared_index(blank.path());
+        let scope =
+            Scope { git_dir: blank.path().to_owned(), objects: Some(self.objects()), format: self.format };
+        let index = self.git_dir.join("index");
+        let mut found = std::collections::BTreeSet::new();
+        let call = self.git.call(&scope, "ls-files").index(&index).work_tree(&self.here);
+        let exclude = self.common_dir.join("info/exclude");
+        let call = call.args(["-z", "-m", "-o", "--exclude-per-directory=.gitignore"]);
+        let call = if exclude.is_file() { call.arg("--exclude-from").arg(exclude) } else { call };
+        let done = call.run()?;
+        found.extend(done.pieces().map(names::shown));
+        let call = self.git.call(&scope, "diff-index").index(&index).work_tree(&self.here);
+        let call = call.args(["--cached", "-z", "--name-only", "--no-renames", self.head.as_str(), "--"]);
+        found.extend(call.run()?.pieces().map(names::shown));
+        found.retain(|name| !name.starts_with(".consort/"));
+        Ok((found.len(), found.into_iter().take(max).collect()))
+    }
+
+    /// A split index has its larger half beside it.
+    fn link_shared_index(&self, to: &Path) {
+        let Ok(entries) = fs::read_dir(&self.git_dir) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b"sharedindex.") {
+                // Without it git says that the index is incomplete, and so do we.
+                let _ = std::os::unix::fs::symlink(entry.path(), to.join(name));
+            }
+        }
+    }
+
+    /// Every worktree in which a branch is checked out or being rebased: its git directory.
+    pub(super) fn checked_out(&self, branch: &str) -> Vec<PathBuf> {
+        let mut dirs = vec![self.common_dir.clone()];
+        if let Ok(entries) = fs::read_dir(self.common_dir.join("worktrees")) {
+            dirs.extend(entries.flatten().map(|entry| entry.path()));
+        }
+        let is_on = |dir: &PathBuf| {
+            let rebased = ["rebase-merge/head-name", "rebase-apply/head-name"]
+                .iter()
+                .any(|file| fs::read_to_string(dir.join(file)).is_ok_and(|name| name.trim() == branch));
+            rebased || head_of(dir).as_deref() == Some(branch)
+        };
+        dirs.retain(is_on);
+        dirs
+    }
+
+    /// Moves refs, all or none, each from the value that is expected. No hook runs.
+    pub(super) fn move_refs(
+        &self,
+        moves: &[RefMove],
+        git_dir: Option<&Path>,
+        at: Timestamp,
+        why: &str,
+    ) -> Result<(), GitError> {
+        let mut stdin = Vec::new();
+        for RefMove { name, to, from } in moves {
+            let from = match from {
+                From::Anything => String::new(),
+                From::Absent => self.format.zero(),
+                From::At(old) => old.to_string(),
+            };
+            stdin.extend_from_slice(format!("update {name}\0{to}\0{from}\0").as_bytes());
+        }
+        let scope = self.scope(git_dir.unwrap_or(&self.common_dir).to_owned());
+        let call = self.git.call(&scope, "update-ref").args(["-m", why, "--no-deref", "--stdin", "-z"]);
+        call.at(at).stdin(stdin).run().map(drop)
+    }
+}
+
+/// One ref from a value to another.
+pub(super) struct RefMove {
+    pub(super) name: String,
+    pub(super) to: Revision,
+    pub(super) from: From,
+}
+
+/// What must be there before.
+pub(super) enum From {
+    Anything,
+    Absent,
+    At(Revision),
+}
+
+/// Several files of one commit in one call, in order; `None` for what is no file there.
+pub(super) fn read_blobs(
+    call: Call<'_>,
+    commit: &str,
+    paths: &[String],
+) -> Result<Vec<Option<Vec<u8>>>, GitError> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<String> = paths.iter().map(|path| format!("{commit}:{path}")).collect();
+    let stdin = names.iter().flat_map(|name| name.bytes().chain([0])).collect();
+    let done = call.args(["--batch", "-z"]).stdin(stdin).run()?;
+    let mut rest = &done.stdout[..];
+    let wrong = || GitError::Failed {
+        what: "cat-file".into(),
+        code: "0".into(),
+        stderr: "its answer does not have the documented shape".into(),
+    };
+    let mut found = Vec::with_capacity(names.len());
+    for name in &names {
+        let missing = format!("{name} missing\n");
+        if let Some(after) = rest.strip_prefix(missing.as_bytes()) {
+            rest = after;
+            found.push(None);
+            continue;
+        }
+        let end = rest.iter().position(|b| *b == b'\n').ok_or_else(wrong)?;
+        let head = String::from_utf8_lossy(&rest[..end]).into_owned();
+        let mut words = head.split(' ').skip(1);
+        let is_blob = words.next() == Some("blob");
+        let size: usize = words.next().and_then(|n| n.parse().ok()).ok_or_else(wrong)?;
+        let body = rest.get(end + 1..end + 1 + size).ok_or_else(wrong)?;
+        rest = rest.get(end + size + 2..).ok_or_else(wrong)?;
+        found.push(is_blob.then(|| body.to_vec()));
+    }
+    Ok(found)
+}
+
+fn io_at(path: &Path) -> impl Fn(io::Error) -> RepoError + use<> {
+    let path = path.to_owned();
+    move |source| RepoError::Io { path: path.clone(), source }
+}
+
+/// The branch in a `HEAD`.
+fn head_of(git_dir: &Path) -> Option<String> {
+    let text = fs::read_to_string(git_dir.join("HEAD")).ok()?;
+    Some(text.strip_prefix("ref: ")?.trim().to_owned())
+}
+
+fn looks_like_git_dir(dir: &Path) -> bool {
+    dir.join("HEAD").is_file() && dir.join("refs").is_dir() && dir.join("objects").is_dir()
+}
+
+/// Walks up to the first `.git`: the top of its worktree and its git directory. Done without git,
+/// which refuses repositories of other owners: none of their settings act on what we run.
+fn find_git_dir(dir: &Path) -> Result<Option<(PathBuf, PathBuf)>, RepoError> {
+    for top in dir.ancestors() {
+        let dot = top.join(".git");
+        let broken = |why: String| RepoError::Broken { path: dot.clone(), why };
+        match fs::metadata(&dot) {
+            Ok(meta) if meta.is_dir() && looks_like_git_dir(&dot) => {
+                return Ok(Some((top.to_owned(), fs::canonicalize(&dot).map_err(io_at(&dot))?)));
+            }
+            Ok(meta) if meta.is_file() => {
+                let text = fs::read_to_string(&dot).map_err(io_at(&dot))?;
+                let to = text.strip_prefix("gitdir: ").map(|to| top.join(to.trim_end_matches('\n')));
+                let to = to.ok_or_else(|| broken("it does not say `gitdir: PATH`".into()))?;
+                let to = fs::canonicalize(&to)
+                    .map_err(|_| broken(format!("it points to {}, which is not there", to.display())))?;
+                return Ok(Some((top.to_owned(), to)));
+            }
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(io_at(&dot)(e)),
+        }
+        if looks_like_git_dir(top) {
+            return Err(RepoError::Bare(top.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+fn common_dir_of(git_dir: &Path) -> Result<PathBuf, RepoError> {
+    let file = git_dir.join("commondir");
+    let to = match fs::read_to_string(&file) {
+        Ok(text) => git_dir.join(text.trim_end_matches('\n')),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(git_dir.to_owned()),
+        Err(e) => return Err(io_at(&file)(e)),
+    };
+    let why = || format!("`commondir` leads to {}, which is not there", to.display());
+    fs::canonicalize(&to).map_err(|_| RepoError::Broken { path: git_dir.to_owned(), why: why() })
+}
+
+/// Top of the main worktree. A bare repository with linked worktrees has none: there it is the
+/// worktree the person stands in.
+fn main_top(git: &Git, common: &Path, here: &Path, format: ObjectFormat) -> Result<PathBuf, RepoError> {
+    if common.file_name().is_some_and(|name| name == ".git")
+        && let Some(top) = common.parent()
+    {
+        return Ok(top.to_owned());
+    }
+    let scope = Scope { git_dir: common.to_owned(), objects: None, format };
+    let call = git.call(&scope, "config").args(["--file", "config", "--get", "core.worktree"]);
+    let done = call.or_code(&[1]).run()?;
+    let top = fs::canonicalize(common.join(done.line()));
+    Ok(top.ok().filter(|_| done.code == 0).unwrap_or_else(|| here.to_owned()))
+}
