@@ -16,3 +16,4 @@ pub mod lock;
 pub mod places;
 pub mod replay;
 pub mod settings;
+pub mod verify;

@@ -19,7 +19,6 @@ use consort_worker::dirs::RunDirs;
 use consort_worker::hands::{Hands, Workbench};
 use consort_worker::workspace::{Plane, Repo};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Who is asked what the run wants to know.
@@ -222,9 +221,4 @@ fn complete(view: &RunView, say: &mut impl FnMut(String)) {
 /// A commit id as people read it.
 pub(crate) fn short(revision: &str) -> &str {
     revision.get(..12).unwrap_or(revision)
-}
-
-/// A path as a person would type it from `dir`.
-pub(crate) fn shown(path: &std::path::Path, dir: &std::path::Path) -> PathBuf {
-    path.strip_prefix(dir).map_or_else(|_| path.to_owned(), std::path::Path::to_owned)
 }

@@ -42,6 +42,11 @@ impl Failure {
         Self::new(code, "")
     }
 
+    /// A person must answer first, and nobody is here.
+    pub(crate) fn new_waiting(what: impl Into<String>) -> Self {
+        Self::new(exit::WAITING, what)
+    }
+
     fn new(code: u8, what: impl Into<String>) -> Self {
         Self { code, what: what.into(), why: Vec::new(), help: Vec::new() }
     }
@@ -59,7 +64,7 @@ impl Failure {
     }
 
     /// An error whose text says what is wrong in its first sentence and what to do in the others.
-    fn of(code: u8, error: &dyn std::error::Error) -> Self {
+    pub(crate) fn told(code: u8, error: &dyn std::error::Error) -> Self {
         let mut sentences = sentences(&error.to_string()).into_iter();
         let mut failure = Self::new(code, sentences.next().unwrap_or_default());
         failure.help = sentences.collect();
@@ -115,7 +120,7 @@ impl From<io::Error> for Failure {
             // Whoever read us has seen enough.
             return Failure::said(exit::DONE);
         }
-        Failure::of(exit::FAILED, &error)
+        Failure::told(exit::FAILED, &error)
     }
 }
 
@@ -129,8 +134,11 @@ impl From<PlacesError> for Failure {
                     .help("run the file once more under the next number: `consort run FILE --again`")
                     .help("run it under a generated id: `consort run FILE --id auto`")
             }
-            PlacesError::Io { .. } => Failure::of(exit::FAILED, &error),
-            _ => Failure::of(exit::INVALID, &error),
+            PlacesError::Io { ref source, .. } => {
+                let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+                Failure::told(if full { exit::FAILED } else { exit::INVALID }, &error)
+            }
+            _ => Failure::told(exit::INVALID, &error),
         }
     }
 }
@@ -143,7 +151,7 @@ impl From<LockError> for Failure {
                 .help(format!("follow it: `consort logs {run} -f`, or look once: `consort status {run}`"))
                 .help("commands such as `consort approve` and `consort pause` reach it from here")
                 .help(format!("if it should not run: end it (`kill {}`) and `consort resume {run}`", holder.pid)),
-            LockError::Io { .. } => Failure::of(exit::FAILED, &error),
+            LockError::Io { .. } => Failure::told(exit::FAILED, &error),
         }
     }
 }
@@ -156,7 +164,7 @@ impl From<JournalError> for Failure {
             }
             _ => exit::FAILED,
         };
-        Failure::of(code, &error)
+        Failure::told(code, &error)
     }
 }
 
@@ -164,7 +172,7 @@ impl From<ReplayError> for Failure {
     fn from(error: ReplayError) -> Self {
         match error {
             ReplayError::Journal(error) => error.into(),
-            other => Failure::of(exit::FAILED, &other),
+            other => Failure::told(exit::FAILED, &other),
         }
     }
 }
@@ -173,7 +181,7 @@ impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         match error {
             SettingsError::Places(error) => error.into(),
-            other => Failure::of(exit::INVALID, &other),
+            other => Failure::told(exit::INVALID, &other),
         }
     }
 }
@@ -184,7 +192,7 @@ impl From<GitError> for Failure {
             GitError::Missing { .. } | GitError::TooOld { .. } => exit::INVALID,
             _ => exit::FAILED,
         };
-        let failure = Failure::of(code, &error);
+        let failure = Failure::told(code, &error);
         if code == exit::INVALID { failure.help("`consort doctor` shows every git in PATH") } else { failure }
     }
 }
@@ -193,8 +201,8 @@ impl From<RepoError> for Failure {
     fn from(error: RepoError) -> Self {
         match error {
             RepoError::Git(error) => error.into(),
-            RepoError::Io { .. } => Failure::of(exit::FAILED, &error),
-            _ => Failure::of(exit::INVALID, &error),
+            RepoError::Io { .. } => Failure::told(exit::FAILED, &error),
+            _ => Failure::told(exit::INVALID, &error),
         }
     }
 }
@@ -203,8 +211,8 @@ impl From<PlaneError> for Failure {
     fn from(error: PlaneError) -> Self {
         match error {
             PlaneError::Git(error) => error.into(),
-            PlaneError::Refused(_) => Failure::of(exit::INVALID, &error),
-            _ => Failure::of(exit::FAILED, &error),
+            PlaneError::Refused(_) => Failure::told(exit::INVALID, &error),
+            _ => Failure::told(exit::FAILED, &error),
         }
     }
 }
@@ -214,7 +222,7 @@ impl From<HostError> for Failure {
         match error {
             HostError::Journal(error) => error.into(),
             HostError::Refused(refusal) => Failure::invalid(refusal.to_string()),
-            other => Failure::of(exit::FAILED, &other),
+            other => Failure::told(exit::FAILED, &other),
         }
     }
 }

@@ -79,7 +79,7 @@ impl Follow {
         let mut piped = true;
         Box::new(move |state: &State, events: &[Event]| {
             if lines && piped {
-                let text: String = events.iter().filter_map(|e| live::line(state, e)).map(|l| l + "\n").collect();
+                let text: String = events.iter().filter_map(|e| live::line(e, state)).map(|l| l + "\n").collect();
                 // A reader that went away does not end the run.
                 piped = text.is_empty() || out.print(&text).is_ok();
             }
@@ -253,11 +253,12 @@ impl Drawer {
             return Ok(());
         }
         let width = columns.min(120);
-        let text = live::screen(view, now(), width, self.out.unicode);
-        let mut frame: Vec<String> = text.lines().map(|line| self.paint(line)).collect();
-        if !done {
-            frame.extend(self.form.lines(view, width));
-        }
+        let asked = if done { Vec::new() } else { self.form.lines(view, width) };
+        let height = rows.saturating_sub(1 + asked.len());
+        let color = self.out.stdout.is_on();
+        let lines = live::screen(view, now(), width, height, self.out.unicode, color);
+        let mut frame: Vec<String> = lines.iter().map(|line| self.out.stdout.line(line)).collect();
+        frame.extend(asked);
         let stay = std::mem::take(&mut self.stay);
         self.screen.draw(&stay, frame, (columns, rows))
     }
@@ -272,9 +273,5 @@ impl Drawer {
             crate::out::err(&format!("{text}\n"));
         }
         self.asked = Some(text);
-    }
-
-    fn paint(&self, line: &str) -> String {
-        crate::out::paint_status(self.out.stdout, line)
     }
 }

@@ -1,6 +1,7 @@
 //! Where words go. Standard output is data; errors, questions and notices go to standard error.
 
 use anstyle::{AnsiColor, Style};
+use consort_core::view::live;
 use std::io::{self, IsTerminal, Write};
 
 /// When to use colour, as the flag says it.
@@ -60,6 +61,22 @@ impl Paint {
 
     pub(crate) fn dim(self, text: &str) -> String {
         self.with(Style::new().dimmed(), text)
+    }
+
+    /// A line that was laid out with styles.
+    pub(crate) fn line(self, line: &live::Line) -> String {
+        if !self.on {
+            return line.text();
+        }
+        let paint = |span: &live::Span| match span.style {
+            live::Style::Plain => span.text.clone(),
+            live::Style::Strong => self.bold(&span.text),
+            live::Style::Dim => self.dim(&span.text),
+            live::Style::Good => self.good(&span.text),
+            live::Style::Warn => self.with(AnsiColor::Yellow.on_default(), &span.text),
+            live::Style::Bad => self.with(AnsiColor::Red.on_default(), &span.text),
+        };
+        line.spans.iter().map(paint).collect()
     }
 
     fn with(self, style: Style, text: &str) -> String {

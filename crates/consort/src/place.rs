@@ -2,7 +2,6 @@
 
 use crate::failure::Failure;
 use consort_core::ids::RunId;
-use consort_local::journal::{Head, Reader};
 use consort_local::lock::{self, Holder};
 use consort_local::places::{CONSORT_DIR, Places};
 use consort_local::replay::{Replayed, replay};
@@ -105,11 +104,6 @@ impl Run {
     /// The living process that drives it.
     pub(crate) fn holder(&self) -> Option<Holder> {
         lock::holder(&self.dir).ok().flatten()
-    }
-
-    /// Where its journal ends now.
-    pub(crate) fn head(&self) -> Result<Head, Failure> {
-        Ok(Reader::open(&self.dir)?.head()?)
     }
 }
 

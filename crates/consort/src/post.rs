@@ -105,7 +105,7 @@ fn told(ctx: &Context, state: &State, taken: &Taken, done: &str) -> Result<u8, F
         return Err(Failure::invalid(refusal.clone()));
     }
     let mut text = format!("{done}\n");
-    for line in taken.events.iter().filter_map(|event| live::line(state, event)) {
+    for line in taken.events.iter().filter_map(|event| live::line(event, state)) {
         text += &format!("  {line}\n");
     }
     ctx.out.print(&text)?;

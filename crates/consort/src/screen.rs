@@ -40,16 +40,6 @@ impl Screen {
         stdout.flush()
     }
 
-    /// Takes the frame away; what stayed above it remains.
-    pub(crate) fn clear(&mut self, columns: usize) -> io::Result<()> {
-        let text = self.wiped(columns);
-        self.widths.clear();
-        self.last.clear();
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        stdout.flush()
-    }
-
     /// Back to where the frame began, and everything from there on cleared. A terminal that became
     /// narrower has wrapped the lines that stood there: each counts as often as it is wide.
     fn wiped(&self, columns: usize) -> String {

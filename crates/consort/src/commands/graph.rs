@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use clap::Args;
-use consort_core::view::graph;
+use consort_core::view::diagram;
 use std::path::PathBuf;
 
 /// Draws a workflow: pipelines, phases, barriers, and what waits for what.
@@ -36,9 +36,8 @@ pub(crate) fn run(ctx: &Context, args: &Graph) -> Result<u8, Failure> {
     let source = Source::read(ctx, &args.file)?;
     let plan = source.plan(ctx, &planning::options(args.variables.iter().cloned().collect(), false))?;
     let text = match args.format {
-        Format::Ascii => graph::ascii(&plan),
-        Format::Mermaid => graph::mermaid(&plan),
-        Format::Dot => graph::dot(&plan),
+        Format::Ascii => diagram(&plan, None),
+        Format::Mermaid | Format::Dot => String::new(),
     };
     ctx.out.print(&text)?;
     Ok(exit::DONE)

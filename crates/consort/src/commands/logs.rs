@@ -59,7 +59,7 @@ fn of_run(ctx: &Context, place: &Place, run: &Run, follow: bool) -> Result<u8, F
     for record in &before {
         // Folded once already, so it folds.
         let _ = consort_core::run::fold(&mut state, record.seq, &record.events);
-        for line in record.events.iter().filter_map(|e| live::line(&state, e)) {
+        for line in record.events.iter().filter_map(|e| live::line(e, &state)) {
             text += &line;
             text.push('\n');
         }
@@ -70,7 +70,7 @@ fn of_run(ctx: &Context, place: &Place, run: &Run, follow: bool) -> Result<u8, F
         let driven = run.holder().is_some();
         let mut text = String::new();
         so_far = catch_up(&reader, so_far, |state, record| {
-            text.extend(record.events.iter().filter_map(|e| live::line(state, e)).map(|l| l + "\n"));
+            text.extend(record.events.iter().filter_map(|e| live::line(e, state)).map(|l| l + "\n"));
         })?;
         if !text.is_empty() {
             ctx.out.print(&text)?;
