@@ -24,7 +24,7 @@ struct Cli {
 #[derive(Args)]
 struct Global {
     /// Work as if consort had been started in this directory.
-    #[arg(short = 'C', value_name = "DIR", global = true)]
+    #[arg(id = "C", short = 'C', value_name = "DIR", global = true)]
     dir: Option<PathBuf>,
     /// When to use colour.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true, env = "CONSORT_COLOR")]
