@@ -14,4 +14,6 @@ pub mod inbox;
 pub mod journal;
 pub mod lock;
 pub mod places;
+pub mod replay;
 pub mod settings;
+pub mod verify;

@@ -342,6 +342,14 @@ fn check_filesystem(path: &Path) -> Result<(), JournalError> {
     }
 }
 
+/// The version of the SQLite that is built in, such as `3.51.1`.
+///
+/// # Errors
+/// It is too old to be trusted with a journal.
+pub fn sqlite_version() -> Result<&'static str, JournalError> {
+    check_sqlite().map(|()| rusqlite::version())
+}
+
 /// The name of the file system that holds this directory, if a journal is not safe on it.
 pub fn unsuitable_filesystem(dir: &Path) -> std::io::Result<Option<&'static str>> {
     let kind = rustix::fs::statfs(dir)?.f_type;

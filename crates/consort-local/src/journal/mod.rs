@@ -22,7 +22,7 @@ mod reader;
 mod writer;
 
 pub use error::JournalError;
-pub use format::{ChainHash, FORMAT, JOURNAL_FILE, unsuitable_filesystem};
+pub use format::{ChainHash, FORMAT, JOURNAL_FILE, sqlite_version, unsuitable_filesystem};
 pub use reader::{Reader, Records};
 pub use writer::{Appended, Journal, NewJournal};
 

@@ -14,6 +14,7 @@
 
 mod capture;
 mod checkout;
+mod create;
 mod engine;
 mod export;
 mod files;
@@ -30,13 +31,14 @@ mod plain;
 mod release;
 mod repo;
 
+pub use create::create_repository;
 pub use files::{FILE_BYTES_MAX, FILES_BYTES_MAX};
 pub use git::Git;
 pub use git_plane::GitPlane;
 pub use git_words::{GitError, NEEDED as GIT_NEEDED, ObjectFormat};
 pub use integrate::{DryRun, IntegrateError, Integrated, integrate, integrate_dry_run};
 pub use plain::PlainPlane;
-pub use repo::{Repo, RepoError};
+pub use repo::{CommitInfo, Repo, RepoError};
 
 use crate::dirs::RunDirs;
 use crate::store::StoreError;

@@ -49,6 +49,15 @@ pub enum RepoError {
     Git(#[from] GitError),
 }
 
+/// What a commit says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// In order.
+    pub parents: Vec<Revision>,
+    /// Whole.
+    pub message: String,
+}
+
 /// A repository with a checkout and at least one commit.
 #[derive(Clone, Debug)]
 pub struct Repo {
@@ -174,6 +183,39 @@ impl Repo {
         let text = call.run()?.line();
         let lines = text.lines().filter_map(|line| line.split_once(' '));
         Ok(lines.map(|(id, name)| (name.to_owned(), Revision(id.to_owned()))).collect())
+    }
+
+    /// Refs in a folder of names, such as `refs/consort/x/`, with their values.
+    pub fn refs(&self, folder: &str) -> Result<Vec<(String, Revision)>, RepoError> {
+        let folder = folder.trim_end_matches('/');
+        if !folder.starts_with("refs/") || folder.contains(['*', '?', '[']) {
+            return Ok(Vec::new());
+        }
+        Ok(self.refs_under(&[folder])?)
+    }
+
+    /// What a commit says of itself; `None` if there is no such commit.
+    pub fn commit(&self, revision: &Revision) -> Result<Option<CommitInfo>, RepoError> {
+        let Some(id) = names::object_id(revision, self.format) else { return Ok(None) };
+        let done = self.call("cat-file").args(["commit", id]).or_code(&[128]).run()?;
+        if done.code != 0 {
+            return Ok(None);
+        }
+        let text = String::from_utf8_lossy(&done.stdout);
+        let (head, message) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let parents = head.lines().filter_map(|line| line.strip_prefix("parent "));
+        let parents = parents.map(|id| Revision(id.to_owned())).collect();
+        Ok(Some(CommitInfo { parents, message: message.to_owned() }))
+    }
+
+    /// The bytes of several files in a revision, in their order: one call. `None` for what is no
+    /// file there.
+    pub fn show_all(&self, revision: &Revision, paths: &[String]) -> Result<Vec<Option<Vec<u8>>>, RepoError> {
+        let id = names::object_id(revision, self.format);
+        let Some(id) = id.filter(|_| paths.iter().all(|path| names::path_problem(path).is_none())) else {
+            return Ok(vec![None; paths.len()]);
+        };
+        Ok(read_blobs(self.call("cat-file"), id, paths)?)
     }
 
     /// True if there is a file or directory at this path in a revision.

@@ -1,0 +1,113 @@
+//! The command line itself.
+
+use crate::commands::{self, *};
+use crate::context::Context;
+use crate::exit;
+use crate::failure::Failure;
+use crate::out::{Paint, When};
+use clap::{Args, Parser, Subcommand};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs a team of coding agents through a declared workflow and lets nothing pass that has not
+/// earned it.
+#[derive(Parser)]
+#[command(name = "consort", version, after_help = exit::HELP, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Args)]
+struct Global {
+    /// Work as if consort had been started in this directory.
+    #[arg(id = "C", short = 'C', value_name = "DIR", global = true)]
+    dir: Option<PathBuf>,
+    /// When to use colour.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true, env = "CONSORT_COLOR")]
+    color: When,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Demo(demo::Demo),
+    Init(init::Init),
+    Check(check::Check),
+    Schema(schema::Schema),
+    Graph(graph::Graph),
+    Run(run::Run),
+    List(list::List),
+    Status(status::Status),
+    Show(show::Show),
+    Logs(logs::Logs),
+    Approve(approve::Approve),
+    Reject(reject::Reject),
+    Pause(pause::Pause),
+    Resume(resume::Resume),
+    Cancel(cancel::Cancel),
+    Retry(retry::Retry),
+    Integrate(integrate::Integrate),
+    Verify(verify::Verify),
+    Doctor(doctor::Doctor),
+}
+
+/// Reads the command line, does what it says, ends with a documented code.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap knows where each goes.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::INVALID } else { exit::DONE });
+        }
+    };
+    let paint = Paint::new(cli.global.color, std::io::stderr().is_terminal());
+    let done = Context::new(cli.global.dir.as_deref(), cli.global.color).and_then(|ctx| verb(&ctx, cli.verb));
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure.end(paint),
+    }
+}
+
+fn verb(ctx: &Context, verb: Verb) -> Result<u8, Failure> {
+    match verb {
+        Verb::Demo(args) => commands::demo::run(ctx, &args),
+        Verb::Init(args) => commands::init::run(ctx, &args),
+        Verb::Check(args) => commands::check::run(ctx, &args),
+        Verb::Schema(args) => commands::schema::run(ctx, &args),
+        Verb::Graph(args) => commands::graph::run(ctx, &args),
+        Verb::Run(args) => commands::run::run(ctx, &args),
+        Verb::List(args) => commands::list::run(ctx, &args),
+        Verb::Status(args) => commands::status::run(ctx, &args),
+        Verb::Show(args) => commands::show::run(ctx, &args),
+        Verb::Logs(args) => commands::logs::run(ctx, &args),
+        Verb::Approve(args) => commands::approve::run(ctx, &args),
+        Verb::Reject(args) => commands::reject::run(ctx, &args),
+        Verb::Pause(args) => commands::pause::run(ctx, &args),
+        Verb::Resume(args) => commands::resume::run(ctx, &args),
+        Verb::Cancel(args) => commands::cancel::run(ctx, &args),
+        Verb::Retry(args) => commands::retry::run(ctx, &args),
+        Verb::Integrate(args) => commands::integrate::run(ctx, &args),
+        Verb::Verify(args) => commands::verify::run(ctx, &args),
+        Verb::Doctor(args) => commands::doctor::run(ctx, &args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_parser_is_sound_and_every_verb_has_an_example() {
+        let mut command = super::Cli::command();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands_mut() {
+            let name = verb.get_name().to_owned();
+            let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("consort "), "`{name}` has no example");
+        }
+    }
+}

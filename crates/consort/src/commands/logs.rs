@@ -1,0 +1,167 @@
+//! `consort logs RUN [TASK]`
+
+use super::show::unknown_task;
+use crate::context::Context;
+use crate::exit;
+use crate::failure::Failure;
+use crate::place::{Place, Run};
+use clap::Args;
+use consort_core::ids::AttemptId;
+use consort_core::view::model::run_view;
+use consort_core::view::{clean, live};
+use consort_local::journal::{Reader, Record};
+use consort_local::replay::{catch_up, replay_each};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a follower looks.
+const EVERY: Duration = Duration::from_millis(200);
+/// Read at once.
+const CHUNK: u64 = 1 << 20;
+
+/// Shows what happened in a run, or what the agents of one task printed.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  consort logs review-2026 -f\n  consort logs review-2026 agent-a-001")]
+pub(crate) struct Logs {
+    /// The run: its id, or the beginning of it; may be left out where there is only one.
+    run: Option<String>,
+    /// What the agents of this task printed, attempt by attempt.
+    task: Option<String>,
+    /// Goes on until the run is over or nobody drives it any more. Ctrl-C ends only this.
+    #[arg(short, long)]
+    follow: bool,
+}
+
+pub(crate) fn run(ctx: &Context, args: &Logs) -> Result<u8, Failure> {
+    let place = ctx.place()?;
+    let (run, task) = place.run_and_task(args.run.as_deref(), args.task.as_deref())?;
+    match task {
+        Some(task) => of_task(ctx, &place, &run, &task, args.follow),
+        None => of_run(ctx, &place, &run, args.follow),
+    }
+}
+
+/// The story of the run, one line per event that a person cares about.
+fn of_run(ctx: &Context, place: &Place, run: &Run, follow: bool) -> Result<u8, Failure> {
+    // Lines are made from the state after an event: fold one record at a time.
+    let reader = Reader::open(&run.dir)?;
+    let mut first = None;
+    let mut before: Vec<Record> = Vec::new();
+    let whole = replay_each(&run.dir, &place.places.open_store(), |state, record| {
+        first.get_or_insert_with(|| state.clone());
+        before.push(record.clone());
+    })?;
+    let mut text = String::new();
+    let mut state = first.unwrap_or_else(|| whole.state.clone());
+    for record in &before {
+        // Folded once already, so it folds.
+        let _ = consort_core::run::fold(&mut state, record.seq, &record.events);
+        for line in record.events.iter().filter_map(|e| live::line(e, &state)) {
+            text += &line;
+            text.push('\n');
+        }
+    }
+    ctx.out.print(&text)?;
+    let mut so_far = whole;
+    while follow && !so_far.state.is_over() {
+        let driven = run.holder().is_some();
+        let mut text = String::new();
+        so_far = catch_up(&reader, so_far, |state, record| {
+            text.extend(record.events.iter().filter_map(|e| live::line(e, state)).map(|l| l + "\n"));
+        })?;
+        if !text.is_empty() {
+            ctx.out.print(&text)?;
+        } else if !driven {
+            ctx.out.notice(&format!("nobody drives {} now: consort resume {}", run.id, run.id));
+            break;
+        }
+        std::thread::sleep(EVERY);
+    }
+    Ok(exit::DONE)
+}
+
+/// What was printed so far, by file.
+#[derive(Default)]
+struct Shown {
+    upto: BTreeMap<PathBuf, u64>,
+    last: Option<PathBuf>,
+}
+
+fn of_task(ctx: &Context, place: &Place, run: &Run, task: &str, follow: bool) -> Result<u8, Failure> {
+    let view = run_view(&place.replay(run)?.state);
+    view.task(task).ok_or_else(|| unknown_task(&view, task))?;
+    let attempts = place.dirs(&run.id, &place.settings()?)?.state.join("attempts");
+    let mut shown = Shown::default();
+    loop {
+        let driven = run.holder().is_some();
+        let news = more(ctx, &attempts, task, &mut shown)?;
+        if !(follow && (driven || news)) {
+            break;
+        }
+        std::thread::sleep(EVERY);
+    }
+    if shown.upto.is_empty() {
+        ctx.out.notice(&format!("no agent of {task} has printed anything yet"));
+    }
+    Ok(exit::DONE)
+}
+
+/// Prints what is new; true if there was something.
+fn more(ctx: &Context, attempts: &Path, task: &str, shown: &mut Shown) -> Result<bool, Failure> {
+    let mut news = false;
+    for (attempt, dir) in attempts_of(attempts, task) {
+        for stream in ["stdout", "stderr"] {
+            let path = dir.join(format!("{stream}.log"));
+            let from = shown.upto.get(&path).copied().unwrap_or(0);
+            let bytes = read_from(&path, from);
+            if bytes.is_empty() {
+                continue;
+            }
+            news = true;
+            shown.upto.insert(path.clone(), from + bytes.len() as u64);
+            let mut text = String::new();
+            if shown.last.as_ref() != Some(&path) {
+                text += &format!("{}\n", ctx.out.stdout.bold(&format!("== {attempt} {stream}")));
+                shown.last = Some(path);
+            }
+            text += &printable(&String::from_utf8_lossy(&bytes), ctx.out.stdout_tty);
+            ctx.out.print(&text)?;
+        }
+    }
+    Ok(news)
+}
+
+/// Agents may print what would lead a terminal astray; a pipe gets it as it is.
+fn printable(text: &str, terminal: bool) -> String {
+    if !terminal {
+        return text.to_owned();
+    }
+    text.lines().map(|line| clean(line) + "\n").collect()
+}
+
+fn read_from(path: &Path, from: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(from))?;
+        file.take(CHUNK).read_to_end(&mut bytes)
+    });
+    read.map_or_else(|_| Vec::new(), |_| bytes)
+}
+
+/// Attempts that have a directory, in the order of their numbers. The name is the attempt's slug:
+/// `task--generation-iteration-attempt--step`.
+fn attempts_of(attempts: &Path, task: &str) -> Vec<(AttemptId, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(attempts) else { return Vec::new() };
+    let named = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let (numbers, step) = name.strip_prefix(task)?.strip_prefix("--")?.split_once("--")?;
+        let id: AttemptId = format!("{task}/{}/{step}", numbers.replace('-', ".")).parse().ok()?;
+        Some((id, entry.path()))
+    });
+    let mut found: Vec<_> = named.collect();
+    found.sort_by_key(|(id, _)| (id.generation, id.attempt));
+    found
+}

@@ -1,0 +1,149 @@
+//! From a workflow file to a plan, with every mistake shown where it is.
+
+use crate::context::Context;
+use crate::exit;
+use crate::failure::Failure;
+use consort_core::definition::{self, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
+use consort_core::plan::{Plan, Runtime, Task};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A file that was read, and how it is called in messages.
+pub(crate) struct Source {
+    /// As it was typed.
+    pub name: String,
+    /// Its content; nothing looks at the file again.
+    pub text: String,
+}
+
+impl Source {
+    /// Reads a file whole, if it is not too large to be a workflow.
+    pub(crate) fn read(ctx: &Context, file: &Path) -> Result<Self, Failure> {
+        let name = file.display().to_string();
+        let path = ctx.path(file);
+        let unreadable = |e: std::io::Error| {
+            let failure = Failure::invalid(format!("the workflow file {name} cannot be read")).why(e);
+            failure.help("check the path, or write a first workflow with `consort init`")
+        };
+        let meta = std::fs::metadata(&path).map_err(unreadable)?;
+        if !meta.is_file() {
+            let failure = Failure::invalid(format!("{name} is not a file"));
+            return Err(failure.help("give the path of a workflow file"));
+        }
+        if meta.len() > definition::MAX_BYTES as u64 {
+            let most = definition::MAX_BYTES;
+            let failure = Failure::invalid(format!("{name} is too large to be a workflow file"));
+            return Err(failure.why(format!("it has {} bytes, at most {most} are read", meta.len())));
+        }
+        let bytes = std::fs::read(&path).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let at = e.utf8_error().valid_up_to();
+            let failure = Failure::invalid(format!("{name} is not a workflow file"));
+            failure.why(format!("it is not UTF-8: byte {at} cannot be read as text"))
+        })?;
+        Ok(Self { name, text })
+    }
+
+    /// The plan, or every mistake on standard error. Warnings are shown either way.
+    pub(crate) fn plan(&self, ctx: &Context, options: &PlanOptions) -> Result<Plan, Failure> {
+        match definition::check(&self.name, &self.text, options) {
+            Ok(Checked { plan, warnings }) => {
+                self.show(ctx, &warnings);
+                Ok(plan)
+            }
+            Err(found) => {
+                self.show(ctx, &found);
+                Err(Failure::said(exit::INVALID))
+            }
+        }
+    }
+
+    fn show(&self, ctx: &Context, found: &[Diagnostic]) {
+        if !found.is_empty() {
+            crate::out::err(&definition::render(found, &self.name, &self.text, ctx.out.stderr.is_on()));
+        }
+    }
+
+    /// The same as data: one object per diagnostic.
+    pub(crate) fn as_json(&self, found: &[Diagnostic]) -> Vec<serde_json::Value> {
+        let one = |d: &Diagnostic| {
+            let (line, column) = d.position(&self.text);
+            serde_json::json!({
+                "file": self.name,
+                "line": line,
+                "column": column,
+                "severity": if d.severity == Severity::Error { "error" } else { "warning" },
+                "code": d.code,
+                "message": d.message,
+                "help": d.help,
+            })
+        };
+        found.iter().map(one).collect()
+    }
+}
+
+/// Options for a plan that is only looked at, or begins a run.
+pub(crate) fn options(variables: BTreeMap<String, String>, rehearse: bool) -> PlanOptions {
+    PlanOptions {
+        today: crate::follow::now().date().replace('-', ""),
+        variables,
+        rehearse,
+        id: IdChoice::Declared,
+        existing_ids: Vec::new(),
+    }
+}
+
+/// `KEY=VALUE`, for clap.
+pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not of the form NAME=VALUE")),
+    }
+}
+
+/// Tasks for which nobody said which agent does them.
+pub(crate) fn without_agent(plan: &Plan) -> Vec<&Task> {
+    let missing = |task: &&Task| {
+        let judged = [(true, &task.creator), (!task.review_groups.is_empty(), &task.critic), (task.judged, &task.judge)];
+        judged.into_iter().any(|(needed, agent)| needed && agent.runtime == Runtime::Missing)
+    };
+    plan.tasks.iter().filter(missing).collect()
+}
+
+/// The size of a plan in a line.
+pub(crate) fn size(plan: &Plan) -> String {
+    let count = |n: usize, what: &str| match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    };
+    let tasks = plan.agents().count();
+    let mut parts = vec![count(tasks, "task")];
+    let handoffs = plan.tasks.len() - tasks;
+    for (n, what) in [(plan.pipelines.len(), "pipeline"), (plan.barriers.len(), "barrier"), (handoffs, "handoff")] {
+        if n > 0 {
+            parts.push(count(n, what));
+        }
+    }
+    parts.join(", ")
+}
+
+/// What a run of it will ask of agents, before it begins.
+pub(crate) fn calls(plan: &Plan) -> String {
+    let (least, likely) = plan.forecast_calls();
+    let calls = if least == 1 { "agent call" } else { "agent calls" };
+    match likely == least {
+        true => format!("{least} {calls} if nothing fails"),
+        false => format!("at least {least} {calls}, about {likely} if every gate passes in its second round"),
+    }
+}
+
+/// What it may cost. Unknown is said as unknown.
+pub(crate) fn cost(plan: &Plan) -> String {
+    if plan.rehearsal {
+        return "nothing: this is a rehearsal, players stand in for the agents".into();
+    }
+    match plan.limits.budget.micro_usd_max {
+        Some(max) => format!("unknown before the agents report it; the run stops and asks at ${}.{:02}", max / 1_000_000, max % 1_000_000 / 10_000),
+        None => "unknown before the agents report it; the workflow sets no limit (`limits: budget:`)".into(),
+    }
+}

@@ -1,0 +1,67 @@
+//! `consort resume RUN`
+
+use crate::context::Context;
+use crate::drive::{Approve, Driver};
+use crate::exit;
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::post;
+use clap::Args;
+use consort_core::run::{Command, RunStatus, State, wanted};
+use consort_core::view::run_word;
+use consort_local::host;
+
+/// Goes on with a run: after a crash, an interruption, an answer, or a pause.
+#[derive(Args)]
+#[command(after_help = "Example:\n  consort resume review-2026")]
+pub(crate) struct Resume {
+    /// The run: its id, or the beginning of it; may be left out where there is only one.
+    run: Option<String>,
+    /// From now on: answers every approval with yes, or asks nobody here.
+    #[arg(long, value_enum, value_name = "WHO")]
+    approve: Option<Approve>,
+}
+
+pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
+    let (place, repo) = Place::with_repo(&ctx.dir)?;
+    let run = place.run(args.run.as_deref())?;
+    let state = place.replay(&run)?.state;
+    if let Some(code) = over(ctx, &state)? {
+        return Ok(code);
+    }
+    let paused = state.status == RunStatus::Paused;
+    if paused && run.holder().is_some() {
+        let done = format!("{} goes on.", run.id);
+        return post::give(ctx, &place, &run, &Command::Unpause, &done);
+    }
+    if state.start.as_ref().is_some_and(|s| s.base.is_some()) && repo.is_none() {
+        return Err(Failure::invalid(format!("run {} works in a git repository, and there is none here", run.id))
+            .help("give its directory with `-C DIR`"));
+    }
+    let lock = place.places.take_run(&run.id, "resume")?;
+    let driver = Driver::new(ctx, place, repo, run.id, args.approve)?;
+    let mut orders = Vec::new();
+    if paused {
+        orders.push(("terminal", Command::Unpause));
+    }
+    if args.approve == Some(Approve::All) {
+        orders.push(("flag", Command::ApproveAll));
+    }
+    ctx.out.print(&format!("Run {} goes on from record {}.\n", driver.run, state.seq))?;
+    let (outcome, state) = driver.drive(lock, orders, host::reopen)?;
+    driver.report(outcome, &state)
+}
+
+/// A run that is over says so; one that lacks its last checkpoint or a tidied workspace does not
+/// count as over.
+fn over(ctx: &Context, state: &State) -> Result<Option<u8>, Failure> {
+    if !state.is_over() || !wanted(state).is_empty() {
+        return Ok(None);
+    }
+    let run = state.start.as_ref().map(|s| s.run.to_string()).unwrap_or_default();
+    ctx.out.print(&format!(
+        "Run {run} is over: {}.\n  look:       consort status {run}\n  once more:  consort run FILE --again\n",
+        run_word(state.status)
+    ))?;
+    Ok(Some(if state.status == RunStatus::Complete { exit::DONE } else { exit::FAILED }))
+}

@@ -1,0 +1,238 @@
+//! `consort run FILE`
+
+use super::planning::{self, Source};
+use crate::context::Context;
+use crate::drive::{Approve, Driver, short};
+use crate::failure::Failure;
+use crate::person;
+use crate::place::Place;
+use clap::Args;
+use consort_core::definition::IdChoice;
+use consort_core::ids::{ContentHash, RunId};
+use consort_core::plan::{IdSource, Input, Output, Plan};
+use consort_core::run::StartRun;
+use consort_local::host::{self, Begin};
+use consort_local::lock::RunLock;
+use consort_local::places::PlacesError;
+use consort_worker::workspace::Repo;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Uncommitted files that are named.
+const UNSEEN_MAX: usize = 5;
+
+/// Runs a workflow to its end, or until a person must answer.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  consort run workflow.yaml --rehearse --approve all\n  consort run workflow.yaml --var topic=caching")]
+pub(crate) struct Run {
+    /// The workflow file: its content now, whether or not it is committed.
+    file: PathBuf,
+    /// Players stand in for all agents: no model, no key, no cost.
+    #[arg(long)]
+    rehearse: bool,
+    /// Answers every approval with yes, or asks nobody here. Without it a person at this terminal is asked.
+    #[arg(long, value_enum, value_name = "WHO")]
+    approve: Option<Approve>,
+    /// A value for a variable of the workflow.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = planning::variable)]
+    variables: Vec<(String, String)>,
+    /// Runs a workflow once more that has been run: as <id>.2, .3 and so on.
+    #[arg(long, conflicts_with = "id")]
+    again: bool,
+    /// Where the run's id comes from: `auto` generates one, whatever the file says.
+    #[arg(long, value_enum, value_name = "HOW")]
+    id: Option<Id>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Id {
+    /// A new one: {purpose}-{date}-{number}.
+    Auto,
+}
+
+pub(crate) fn run(ctx: &Context, args: &Run) -> Result<u8, Failure> {
+    let source = Source::read(ctx, &args.file)?;
+    let (place, repo) = Place::with_repo(&ctx.dir)?;
+    let plan = frozen(ctx, args, &source, &place)?;
+    let wanted = Wanted { again: args.again, approve: args.approve };
+    start(ctx, place, repo, plan, wanted)
+}
+
+/// How a run is to begin, beyond its plan.
+pub(crate) struct Wanted {
+    pub again: bool,
+    pub approve: Option<Approve>,
+}
+
+fn frozen(ctx: &Context, args: &Run, source: &Source, place: &Place) -> Result<Plan, Failure> {
+    let mut options = planning::options(args.variables.iter().cloned().collect(), args.rehearse);
+    options.existing_ids = place.places.list_runs()?.into_iter().map(|id| id.0).collect();
+    if args.id == Some(Id::Auto) {
+        options.id = IdChoice::Auto;
+    }
+    let plan = source.plan(ctx, &options)?;
+    let missing = planning::without_agent(&plan);
+    if let Some(first) = missing.first() {
+        let others = match missing.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        return Err(Failure::invalid(format!("no agent is set up for task `{}`{others}", first.id))
+            .why("a run never falls back to anything silently")
+            .help("name a program under `agents:` in the workflow file, such as `runtime: command`")
+            .help(format!("or rehearse it without agents: `consort run {} --rehearse`", source.name)));
+    }
+    Ok(plan)
+}
+
+/// Begins a run of this plan and drives it.
+pub(crate) fn start(
+    ctx: &Context,
+    place: Place,
+    repo: Option<Repo>,
+    plan: Plan,
+    wanted: Wanted,
+) -> Result<u8, Failure> {
+    if repo.is_none() {
+        without_git(ctx, &place, &plan)?;
+    }
+    let facts = Facts::look(&place, repo.as_ref(), &plan)?;
+    let (run, lock) = take_id(&place, &plan, wanted.again)?;
+    let driver = Driver::new(ctx, place, repo, run.clone(), wanted.approve)?;
+    let start = StartRun {
+        run,
+        // Filled in where the plan is stored.
+        plan: ContentHash(String::new()),
+        base: facts.base.clone(),
+        nonce: nonce()?,
+        approve_all: wanted.approve == Some(Approve::All),
+        absent: facts.absent.clone(),
+        unseen: facts.unseen.clone(),
+    };
+    if let Some(base) = &start.base {
+        driver.plane()?.start(base, crate::follow::now())?;
+    }
+    ctx.out.print(&announcement(&plan, &start, &driver, &facts))?;
+    let by = person::name();
+    let via = if wanted.approve.is_some() { "flag" } else { "terminal" };
+    let begin = Begin { plan, start, by, via: via.into() };
+    let (outcome, state) = driver.drive(lock, Vec::new(), |opening| host::begin(opening, begin))?;
+    driver.report(outcome, &state)
+}
+
+/// Says what a plain directory cannot do; refuses a plan that needs it.
+fn without_git(ctx: &Context, place: &Place, plan: &Plan) -> Result<(), Failure> {
+    let top = place.top().display();
+    let change = plan.tasks.iter().find(|t| matches!(t.output, Output::Change { .. }));
+    if let Some(task) = change {
+        return Err(Failure::invalid(format!("this workflow needs git, and {top} is not in a git repository"))
+            .why(format!("task `{}` produces a change, and only git can merge changes", task.id))
+            .help("make it a repository: `git init && git add -A && git commit -m 'First commit'`"));
+    }
+    ctx.out.notice(&format!("{top} is not in a git repository: the run works in plain directories"));
+    crate::out::err("      without branches, merging or `consort integrate`\n");
+    Ok(())
+}
+
+/// The id of the run, and the right to drive it.
+fn take_id(place: &Place, plan: &Plan, again: bool) -> Result<(RunId, RunLock), Failure> {
+    let id = &plan.workflow.id;
+    if again {
+        return Ok(place.places.begin_next_run(id.as_str(), "run")?);
+    }
+    match place.places.begin_run(id, "run") {
+        Ok(lock) => Ok((id.clone(), lock)),
+        // Someone took a generated id a moment ago.
+        Err(PlacesError::RunExists(_)) if plan.workflow.id_source == IdSource::Auto => {
+            Err(Failure::failed(format!("another process has just begun run {id}")).help("try again"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// 32 hex digits that nobody can guess.
+fn nonce() -> Result<String, Failure> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|e| Failure::failed("the system gives no random numbers").why(e))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What a run finds when it begins.
+struct Facts {
+    base: Option<consort_core::ids::Revision>,
+    branch: Option<String>,
+    absent: Vec<String>,
+    unseen: Vec<String>,
+}
+
+impl Facts {
+    fn look(place: &Place, repo: Option<&Repo>, plan: &Plan) -> Result<Self, Failure> {
+        let files: BTreeSet<&String> = plan
+            .tasks
+            .iter()
+            .flat_map(|t| &t.inputs)
+            .filter_map(|input| if let Input::File { path } = input { Some(path) } else { None })
+            .collect();
+        let mut absent = Vec::new();
+        for path in files {
+            let there = match repo {
+                Some(repo) => repo.exists_at(repo.head(), path)?,
+                None => place.top().join(path).exists(),
+            };
+            if !there {
+                absent.push(path.clone());
+            }
+        }
+        let mut unseen = Vec::new();
+        if let Some(repo) = repo {
+            let (count, names) = repo.dirty(UNSEEN_MAX)?;
+            let more = count.saturating_sub(names.len());
+            unseen = names;
+            if more > 0 {
+                unseen.push(format!("and {more} more"));
+            }
+        }
+        let branch = repo.and_then(|r| r.head_branch()).map(|b| b.trim_start_matches("refs/heads/").to_owned());
+        Ok(Self { base: repo.map(|r| r.head().clone()), branch, absent, unseen })
+    }
+}
+
+/// What a person reads before any work starts.
+fn announcement(plan: &Plan, start: &StartRun, driver: &Driver, facts: &Facts) -> String {
+    let out = &driver.out;
+    let mut text = String::new();
+    let mut say = |name: &str, what: &str| {
+        if !what.is_empty() {
+            text += &format!("{} {what}\n", out.stdout.dim(&format!("{name:10}")));
+        }
+    };
+    say("run", &out.stdout.bold(start.run.as_str()));
+    say("workflow", &plan.workflow.title);
+    if let Some(base) = &start.base {
+        let on = facts.branch.as_ref().map(|b| format!(" on {b}")).unwrap_or_default();
+        say("base", &format!("{}{on}", short(base.as_str())));
+    }
+    say("plan", &planning::size(plan));
+    say("forecast", &planning::calls(plan));
+    say("cost", &planning::cost(plan));
+    say("approvals", &asked(plan, start, driver));
+    say("absent", &facts.absent.join(", "));
+    if !facts.unseen.is_empty() {
+        say("not seen", &format!("{} (not committed: agents work from the base)", facts.unseen.join(", ")));
+    }
+    text.push('\n');
+    text
+}
+
+fn asked(plan: &Plan, start: &StartRun, driver: &Driver) -> String {
+    let tasks = plan.tasks.iter().filter(|t| t.approval.is_some()).map(|t| t.id.to_string());
+    let barriers = plan.barriers.iter().filter(|b| b.approval.is_some()).map(|b| b.id.to_string());
+    let at: Vec<String> = barriers.chain(tasks).collect();
+    let at = if at.is_empty() { String::new() } else { format!(" at {}", at.join(", ")) };
+    match (start.approve_all, driver.ask) {
+        (true, _) => "answered yes by --approve all; the record says so".to_owned(),
+        (false, _) if at.is_empty() && start.absent.is_empty() => String::new(),
+        (false, true) => format!("asked here{at}"),
+        (false, false) => format!("nobody is asked here{at}: the run waits and ends with code 3"),
+    }
+}

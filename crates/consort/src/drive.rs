@@ -1,0 +1,224 @@
+//! Drives a run in this process and follows it: what `run`, `resume`, `integrate` and `demo` have
+//! in common.
+
+use crate::context::Context;
+use crate::exit;
+use crate::failure::Failure;
+use crate::follow::{Asking, Follow, now};
+use crate::out::Out;
+use crate::person;
+use crate::place::Place;
+use consort_core::ids::RunId;
+use consort_core::run::{Command, Graph, StartRun, State};
+use consort_core::view::model::{RunView, run_view};
+use consort_core::view::approvals;
+use consort_core::time::duration_text;
+use consort_local::host::{Commander, Host, HostError, Opening, Outcome};
+use consort_local::lock::RunLock;
+use consort_worker::dirs::RunDirs;
+use consort_worker::hands::{Hands, Workbench};
+use consort_worker::workspace::{Plane, Repo};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Who is asked what the run wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Approve {
+    /// Every approval is answered yes, and the record says that a flag did it. Overrides,
+    /// budgets and integration are still asked.
+    All,
+    /// Nobody is asked here: the run waits, and ends with exit code 3.
+    None,
+}
+
+/// Everything that a runner of one run needs.
+pub(crate) struct Driver {
+    /// How to speak.
+    pub out: Out,
+    /// Whose runs.
+    pub place: Place,
+    /// Its repository; `None`: a plain directory.
+    pub repo: Option<Repo>,
+    /// Folders of the run.
+    pub dirs: RunDirs,
+    /// Which run.
+    pub run: RunId,
+    /// Whether a person at this terminal is asked.
+    pub ask: bool,
+}
+
+/// Makes hands once the plan is known.
+pub(crate) type MakeHands = Box<dyn FnOnce(Arc<Graph>, &StartRun) -> Result<Hands, HostError>>;
+
+impl Driver {
+    /// For a run in this place.
+    pub(crate) fn new(
+        ctx: &Context,
+        place: Place,
+        repo: Option<Repo>,
+        run: RunId,
+        approve: Option<Approve>,
+    ) -> Result<Self, Failure> {
+        let dirs = place.dirs(&run, &place.settings()?)?;
+        Ok(Self { out: ctx.out, place, repo, dirs, run, ask: ctx.out.can_ask && approve.is_none() })
+    }
+
+    /// The data plane of the run.
+    pub(crate) fn plane(&self) -> Result<Plane, Failure> {
+        Ok(match &self.repo {
+            Some(repo) => Plane::git(repo.clone(), self.dirs.clone(), self.run.clone())?,
+            None => Plane::plain(self.place.top().to_owned(), self.dirs.clone(), self.run.clone())?,
+        })
+    }
+
+    fn hands(&self, plane: Plane) -> Result<MakeHands, Failure> {
+        let exe = std::env::current_exe().map_err(|e| Failure::failed("consort cannot find itself").why(e))?;
+        let (run, dirs) = (self.run.clone(), self.dirs.clone());
+        let (store, root) = (self.place.places.open_store(), self.place.top().to_owned());
+        Ok(Box::new(move |graph, start| {
+            let nonce = start.nonce.clone();
+            let bench = Workbench { run, dirs, plane, store, root, self_exe: exe, nonce, env: environment() };
+            Ok(Hands::new(graph, bench))
+        }))
+    }
+
+    /// Opens the run with `open`, gives it `orders`, and drives it to the end of what can be done here.
+    ///
+    /// # Errors
+    /// It could not be opened, or the journal could not be written.
+    pub(crate) fn drive(
+        &self,
+        lock: RunLock,
+        orders: Vec<(&'static str, Command)>,
+        open: impl FnOnce(Opening<MakeHands>) -> Result<Host, HostError>,
+    ) -> Result<(Outcome, State), Failure> {
+        let hands = self.hands(self.plane()?)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|e| Failure::failed("no threads for the run could be started").why(e))?;
+        let mut follow = Follow::new(self.out);
+        let observer = follow.observer();
+        let store = self.place.places.open_store();
+        let driven = {
+            let _inside = runtime.enter();
+            open(Opening { lock, store, hands, observer })
+        };
+        let mut host = driven?;
+        let given = (!orders.is_empty()).then(|| host.commander());
+        let asking = self.ask.then(|| Asking {
+            by: person::name(),
+            commander: host.commander(),
+            runtime: runtime.handle().clone(),
+        });
+        follow.begin(asking);
+        let ended = runtime.block_on(async {
+            if let Some(commander) = given {
+                tokio::spawn(give(commander, orders));
+            }
+            host.drive().await
+        });
+        follow.end(ended.as_ref().ok().map(|(_, state)| state));
+        // What still watches agents that go on without us need not be waited for.
+        runtime.shutdown_background();
+        Ok(ended?)
+    }
+
+    /// Says how it ended and what can be done next; the exit code.
+    pub(crate) fn report(&self, outcome: Outcome, state: &State) -> Result<u8, Failure> {
+        let view = run_view(state);
+        let text = ending(outcome, &view, &self.out);
+        self.out.print(&text)?;
+        Ok(exit::of(outcome))
+    }
+}
+
+/// Orders of the command line itself, such as `--approve all` of a resume. A refusal is no end.
+async fn give(commander: Commander, orders: Vec<(&'static str, Command)>) {
+    let by = person::name();
+    for (via, command) in orders {
+        if let Some(Err(refusal)) = commander.order(&by, via, command).await {
+            crate::out::err(&format!("note: {refusal}\n"));
+        }
+    }
+}
+
+/// This process's environment: agents get of it what their plan names.
+fn environment() -> BTreeMap<String, String> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// The last words about a run in this process.
+fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
+    let run = &view.id;
+    let took = duration_text(view.elapsed_ms(now()));
+    let mut text = String::from("\n");
+    let mut say = |line: String| {
+        text += &line;
+        text.push('\n');
+    };
+    match outcome {
+        Outcome::Complete => {
+            let good = out.stdout.good("COMPLETE");
+            let tasks = view.agents().count();
+            say(format!("{good} in {took}: {}, {} agent calls, cost {}", tasks_text(tasks), view.calls.used, view.cost.text));
+            complete(view, &mut say);
+        }
+        Outcome::Failed => {
+            say(format!("{} after {took}", out.stdout.error("FAILED")));
+            for blocker in &view.blockers {
+                say(format!("  {}", blocker.description));
+            }
+            say(format!("  why:         consort show {run}"));
+            say(format!("  once more:   consort run FILE --again"));
+        }
+        Outcome::Cancelled => {
+            say(format!("{} after {took}; what was accepted is kept on its branch", out.stdout.error("CANCELLED")));
+        }
+        Outcome::Waiting | Outcome::OverBudget => {
+            let why = if outcome == Outcome::Waiting { "for an answer" } else { "for a decision about its budget" };
+            say(format!("{} {why}: run {run} can go on only then", out.stdout.warning("WAITING")));
+            let open = approvals::open(view, 120);
+            say(open.trim_end().to_owned());
+            say(format!("  then:  consort resume {run}"));
+        }
+        Outcome::Interrupted { running } => {
+            say(format!("{}: all that was accepted is kept", out.stdout.warning("INTERRUPTED")));
+            if running {
+                let live = view.calls.live;
+                let agents = if live == 1 { "1 agent goes".into() } else { format!("{live} agents go") };
+                say(format!("  {agents} on under a supervisor; a resume finds what they did"));
+            }
+            say(format!("  go on:  consort resume {run}"));
+        }
+    }
+    text
+}
+
+fn tasks_text(count: usize) -> String {
+    if count == 1 { "1 task accepted".into() } else { format!("{count} tasks accepted") }
+}
+
+fn complete(view: &RunView, say: &mut impl FnMut(String)) {
+    let run = &view.id;
+    if view.rehearsal {
+        say("  this was a rehearsal: players stood in for the agents, and every artifact says so".into());
+    }
+    let last = view.checkpoints.iter().rev().find_map(|c| Some((&c.id, c.revision.as_ref()?)));
+    if let Some((id, revision)) = last.filter(|(_, r)| !r.starts_with("plain:")) {
+        say(format!("  result:      branch consort/{run}/run ({id}, {})", short(revision)));
+        say(format!("  bring it in: consort integrate {run} --dry-run"));
+    } else if let Some((id, _)) = last {
+        say(format!("  result:      {id}, in .consort/runs/{run}"));
+    }
+    say(format!("  check it:    consort verify {run}"));
+}
+
+/// A commit id as people read it.
+pub(crate) fn short(revision: &str) -> &str {
+    revision.get(..12).unwrap_or(revision)
+}

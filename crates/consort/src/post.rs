@@ -1,0 +1,113 @@
+//! Commands for a run that another process drives, or nobody: checked here, left in the inbox,
+//! and followed into the journal.
+
+use crate::context::Context;
+use crate::exit;
+use crate::failure::{Failure, posting};
+use crate::follow::now;
+use crate::person;
+use crate::place::{Place, Run};
+use consort_core::run::{Command, Event, Input, State, step};
+use consort_core::view::live;
+use consort_local::inbox::{Inbox, PostId};
+use consort_local::journal::{Reader, Record};
+use consort_local::replay::{Replayed, catch_up};
+use std::time::{Duration, Instant};
+
+/// So long a living runner has to take a command.
+const PATIENCE: Duration = Duration::from_secs(5);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// Gives a command to a run and says what became of it. `done` is that in a few words, such as
+/// `A-001 is approved`.
+pub(crate) fn give(
+    ctx: &Context,
+    place: &Place,
+    run: &Run,
+    command: &Command,
+    done: &str,
+) -> Result<u8, Failure> {
+    let before = place.replay(run)?;
+    check(&before.state, run, command)?;
+    let inbox = Inbox::of(&run.dir);
+    let id = inbox.post(&person::name(), "terminal", now(), command).map_err(|e| posting(&inbox, &e))?;
+    if run.holder().is_some() {
+        let began = Instant::now();
+        let reader = Reader::open(&run.dir)?;
+        let mut so_far = before;
+        while began.elapsed() < PATIENCE {
+            let (next, taken) = look(&reader, so_far, &id)?;
+            so_far = next;
+            if let Some(taken) = taken {
+                return told(ctx, &so_far.state, &taken, done);
+            }
+            if run.holder().is_none() {
+                break;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+    let id = &run.id;
+    let text = match run.holder() {
+        Some(holder) => format!(
+            "The command lies in the inbox of run {id}; its runner ({holder}) has not taken it yet.\n  \
+             look: consort status {id}\n"
+        ),
+        None => format!(
+            "Nobody drives run {id} now: the command lies in its inbox and acts when the run goes on.\n  \
+             go on: consort resume {id}\n"
+        ),
+    };
+    ctx.out.print(&text)?;
+    Ok(exit::DONE)
+}
+
+/// Refuses at once, in the words of the engine, what it would refuse anyway.
+fn check(state: &State, run: &Run, command: &Command) -> Result<(), Failure> {
+    let input = Input::Command { by: person::name(), via: "inbox".into(), command: command.clone() };
+    match step(&mut state.clone(), &input, now()) {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(Failure::invalid(refusal.to_string().replace("RUN", run.id.as_str()))
+            .help(format!("`consort status {}` says what the run waits for", run.id))),
+    }
+}
+
+/// What the journal says of a posted command.
+struct Taken {
+    events: Vec<Event>,
+    /// The refusal, if that was the answer.
+    refused: Option<String>,
+}
+
+fn look(reader: &Reader, so_far: Replayed, id: &PostId) -> Result<(Replayed, Option<Taken>), Failure> {
+    let mut taken = None;
+    let mut before = so_far.state.clone();
+    let next = catch_up(reader, so_far, |after, record| {
+        if PostId::of_input(&record.cause).as_ref() == Some(id) {
+            taken = Some(taken_of(&mut before, record));
+        }
+        before.clone_from(after);
+    })?;
+    Ok((next, taken))
+}
+
+fn taken_of(before: &mut State, record: &Record) -> Taken {
+    let refused = if record.events.is_empty() {
+        step(before, &record.cause, record.now).err().map(|r| r.to_string())
+    } else {
+        None
+    };
+    Taken { events: record.events.clone(), refused }
+}
+
+fn told(ctx: &Context, state: &State, taken: &Taken, done: &str) -> Result<u8, Failure> {
+    if let Some(refusal) = &taken.refused {
+        return Err(Failure::invalid(refusal.clone()));
+    }
+    let mut text = format!("{done}\n");
+    for line in taken.events.iter().filter_map(|event| live::line(event, state)) {
+        text += &format!("  {line}\n");
+    }
+    ctx.out.print(&text)?;
+    Ok(exit::DONE)
+}
