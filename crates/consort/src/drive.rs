@@ -10,9 +10,9 @@ use crate::person;
 use crate::place::Place;
 use consort_core::ids::RunId;
 use consort_core::run::{Command, Graph, StartRun, State};
-use consort_core::view::model::{RunView, run_view};
-use consort_core::view::approvals;
 use consort_core::time::duration_text;
+use consort_core::view::approvals;
+use consort_core::view::model::{RunView, run_view};
 use consort_local::host::{Commander, Host, HostError, Opening, Outcome};
 use consort_local::lock::RunLock;
 use consort_worker::dirs::RunDirs;
@@ -72,7 +72,8 @@ impl Driver {
     }
 
     fn hands(&self, plane: Plane) -> Result<MakeHands, Failure> {
-        let exe = std::env::current_exe().map_err(|e| Failure::failed("consort cannot find itself").why(e))?;
+        let exe =
+            std::env::current_exe().map_err(|e| Failure::failed("consort cannot find itself").why(e))?;
         let (run, dirs) = (self.run.clone(), self.dirs.clone());
         let (store, root) = (self.place.places.open_store(), self.place.top().to_owned());
         Ok(Box::new(move |graph, start| {
@@ -165,7 +166,12 @@ fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
         Outcome::Complete => {
             let good = out.stdout.good("COMPLETE");
             let tasks = view.agents().count();
-            say(format!("{good} in {took}: {}, {} agent calls, cost {}", tasks_text(tasks), view.calls.used, view.cost.text));
+            say(format!(
+                "{good} in {took}: {}, {} agent calls, cost {}",
+                tasks_text(tasks),
+                view.calls.used,
+                view.cost.text
+            ));
             complete(view, &mut say);
         }
         Outcome::Failed => {
@@ -177,10 +183,14 @@ fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
             say(format!("  once more:   consort run FILE --again"));
         }
         Outcome::Cancelled => {
-            say(format!("{} after {took}; what was accepted is kept on its branch", out.stdout.error("CANCELLED")));
+            say(format!(
+                "{} after {took}; what was accepted is kept on its branch",
+                out.stdout.error("CANCELLED")
+            ));
         }
         Outcome::Waiting | Outcome::OverBudget => {
-            let why = if outcome == Outcome::Waiting { "for an answer" } else { "for a decision about its budget" };
+            let why =
+                if outcome == Outcome::Waiting { "for an answer" } else { "for a decision about its budget" };
             say(format!("{} {why}: run {run} can go on only then", out.stdout.warning("WAITING")));
             let open = approvals::open(view, 120);
             say(open.trim_end().to_owned());

@@ -128,12 +128,12 @@ impl From<PlacesError> for Failure {
     fn from(error: PlacesError) -> Self {
         match error {
             PlacesError::Lock(error) => error.into(),
-            PlacesError::RunExists(run) => {
-                Failure::invalid(format!("there is a run `{run}` already, and its id is fixed in the workflow file"))
-                    .help(format!("go on with that run: `consort resume {run}`"))
-                    .help("run the file once more under the next number: `consort run FILE --again`")
-                    .help("run it under a generated id: `consort run FILE --id auto`")
-            }
+            PlacesError::RunExists(run) => Failure::invalid(format!(
+                "there is a run `{run}` already, and its id is fixed in the workflow file"
+            ))
+            .help(format!("go on with that run: `consort resume {run}`"))
+            .help("run the file once more under the next number: `consort run FILE --again`")
+            .help("run it under a generated id: `consort run FILE --id auto`"),
             PlacesError::Io { ref source, .. } => {
                 let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
                 Failure::told(if full { exit::FAILED } else { exit::INVALID }, &error)
@@ -150,7 +150,10 @@ impl From<LockError> for Failure {
                 .why(format!("it is held by {holder}"))
                 .help(format!("follow it: `consort logs {run} -f`, or look once: `consort status {run}`"))
                 .help("commands such as `consort approve` and `consort pause` reach it from here")
-                .help(format!("if it should not run: end it (`kill {}`) and `consort resume {run}`", holder.pid)),
+                .help(format!(
+                    "if it should not run: end it (`kill {}`) and `consort resume {run}`",
+                    holder.pid
+                )),
             LockError::Io { .. } => Failure::told(exit::FAILED, &error),
         }
     }
@@ -250,10 +253,15 @@ mod tests {
 
     #[test]
     fn what_to_do_is_told_apart_from_what_is_wrong() {
-        let text = "git 2.30.1 at /usr/bin/git is older than 2.41. Install a newer one. `consort doctor` shows all.";
+        let text =
+            "git 2.30.1 at /usr/bin/git is older than 2.41. Install a newer one. `consort doctor` shows all.";
         assert_eq!(
             sentences(text),
-            ["git 2.30.1 at /usr/bin/git is older than 2.41", "Install a newer one", "`consort doctor` shows all"]
+            [
+                "git 2.30.1 at /usr/bin/git is older than 2.41",
+                "Install a newer one",
+                "`consort doctor` shows all"
+            ]
         );
         assert_eq!(sentences("a file.yaml is bad"), ["a file.yaml is bad"]);
     }

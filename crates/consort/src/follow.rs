@@ -79,7 +79,8 @@ impl Follow {
         let mut piped = true;
         Box::new(move |state: &State, events: &[Event]| {
             if lines && piped {
-                let text: String = events.iter().filter_map(|e| live::line(e, state)).map(|l| l + "\n").collect();
+                let text: String =
+                    events.iter().filter_map(|e| live::line(e, state)).map(|l| l + "\n").collect();
                 // A reader that went away does not end the run.
                 piped = text.is_empty() || out.print(&text).is_ok();
             }

@@ -141,7 +141,8 @@ fn named(known: &[RunId], text: &str, top: &Path) -> Result<RunId, Failure> {
     if let Some(exact) = known.iter().find(|id| id.as_str() == text) {
         return Ok(exact.clone());
     }
-    let begins: Vec<&RunId> = known.iter().filter(|id| !text.is_empty() && id.as_str().starts_with(text)).collect();
+    let begins: Vec<&RunId> =
+        known.iter().filter(|id| !text.is_empty() && id.as_str().starts_with(text)).collect();
     match begins[..] {
         [one] => Ok(one.clone()),
         [] => Err(listing(Failure::invalid(format!("there is no run `{text}` in {}", top.display())), known)),
@@ -172,7 +173,9 @@ fn listing(failure: Failure, known: &[RunId]) -> Failure {
     }
     let some: Vec<&str> = known.iter().rev().take(8).map(RunId::as_str).collect();
     let more = if known.len() > some.len() { ", …" } else { "" };
-    failure.why(format!("the runs here are {}{more}", some.join(", "))).help("`consort list` says more of each")
+    failure
+        .why(format!("the runs here are {}{more}", some.join(", ")))
+        .help("`consort list` says more of each")
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub use files::{FILE_BYTES_MAX, FILES_BYTES_MAX};
 pub use git::{Git, GitError, NEEDED as GIT_NEEDED, ObjectFormat};
 pub use git_plane::GitPlane;
 pub use integrate::{DryRun, IntegrateError, Integrated, integrate, integrate_dry_run};
-pub use plain::PlainPlane;
+pub use plain::{PlainPlane, read as read_plain};
 pub use repo::{CommitInfo, Repo, RepoError};
 
 use crate::dirs::RunDirs;

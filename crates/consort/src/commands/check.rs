@@ -35,7 +35,11 @@ pub(crate) fn run(ctx: &Context, args: &Check) -> Result<u8, Failure> {
     if !missing.is_empty() {
         text += &format!(
             "  no agent is set up for {}: it can be rehearsed, not run\n  try it: consort run {} --rehearse\n",
-            if missing.len() == plan.tasks.len() { "any task".to_owned() } else { format!("{} of its tasks", missing.len()) },
+            if missing.len() == plan.tasks.len() {
+                "any task".to_owned()
+            } else {
+                format!("{} of its tasks", missing.len())
+            },
             source.name
         );
     }

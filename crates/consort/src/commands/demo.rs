@@ -67,8 +67,10 @@ fn room(ctx: &Context, given: Option<&Path>) -> Result<PathBuf, Failure> {
     match std::fs::read_dir(&dir) {
         Ok(mut entries) => {
             if entries.next().is_some() {
-                return Err(Failure::invalid(format!("{shown} is not empty, and the demo changes nothing that is there"))
-                    .help("give a directory that is empty or does not exist, or none at all"));
+                return Err(Failure::invalid(format!(
+                    "{shown} is not empty, and the demo changes nothing that is there"
+                ))
+                .help("give a directory that is empty or does not exist, or none at all"));
             }
         }
         Err(e) if e.kind() == ErrorKind::NotFound => {
@@ -83,7 +85,8 @@ fn room(ctx: &Context, given: Option<&Path>) -> Result<PathBuf, Failure> {
 /// What was made: artifacts, gates, checkpoints, and what to try with them.
 fn shown(view: &RunView, dir: &Path, out: &Out) -> String {
     let mut text = format!("\n{}\n", out.stdout.bold("Artifacts"));
-    let mut paths: Vec<&str> = view.tasks.iter().flat_map(|t| &t.artifacts).map(|(path, _)| path.as_str()).collect();
+    let mut paths: Vec<&str> =
+        view.tasks.iter().flat_map(|t| &t.artifacts).map(|(path, _)| path.as_str()).collect();
     paths.sort_unstable();
     text += &tree(&paths, out.unicode);
     text += &format!("\n{}\n", out.stdout.bold("Gates"));
@@ -114,7 +117,10 @@ fn tries(view: &RunView, dir: &Path, out: &Out) -> String {
                  {me} -C {at} resume {run}.2"
             ),
         ),
-        ("Check everything again from journal, store and repository alone:", format!("{me} -C {at} verify {run}")),
+        (
+            "Check everything again from journal, store and repository alone:",
+            format!("{me} -C {at} verify {run}"),
+        ),
         ("See how one artifact came to pass:", format!("{me} -C {at} show {run} agent-c-001")),
         ("Answer the approvals yourself:", format!("{me} -C {at} run {FILE} --id auto --rehearse")),
         ("See what would come to your branch:", format!("{me} -C {at} integrate {run} --dry-run")),
@@ -151,7 +157,8 @@ fn tree(paths: &[&str], unicode: bool) -> String {
         let same = open.iter().zip(&parts).take_while(|(a, b)| a == b).count();
         for (depth, part) in parts.iter().enumerate().skip(same) {
             let end = if depth + 1 == parts.len() { "" } else { "/" };
-            text += &format!("  {}{}{part}{end}\n", "  ".repeat(depth), if end.is_empty() { sign } else { "" });
+            text +=
+                &format!("  {}{}{part}{end}\n", "  ".repeat(depth), if end.is_empty() { sign } else { "" });
         }
         open = parts;
     }

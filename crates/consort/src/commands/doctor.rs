@@ -132,7 +132,12 @@ fn here(ctx: &Context) -> Vec<Finding> {
         Ok(place) => place,
         Err(failure) => {
             let finding = Finding::new("directory", State::Bad, failure.what.clone());
-            return vec![failure.help.first().map_or_else(|| Finding { help: None, ..finding_of(&failure) }, |h| finding.help(h))];
+            return vec![
+                failure
+                    .help
+                    .first()
+                    .map_or_else(|| Finding { help: None, ..finding_of(&failure) }, |h| finding.help(h)),
+            ];
         }
     };
     let mut found = vec![repository(ctx, place.top()), filesystem("runs", place.top())];
@@ -167,8 +172,10 @@ fn repository(ctx: &Context, top: &Path) -> Finding {
             let on = repo.head_branch().map_or("detached HEAD", |b| b.trim_start_matches("refs/heads/"));
             Finding::new("repository", State::Good, format!("{} on {on}", repo.top().display()))
         }
-        Ok(None) => Finding::new("repository", State::Note, format!("{} is not in a git repository", top.display()))
-            .help("runs work here in plain directories, without merging and `consort integrate`"),
+        Ok(None) => {
+            Finding::new("repository", State::Note, format!("{} is not in a git repository", top.display()))
+                .help("runs work here in plain directories, without merging and `consort integrate`")
+        }
         Err(failure) => Finding { name: "repository", ..finding_of(&failure) },
     }
 }
@@ -176,7 +183,11 @@ fn repository(ctx: &Context, top: &Path) -> Finding {
 fn filesystem(name: &'static str, dir: &Path) -> Finding {
     match unsuitable_filesystem(dir) {
         Ok(None) => match writable(dir) {
-            true => Finding::new(name, State::Good, format!("{} is on a local disk and can be written", dir.display())),
+            true => Finding::new(
+                name,
+                State::Good,
+                format!("{} is on a local disk and can be written", dir.display()),
+            ),
             false => Finding::new(name, State::Bad, format!("{} cannot be written", dir.display()))
                 .help("give yourself the right to write there, or work in a copy"),
         },

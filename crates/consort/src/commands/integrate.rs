@@ -20,7 +20,9 @@ const LISTED: usize = 30;
 /// Brings the result of a COMPLETE run to a branch of yours. Asks first: `--approve all` does not
 /// answer this.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  consort integrate review-2026 --dry-run\n  consort integrate review-2026 --into main")]
+#[command(
+    after_help = "Examples:\n  consort integrate review-2026 --dry-run\n  consort integrate review-2026 --into main"
+)]
 pub(crate) struct Integrate {
     /// The run: its id, or the beginning of it; may be left out where there is only one.
     run: Option<String>,
@@ -81,8 +83,11 @@ pub(crate) fn run(ctx: &Context, args: &Integrate) -> Result<u8, Failure> {
 
 fn look(repo: &Repo, run: &RunId, state: &State, into: Option<&str>) -> Result<Wish, Failure> {
     if state.status != RunStatus::Complete {
-        return Err(Failure::invalid(format!("run {run} is {}: only a COMPLETE run is integrated", run_word(state.status)))
-            .help(format!("`consort status {run}` says what is missing")));
+        return Err(Failure::invalid(format!(
+            "run {run} is {}: only a COMPLETE run is integrated",
+            run_word(state.status)
+        ))
+        .help(format!("`consort status {run}` says what is missing")));
     }
     let last = state.checkpoints.iter().rev().find(|c| c.last).and_then(|c| c.revision.clone());
     let result = last.ok_or_else(|| {
@@ -90,7 +95,9 @@ fn look(repo: &Repo, run: &RunId, state: &State, into: Option<&str>) -> Result<W
         failure.help(format!("`consort resume {run}` makes it"))
     })?;
     if result.is_plain() {
-        return Err(Failure::invalid(format!("run {run} worked outside git: it has no commits to integrate")));
+        return Err(Failure::invalid(format!(
+            "run {run} worked outside git: it has no commits to integrate"
+        )));
     }
     let into = match into {
         Some(name) if name.starts_with("refs/") => name.to_owned(),
@@ -145,9 +152,12 @@ fn json(ctx: &Context, wish: &Wish) -> Result<u8, Failure> {
 
 fn agreed(ctx: &Context, wish: &Wish) -> Result<bool, Failure> {
     if !ctx.out.can_ask {
-        return Err(Failure::new_waiting(format!("integrating run {} is asked of a person, and nobody is at a terminal", wish.run))
-            .help("give the answer with the command: `--yes`")
-            .help("or look first: `--dry-run`"));
+        return Err(Failure::new_waiting(format!(
+            "integrating run {} is asked of a person, and nobody is at a terminal",
+            wish.run
+        ))
+        .help("give the answer with the command: `--yes`")
+        .help("or look first: `--dry-run`"));
     }
     let into = wish.into.trim_start_matches("refs/heads/");
     let answer = terminal::ask_line(&format!("Bring it to {into}? [y/N] "));
@@ -163,7 +173,10 @@ fn told(ctx: &Context, state: &State, wish: &Wish) -> Result<u8, Failure> {
             Ok(exit::DONE)
         }
         Some((None, Some(why))) => Err(refused(why)),
-        _ => Err(Failure::failed(format!("{into} was not changed")).help("`consort status` says more; try again")),
+        _ => {
+            Err(Failure::failed(format!("{into} was not changed"))
+                .help("`consort status` says more; try again"))
+        }
     }
 }
 

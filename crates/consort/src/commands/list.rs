@@ -80,7 +80,9 @@ impl Line {
             (_, 1, _) => "waits for 1 answer".into(),
             (_, 2.., _) => format!("waits for {} answers", self.open_approvals),
             (_, _, Some(holder)) => format!("pid {} drives it", holder.pid),
-            _ if self.status == "ACTIVE" || self.status == "PAUSED" => "nobody drives it: consort resume".into(),
+            _ if self.status == "ACTIVE" || self.status == "PAUSED" => {
+                "nobody drives it: consort resume".into()
+            }
             _ => String::new(),
         }
     }

@@ -104,7 +104,11 @@ pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
 /// Tasks for which nobody said which agent does them.
 pub(crate) fn without_agent(plan: &Plan) -> Vec<&Task> {
     let missing = |task: &&Task| {
-        let judged = [(true, &task.creator), (!task.review_groups.is_empty(), &task.critic), (task.judged, &task.judge)];
+        let judged = [
+            (true, &task.creator),
+            (!task.review_groups.is_empty(), &task.critic),
+            (task.judged, &task.judge),
+        ];
         judged.into_iter().any(|(needed, agent)| needed && agent.runtime == Runtime::Missing)
     };
     plan.tasks.iter().filter(missing).collect()
@@ -119,7 +123,9 @@ pub(crate) fn size(plan: &Plan) -> String {
     let tasks = plan.agents().count();
     let mut parts = vec![count(tasks, "task")];
     let handoffs = plan.tasks.len() - tasks;
-    for (n, what) in [(plan.pipelines.len(), "pipeline"), (plan.barriers.len(), "barrier"), (handoffs, "handoff")] {
+    for (n, what) in
+        [(plan.pipelines.len(), "pipeline"), (plan.barriers.len(), "barrier"), (handoffs, "handoff")]
+    {
         if n > 0 {
             parts.push(count(n, what));
         }
@@ -143,7 +149,11 @@ pub(crate) fn cost(plan: &Plan) -> String {
         return "nothing: this is a rehearsal, players stand in for the agents".into();
     }
     match plan.limits.budget.micro_usd_max {
-        Some(max) => format!("unknown before the agents report it; the run stops and asks at ${}.{:02}", max / 1_000_000, max % 1_000_000 / 10_000),
+        Some(max) => format!(
+            "unknown before the agents report it; the run stops and asks at ${}.{:02}",
+            max / 1_000_000,
+            max % 1_000_000 / 10_000
+        ),
         None => "unknown before the agents report it; the workflow sets no limit (`limits: budget:`)".into(),
     }
 }

@@ -35,8 +35,11 @@ pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
         return post::give(ctx, &place, &run, &Command::Unpause, &done);
     }
     if state.start.as_ref().is_some_and(|s| s.base.is_some()) && repo.is_none() {
-        return Err(Failure::invalid(format!("run {} works in a git repository, and there is none here", run.id))
-            .help("give its directory with `-C DIR`"));
+        return Err(Failure::invalid(format!(
+            "run {} works in a git repository, and there is none here",
+            run.id
+        ))
+        .help("give its directory with `-C DIR`"));
     }
     let lock = place.places.take_run(&run.id, "resume")?;
     let driver = Driver::new(ctx, place, repo, run.id, args.approve)?;

@@ -23,7 +23,9 @@ const UNSEEN_MAX: usize = 5;
 
 /// Runs a workflow to its end, or until a person must answer.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  consort run workflow.yaml --rehearse --approve all\n  consort run workflow.yaml --var topic=caching")]
+#[command(
+    after_help = "Examples:\n  consort run workflow.yaml --rehearse --approve all\n  consort run workflow.yaml --var topic=caching"
+)]
 pub(crate) struct Run {
     /// The workflow file: its content now, whether or not it is committed.
     file: PathBuf,
@@ -125,9 +127,11 @@ fn without_git(ctx: &Context, place: &Place, plan: &Plan) -> Result<(), Failure>
     let top = place.top().display();
     let change = plan.tasks.iter().find(|t| matches!(t.output, Output::Change { .. }));
     if let Some(task) = change {
-        return Err(Failure::invalid(format!("this workflow needs git, and {top} is not in a git repository"))
-            .why(format!("task `{}` produces a change, and only git can merge changes", task.id))
-            .help("make it a repository: `git init && git add -A && git commit -m 'First commit'`"));
+        return Err(Failure::invalid(format!(
+            "this workflow needs git, and {top} is not in a git repository"
+        ))
+        .why(format!("task `{}` produces a change, and only git can merge changes", task.id))
+        .help("make it a repository: `git init && git add -A && git commit -m 'First commit'`"));
     }
     ctx.out.notice(&format!("{top} is not in a git repository: the run works in plain directories"));
     crate::out::err("      without branches, merging or `consort integrate`\n");
@@ -192,7 +196,8 @@ impl Facts {
                 unseen.push(format!("and {more} more"));
             }
         }
-        let branch = repo.and_then(|r| r.head_branch()).map(|b| b.trim_start_matches("refs/heads/").to_owned());
+        let branch =
+            repo.and_then(|r| r.head_branch()).map(|b| b.trim_start_matches("refs/heads/").to_owned());
         Ok(Self { base: repo.map(|r| r.head().clone()), branch, absent, unseen })
     }
 }
