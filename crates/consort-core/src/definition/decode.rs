@@ -64,7 +64,7 @@ impl Decoder {
         };
         let first = entries.first().map_or(node.span.clone(), |(key, _)| key.span.clone());
         let at = self.place.take().unwrap_or(first);
-        let mut keys = Keys { at, entries: Vec::with_capacity(entries.len()) };
+        let mut keys = Keys { at, entries: Vec::with_capacity(entries.len()), meant: vec![] };
         for (key, value) in entries {
             let Value::Scalar(name) = &key.value else {
                 self.expected("a key", key);
@@ -76,7 +76,9 @@ impl Decoder {
             } else if known.contains(&name.text.as_str()) {
                 keys.entries.push((&name.text, &key.span, value));
             } else {
-                self.report(unknown_key(&name.text, &key.span, what, known));
+                let meant = meant_key(&name.text, known);
+                self.report(unknown_key(&name.text, &key.span, what, known, meant));
+                keys.meant.extend(meant);
             }
         }
         Some(keys)
@@ -117,10 +119,14 @@ const OTHER_WORDS: [(&str, &str); 22] = [
     ("env_pass", "pass_env"),
 ];
 
-fn unknown_key(name: &str, at: &Span, what: &str, known: &[&str]) -> Diagnostic {
+fn meant_key(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let other = || OTHER_WORDS.iter().find(|(o, k)| *o == name && known.contains(k)).map(|(_, k)| *k);
+    closest(name, known.iter().copied()).or_else(other)
+}
+
+fn unknown_key(name: &str, at: &Span, what: &str, known: &[&str], meant: Option<&str>) -> Diagnostic {
     let diagnostic = Diagnostic::error("unknown-key", format!("{what} has no key `{name}`"));
-    match closest(name, known.iter().copied()).or_else(other) {
+    match meant {
         Some(meant) => diagnostic.at(at.clone(), format!("did you mean `{meant}`?")),
         None => diagnostic.at(at.clone(), "unknown key").help(format!("the keys here are {}", listed(known))),
     }
@@ -140,13 +146,16 @@ pub(super) struct Keys<'n> {
     /// The key that leads to it, or its first own one.
     pub at: Span,
     entries: Vec<(&'n str, &'n Span, &'n Node)>,
+    /// Known keys that misspelt ones were taken for: they are not reported as missing too.
+    meant: Vec<&'static str>,
 }
 
 impl Keys<'_> {
     /// The value of one key.
     pub(super) fn take<T: Decode>(&self, key: &str, d: &mut Decoder) -> T {
         let Some((_, span, node)) = self.entries.iter().find(|(k, ..)| *k == key) else {
-            return T::absent(key, &self.at, d);
+            let misspelt = self.meant.contains(&key);
+            return if misspelt { T::broken() } else { T::absent(key, &self.at, d) };
         };
         d.place = Some((*span).clone());
         T::decode(node, d).unwrap_or_else(T::broken)
@@ -176,7 +185,7 @@ impl<T: Decode> Decode for Box<T> {
 
 /// A scalar with its place.
 #[derive(Clone, Debug)]
-pub struct At<T> {
+pub(crate) struct At<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
@@ -189,6 +198,11 @@ impl<T: ScalarValue> Decode for At<T> {
     fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
         let Value::Scalar(scalar) = &node.value else {
             d.expected(T::WHAT, node);
+            if let (Value::Map(entries), Some(found)) = (&node.value, d.diagnostics.last_mut())
+                && entries.first().is_some_and(|(key, _)| matches!(key.value, Value::Map(_)))
+            {
+                found.help.push("a value that starts with `{{` needs quotes: \"{{ name }}\"".into());
+            }
             return None;
         };
         match T::parse(&scalar.text, scalar.kind) {
@@ -221,7 +235,7 @@ impl<T: ScalarValue> JsonSchema for At<T> {
 
 /// A list; one scalar may stand for a list of one.
 #[derive(Clone, Debug)]
-pub struct List<T> {
+pub(crate) struct List<T> {
     /// In file order, without the broken ones.
     pub items: Vec<T>,
     /// Something in it was already reported.
@@ -232,7 +246,7 @@ pub struct List<T> {
 
 impl<T> List<T> {
     /// In file order.
-    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
         self.items.iter()
     }
 }
@@ -289,7 +303,7 @@ impl<T: JsonSchema> JsonSchema for List<T> {
 
 /// A mapping with keys of the file's choosing, in file order.
 #[derive(Clone, Debug)]
-pub struct Map<T, K = Id> {
+pub(crate) struct Map<T, K = Id> {
     /// In file order, without duplicates.
     pub entries: Vec<(At<K>, T)>,
     /// Something in it was already reported.
@@ -298,7 +312,7 @@ pub struct Map<T, K = Id> {
 
 impl<T, K> Map<T, K> {
     /// In file order.
-    pub fn iter(&self) -> std::slice::Iter<'_, (At<K>, T)> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, (At<K>, T)> {
         self.entries.iter()
     }
 }
@@ -379,11 +393,16 @@ macro_rules! section {
         $(#[$meta])*
         #[derive(Clone, Debug, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
-        pub struct $Name {
-            $( $(#[$field_meta])* pub $field: $type, )*
+        pub(crate) struct $Name {
+            $( $(#[$field_meta])* pub(crate) $field: $type, )*
             /// The key that leads here, or the first one in it.
             #[schemars(skip)]
-            pub at: $crate::definition::diagnostic::Span,
+            #[allow(dead_code, reason = "all sections have it, some are never pointed at")]
+            pub(crate) at: $crate::definition::diagnostic::Span,
+            /// Something in it was already reported.
+            #[schemars(skip)]
+            #[allow(dead_code, reason = "all sections have it, some are never asked")]
+            pub(super) broken: bool,
         }
 
         impl $crate::definition::decode::Decode for $Name {
@@ -392,11 +411,16 @@ macro_rules! section {
                 d: &mut $crate::definition::decode::Decoder,
             ) -> Option<Self> {
                 const KEYS: &[&str] = &[$( $crate::definition::decode::plain(stringify!($field)) ),*];
+                let before = d.diagnostics.len();
                 let keys = d.section(node, $what, KEYS)?;
-                Some(Self { $( $field: keys.take($crate::definition::decode::plain(stringify!($field)), d), )* at: keys.at })
+                Some(Self {
+                    $( $field: keys.take($crate::definition::decode::plain(stringify!($field)), d), )*
+                    at: keys.at,
+                    broken: d.diagnostics.len() > before,
+                })
             }
             fn broken() -> Self {
-                Self { $( $field: $crate::definition::decode::Decode::broken(), )* at: 0..0 }
+                Self { $( $field: $crate::definition::decode::Decode::broken(), )* at: 0..0, broken: true }
             }
         }
     };
@@ -408,7 +432,7 @@ macro_rules! short_form {
     ($(#[doc = $doc:literal])* $Short:ident = $short:ty | $full:ty, |$value:ident| $make:expr) => {
         $(#[doc = $doc])*
         #[derive(Clone, Debug)]
-        pub struct $Short(pub $full);
+        pub(crate) struct $Short(pub $full);
 
         impl $crate::definition::decode::Decode for $Short {
             fn decode(

@@ -79,7 +79,7 @@ impl Diagnostic {
 
 /// The closest of `known` to `word`, if it is close enough to be meant.
 pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let far = (word.chars().count() / 3).max(1) + 1;
+    let far = (word.chars().count() / 3).max(1);
     known
         .into_iter()
         .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), &k.to_lowercase()), k))
@@ -91,7 +91,10 @@ pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 /// Mistakes first, each kind in the order of the file.
 pub(super) fn sort(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.sort_by_key(|d| (d.severity, d.labels.first().map_or(0, |label| label.span.start)));
-    diagnostics.dedup();
+    let mut seen = std::collections::HashSet::new();
+    diagnostics.retain(|d| {
+        seen.insert((d.code, d.message.clone(), d.labels.first().map(|label| label.span.clone())))
+    });
 }
 
 /// Renders diagnostics as rustc does: message, `file:line:column`, the line with a caret, help.
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn spans_outside_the_text_do_no_harm() {
         let text = "ä: \u{1b}[31m\n";
-        let far = Diagnostic::error("x", "a\u{7}b").at(1..999, "here").at(7..3, "there");
+        let far = Diagnostic::error("x", "a\u{7}b").at(1..999, "here").at(Span { start: 7, end: 3 }, "there");
         let shown = render(&[far], "na\nme", text, false);
         assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown}");
     }

@@ -2,7 +2,7 @@
 //! the descriptions in the JSON Schema, so they speak to the person who writes a file.
 
 use super::decode::{At, List, Map, section};
-use super::file_gates::{Approval, Approvals, Gate, Level, Limits, Quality, Strategies};
+use super::file_gates::{Approvals, Gate, Level, Limits, Quality, Strategies};
 use super::file_work::{
     Agent, Barrier, Completion, Constraints, Criterion, Pipeline, Risk, Task, VariableForm,
 };
@@ -91,7 +91,6 @@ pub(super) trait Gated {
     fn level(&self) -> Option<&Level>;
     fn strategies(&self) -> Option<&Strategies>;
     fn gate(&self) -> Option<&Gate>;
-    fn approval(&self) -> Option<&Approval>;
     fn criteria(&self) -> &[Criterion];
 }
 
@@ -106,9 +105,6 @@ macro_rules! gated {
             }
             fn gate(&self) -> Option<&Gate> {
                 self.gate.as_ref()
-            }
-            fn approval(&self) -> Option<&Approval> {
-                self.approval.as_ref()
             }
             fn criteria(&$self) -> &[Criterion] {
                 $criteria

@@ -1,7 +1,9 @@
 //! The file's words for quality: levels, strategies, gates, approvals, limits.
 
 use super::decode::{At, List, Map, section, short_form};
-use super::values::{Bytes, Id, MicroUsd, Millis, NoGate, Plain, Strategy};
+use super::numbers::{Bytes, MicroUsd, Millis};
+use super::values::{Id, Plain, Strategy};
+use super::words::NoGate;
 use crate::plan::Criticality;
 use crate::quality::Score;
 
@@ -17,7 +19,7 @@ section! {
 
 short_form! {
     /// How much depends on it: `C2`, or `{level: C2, rationale: ...}`.
-    Level = At<Criticality> | LevelSpec, |level| LevelSpec { level, rationale: None, at: 0..0 }
+    Level = At<Criticality> | LevelSpec, |level| LevelSpec { level, rationale: None, at: 0..0, broken: false }
 }
 
 section! {
@@ -38,6 +40,7 @@ short_form! {
         required,
         optional: List { items: vec![], broken: false, present: false },
         at: 0..0,
+        broken: false,
     }
 }
 
@@ -63,6 +66,7 @@ short_form! {
         rounds: None,
         kind: Some(kind),
         at: 0..0,
+        broken: false,
     }
 }
 
@@ -112,7 +116,7 @@ section! {
 
 short_form! {
     /// A weight, or `{weight: 0.2, name: ..., about: ...}`.
-    Dimension = At<Score> | DimensionSpec, |weight| DimensionSpec { weight, name: None, about: None, at: 0..0 }
+    Dimension = At<Score> | DimensionSpec, |weight| DimensionSpec { weight, name: None, about: None, at: 0..0, broken: false }
 }
 
 section! {
@@ -127,7 +131,7 @@ section! {
 
 short_form! {
     /// Who is asked: a name, or `{who: ..., reason: ...}`.
-    Approval = At<Plain> | ApprovalSpec, |who| ApprovalSpec { who, reason: None, at: 0..0 }
+    Approval = At<Plain> | ApprovalSpec, |who| ApprovalSpec { who, reason: None, at: 0..0, broken: false }
 }
 
 section! {

@@ -2,8 +2,10 @@
 
 use super::decode::{At, Decode, Decoder, List, Map, section, short_form};
 use super::file_gates::{Approval, Gate, Level, Reference, Strategies};
+use super::numbers::{Bytes, Millis};
 use super::tree::{Node, Value};
-use super::values::{Bytes, Complete, Degree, EnvName, Id, LevelName, Millis, Plain, Produces, RuntimeWord};
+use super::values::{EnvName, Id, LevelName, Plain};
+use super::words::{Complete, Degree, Produces, RuntimeWord};
 use crate::plan::{PromptBy, WorkspaceKind};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -20,7 +22,7 @@ section! {
 
 short_form! {
     /// A default value, or `{default: ..., about: ...}`. Without a default the value must be given by `--var`.
-    VariableForm = At<Plain> | Variable, |default| Variable { default: Some(default), about: None, at: 0..0 }
+    VariableForm = At<Plain> | Variable, |default| Variable { default: Some(default), about: None, at: 0..0, broken: false }
 }
 
 section! {
@@ -53,7 +55,7 @@ section! {
 
 /// Who does a task: the name of an agent, or an agent of its own.
 #[derive(Clone, Debug)]
-pub enum AgentChoice {
+pub(crate) enum AgentChoice {
     /// A key of `agents`.
     Named(At<Id>),
     /// Described in place.
@@ -213,7 +215,7 @@ section! {
 
 short_form! {
     /// A sentence, or `{name: ..., validation: how one sees it}`.
-    Criterion = At<Plain> | CriterionSpec, |name| CriterionSpec { name, validation: None, at: 0..0 }
+    Criterion = At<Plain> | CriterionSpec, |name| CriterionSpec { name, validation: None, at: 0..0, broken: false }
 }
 
 section! {

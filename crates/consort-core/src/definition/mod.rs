@@ -15,10 +15,14 @@ mod file;
 mod file_gates;
 mod file_work;
 mod lower;
+mod numbers;
+mod schema;
 mod tree;
 mod values;
+mod words;
 
 pub use diagnostic::{Diagnostic, Label, Severity, Span, render};
+pub use schema::schema;
 pub use tree::MAX_BYTES;
 
 use crate::plan::Plan;
@@ -107,15 +111,6 @@ pub fn check(name: &str, text: &str, options: &PlanOptions) -> Result<Checked, V
         Some(plan) => Ok(Checked { plan, warnings: found }),
         None => Err(found),
     }
-}
-
-/// The JSON Schema of workflow files, indented, with a line break at its end.
-pub fn schema() -> String {
-    let generator = schemars::generate::SchemaSettings::draft07().into_generator();
-    let schema = generator.into_root_schema_for::<file::Workflow>();
-    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
-    text.push('\n');
-    text
 }
 
 /// The typed file, with stand-ins for what is broken, and what is broken.

@@ -106,6 +106,11 @@ fn explain(error: &serde_saphyr::Error, text: &str, place: Span) -> Diagnostic {
     let said = error.to_string();
     let bounded = ["budget", "limit", "exceeded", "too deep"].iter().any(|word| said.contains(word));
     let message = strip_position(&said);
+    if said.contains("Documents") {
+        return Diagnostic::error("documents", "a workflow file holds one document")
+            .at(place, "here a second one starts")
+            .help("put each workflow into a file of its own");
+    }
     if bounded {
         return Diagnostic::error("too-complex", format!("this file is too complex: {message}"))
             .at(place, "here the limit was passed")
@@ -121,7 +126,10 @@ fn explain(error: &serde_saphyr::Error, text: &str, place: Span) -> Diagnostic {
     if line.contains("{{") && !line.contains('"') && !line.contains('\'') {
         return diagnostic.help("a value that starts with `{{` needs quotes: \"{{ name }}\"");
     }
-    if line.matches(": ").count() > 1 {
+    if said.contains("unknown anchor") {
+        return diagnostic.help("a text that starts with `*` needs quotes");
+    }
+    if said.contains("mapping values") && line.matches(": ").count() > 1 {
         return diagnostic.help("a text with `: ` in it needs quotes");
     }
     diagnostic

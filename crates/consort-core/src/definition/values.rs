@@ -1,9 +1,5 @@
-//! Scalars of the file: how each is written, read and described.
+//! Scalars of the file: texts and names, how each is written, read and described.
 
-use super::decode::listed;
-use super::diagnostic::closest;
-use crate::plan::{CheckpointFrequency, Criticality, PromptBy, WorkspaceKind};
-use crate::quality::{Score, ScoreFault};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// Why a scalar is refused.
@@ -19,11 +15,11 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn new(code: &'static str, message: impl Into<String>, label: impl Into<String>) -> Self {
+    pub(super) fn new(code: &'static str, message: impl Into<String>, label: impl Into<String>) -> Self {
         Self { code, message: message.into(), label: label.into(), help: vec![] }
     }
 
-    fn help(mut self, text: impl Into<String>) -> Self {
+    pub(super) fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
         self
     }
@@ -41,14 +37,14 @@ pub(super) trait ScalarValue: Sized {
     fn schema(generator: &mut SchemaGenerator) -> Schema;
 }
 
-fn wrong(what: &str, text: &str) -> Fault {
+pub(super) fn wrong(what: &str, text: &str) -> Fault {
     let shown: String = text.chars().take(60).collect();
     Fault::new("wrong-value", format!("`{shown}` is not {what}"), format!("expected {what}"))
 }
 
 /// Any text but an empty one; may hold `{{ variables }}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plain(pub String);
+pub(crate) struct Plain(pub String);
 
 impl ScalarValue for Plain {
     const WHAT: &'static str = "a text";
@@ -79,7 +75,7 @@ impl ScalarValue for Plain {
 
 /// A name in paths, branches and references.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(pub String);
+pub(crate) struct Id(pub String);
 
 /// Longest id, in characters.
 pub(super) const ID_MAX: usize = 60;
@@ -142,7 +138,7 @@ impl ScalarValue for Id {
 
 /// Name of an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvName(pub String);
+pub(crate) struct EnvName(pub String);
 
 impl AsRef<str> for EnvName {
     fn as_ref(&self) -> &str {
@@ -178,7 +174,7 @@ impl ScalarValue for EnvName {
 
 /// `L0`, `L1`, `L2`: an output level.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LevelName(pub String);
+pub(crate) struct LevelName(pub String);
 
 impl AsRef<str> for LevelName {
     fn as_ref(&self) -> &str {
@@ -204,7 +200,7 @@ impl ScalarValue for LevelName {
 
 /// A strategy of the catalogue, or one of the project's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Strategy(pub String);
+pub(crate) struct Strategy(pub String);
 
 /// The catalogue: id and name.
 pub(super) const CATALOGUE: [(&str, &str); 10] = [
@@ -259,306 +255,5 @@ impl ScalarValue for Strategy {
     }
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "examples": CATALOGUE.map(|(id, _)| id) })
-    }
-}
-
-/// A span of time in milliseconds, written `500ms`, `30s`, `10m`, `2h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Millis(pub u64);
-
-/// Digits and what follows them.
-fn with_unit(text: &str) -> (Option<u64>, &str) {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    (text[..digits].parse().ok(), text[digits..].trim_start())
-}
-
-impl ScalarValue for Millis {
-    const WHAT: &'static str = "a duration such as `30s`, `10m` or `2h`";
-    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        let (number, unit) = with_unit(text);
-        let factor = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "" if number.is_some() => {
-                return Err(Fault::new("no-unit", format!("`{text}` has no unit"), "of what?")
-                    .help(format!("write `{text}s`, `{text}m` or `{text}h`")));
-            }
-            _ => return Err(wrong(Self::WHAT, text)),
-        };
-        let ms = number.and_then(|n| n.checked_mul(factor)).ok_or_else(|| wrong(Self::WHAT, text))?;
-        if ms > 366 * 86_400_000 {
-            return Err(Fault::new("too-long", format!("`{text}` is more than a year"), "at most 366d"));
-        }
-        Ok(Self(ms))
-    }
-    fn stand_in() -> Self {
-        Self(1_000)
-    }
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+ ?(ms|s|m|min|h|d)$" })
-    }
-}
-
-/// A number of bytes, written `64KiB` or `8MiB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bytes(pub u64);
-
-impl ScalarValue for Bytes {
-    const WHAT: &'static str = "a size such as `64KiB` or `8MiB`";
-    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        let (number, unit) = with_unit(text);
-        let factor = match unit {
-            "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            "kB" | "KB" | "K" | "k" => return Err(wrong(Self::WHAT, text).help("write `KiB`")),
-            "MB" | "M" | "m" => return Err(wrong(Self::WHAT, text).help("write `MiB`")),
-            "" if number.is_some() => {
-                return Err(Fault::new("no-unit", format!("`{text}` has no unit"), "of what?")
-                    .help(format!("write `{text}B`, `{text}KiB` or `{text}MiB`")));
-            }
-            _ => return Err(wrong(Self::WHAT, text)),
-        };
-        let bytes: Option<u64> = number.and_then(|n| n.checked_mul(factor));
-        match bytes {
-            Some(bytes @ 1..=0x1_0000_0000) => Ok(Self(bytes)),
-            Some(_) => {
-                Err(Fault::new("out-of-range", format!("`{text}` is out of range"), "from 1B to 4GiB"))
-            }
-            None => Err(wrong(Self::WHAT, text)),
-        }
-    }
-    fn stand_in() -> Self {
-        Self(1)
-    }
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+ ?(B|KiB|MiB|GiB)$" })
-    }
-}
-
-/// US dollars, in millionths, written `5` or `0.50`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MicroUsd(pub u64);
-
-impl ScalarValue for MicroUsd {
-    const WHAT: &'static str = "an amount of US dollars such as `5.00`";
-    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        let digits = text.strip_suffix("USD").unwrap_or(text).trim_end();
-        let digits = digits.strip_prefix('$').unwrap_or(digits);
-        let (whole, cents) = digits.split_once('.').unwrap_or((digits, "0"));
-        let decimal = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-        if !decimal(whole) || !decimal(cents) || cents.len() > 6 || whole.len() > 9 {
-            return Err(wrong(Self::WHAT, text));
-        }
-        let micros: u64 = format!("{whole}{cents:0<6}").parse().map_err(|_| wrong(Self::WHAT, text))?;
-        if micros == 0 {
-            return Err(Fault::new("out-of-range", "a budget of 0 lets nothing run", "must be more than 0"));
-        }
-        Ok(Self(micros))
-    }
-    fn stand_in() -> Self {
-        Self(1)
-    }
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["number", "string"], "exclusiveMinimum": 0 })
-    }
-}
-
-impl ScalarValue for Score {
-    const WHAT: &'static str = "a number from 0 to 1";
-    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        Score::parse(text).map_err(|fault| match fault {
-            ScoreFault::NotANumber(_) => wrong(Self::WHAT, text),
-            ScoreFault::OutOfRange(_) => {
-                let fault = Fault::new("out-of-range", fault.to_string(), "from 0 to 1");
-                match text.trim_end_matches('%').parse::<u32>() {
-                    Ok(percent @ 2..=100) => fault.help(format!("write `0.{percent:02}`")),
-                    _ => fault,
-                }
-            }
-            ScoreFault::TooFine(_) => {
-                Fault::new("too-fine", fault.to_string(), "scores are compared exactly, in ten-thousandths")
-            }
-        })
-    }
-    fn stand_in() -> Self {
-        Score::ZERO
-    }
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
-    }
-}
-
-impl ScalarValue for u32 {
-    const WHAT: &'static str = "a whole number";
-    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        match text.parse::<u32>() {
-            Ok(number) if digits && number <= 1_000_000 => Ok(number),
-            Ok(_) if digits => {
-                Err(Fault::new("out-of-range", format!("`{text}` is too large"), "at most 1000000"))
-            }
-            _ => Err(wrong(Self::WHAT, text)),
-        }
-    }
-    fn stand_in() -> Self {
-        1
-    }
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "minimum": 0, "maximum": 1_000_000 })
-    }
-}
-
-impl ScalarValue for bool {
-    const WHAT: &'static str = "`true` or `false`";
-    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        match text {
-            "true" | "True" | "TRUE" => Ok(true),
-            "false" | "False" | "FALSE" => Ok(false),
-            "yes" | "on" => Err(wrong(Self::WHAT, text).help("write `true`")),
-            "no" | "off" => Err(wrong(Self::WHAT, text).help("write `false`")),
-            _ => Err(wrong(Self::WHAT, text)),
-        }
-    }
-    fn stand_in() -> Self {
-        false
-    }
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "boolean" })
-    }
-}
-
-/// A word out of a few.
-fn word<T: Copy>(text: &str, what: &str, words: &[(&str, T)]) -> Result<T, Fault> {
-    if let Some((_, value)) = words.iter().find(|(w, _)| *w == text) {
-        return Ok(*value);
-    }
-    let known: Vec<&str> = words.iter().map(|(w, _)| *w).collect();
-    let fault = Fault::new("unknown-word", format!("`{text}` is not {what}"), "");
-    Err(match closest(text, known.iter().copied()) {
-        Some(meant) => Fault { label: format!("did you mean `{meant}`?"), ..fault },
-        None => Fault { label: format!("one of {}", listed(&known)), ..fault },
-    })
-}
-
-macro_rules! words {
-    ($type:ty, $what:literal, stand_in $stand_in:expr, [ $( $word:literal => $value:expr, $about:literal; )* ]) => {
-        impl ScalarValue for $type {
-            const WHAT: &'static str = $what;
-            fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-                word(text, $what, &[$( ($word, $value) ),*])
-            }
-            fn stand_in() -> Self {
-                $stand_in
-            }
-            fn schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "oneOf": [$( { "const": $word, "description": $about } ),*] })
-            }
-        }
-    };
-}
-
-words!(Criticality, "a criticality (`C1` to `C4`)", stand_in Criticality::C2, [
-    "C1" => Criticality::C1, "Routine: reversible in one session.";
-    "C2" => Criticality::C2, "Standard: reversible within a day. The default.";
-    "C3" => Criticality::C3, "Significant: more than a day, or an interface.";
-    "C4" => Criticality::C4, "Critical: irreversible, governance, public.";
-]);
-
-words!(PromptBy, "a way to hand over the prompt (`stdin` or `file`)", stand_in PromptBy::Stdin, [
-    "stdin" => PromptBy::Stdin, "On standard input, which is then closed. The default.";
-    "file" => PromptBy::File, "In the file that CONSORT_PROMPT names; standard input is empty.";
-]);
-
-words!(WorkspaceKind, "a kind of workspace (`clone`, `worktree` or `none`)", stand_in WorkspaceKind::Clone, [
-    "clone" => WorkspaceKind::Clone, "A private clone that borrows the repository's objects. The default.";
-    "worktree" => WorkspaceKind::Worktree, "A linked worktree: cheaper, a weaker wall.";
-    "none" => WorkspaceKind::None, "One scratch directory per run, without git.";
-]);
-
-words!(CheckpointFrequency, "a checkpoint frequency (`AGENT`, `PHASE` or `BARRIER`)", stand_in CheckpointFrequency::Phase, [
-    "AGENT" => CheckpointFrequency::Agent, "After every accepted task, and wherever PHASE makes one.";
-    "PHASE" => CheckpointFrequency::Phase, "After every stage of phases and every barrier. The default.";
-    "BARRIER" => CheckpointFrequency::Barrier, "After every barrier.";
-]);
-
-/// What a task makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Produces {
-    /// Files at declared paths.
-    Document,
-    /// A diff within declared globs.
-    Change,
-    /// Files for the content store.
-    Data,
-}
-
-words!(Produces, "a kind of output (`document`, `change` or `data`)", stand_in Produces::Document, [
-    "document" => Produces::Document, "Files at declared paths; nothing else is committed. The default.";
-    "change" => Produces::Change, "Whatever it changes within its `writes` globs. The default where `writes` is given.";
-    "data" => Produces::Data, "Files that go to the content store, never into git.";
-]);
-
-/// L, M or H.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Degree(pub &'static str);
-
-words!(Degree, "a degree (`L`, `M` or `H`)", stand_in Degree("L"), [
-    "L" => Degree("L"), "Low.";
-    "M" => Degree("M"), "Medium.";
-    "H" => Degree("H"), "High.";
-]);
-
-/// `complete`, the only thing that phases and barriers can be in a criterion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Complete;
-
-words!(Complete, "`complete`", stand_in Complete, [ "complete" => Complete, "All of them."; ]);
-
-/// The only word for a gate: `none`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoGate;
-
-words!(NoGate, "a gate: `none`, or a mapping", stand_in NoGate, [ "none" => NoGate, "No self-review, no critics, no judge."; ]);
-
-/// How we talk to an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuntimeWord {
-    /// Any program.
-    Command,
-    /// A player that needs no model.
-    Rehearsal,
-}
-
-impl ScalarValue for RuntimeWord {
-    const WHAT: &'static str = "a runtime (`command` or `rehearsal`)";
-    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        if matches!(text, "claude" | "codex" | "acp" | "api") {
-            let fault = Fault::new(
-                "not-yet",
-                format!("runtime `{text}` is not yet in this build: use `command`"),
-                "not yet in this build",
-            );
-            return Err(match text {
-                "claude" => fault.help(
-                    "runtime: command, argv: [claude, -p, --permission-mode, acceptEdits], pass_env: [ANTHROPIC_API_KEY]",
-                ),
-                _ => fault,
-            });
-        }
-        word(text, Self::WHAT, &[("command", RuntimeWord::Command), ("rehearsal", RuntimeWord::Rehearsal)])
-    }
-    fn stand_in() -> Self {
-        RuntimeWord::Rehearsal
-    }
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "oneOf": [
-            { "const": "command", "description": "Any program: `argv`, never a shell line. The default where `argv` is given." },
-            { "const": "rehearsal", "description": "A player that needs no model, no key and no network." }
-        ] })
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
         return Vec::new();
     }
     if state.cancelling && !state.is_over() {
-        return if state.live.is_empty() { end(state, RunStatus::Cancelled) } else { Vec::new() };
+        return if state.live.is_empty() { end(state, RunStatus::Cancelled) } else { rested(state, now) };
     }
     if let Some(due) = state.front.due.first() {
         return match due {
@@ -42,12 +42,12 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
             Due::LastCheckpoint => last_checkpoint(state),
         };
     }
-    if state.is_over() {
-        return Vec::new();
-    }
     let rested = rested(state, now);
     if !rested.is_empty() {
         return rested;
+    }
+    if state.is_over() {
+        return Vec::new();
     }
     let started = start(state, now);
     if !started.is_empty() {

@@ -13,6 +13,7 @@
 pub mod approvals;
 mod canvas;
 mod diagram;
+pub mod graph;
 pub mod live;
 mod markdown;
 pub mod model;

@@ -1,3 +1,4 @@
 //! Tests of the core through its public API.
 
 mod definition;
+mod graph;

@@ -220,7 +220,7 @@ fn bar(p: &mut Page, request: &Request) {
 fn rubric(p: &mut Page, request: &Request) {
     let Some(answer) = &request.answer else { return };
     p.head("Dimensions");
-    p.line("Anchors: 0.50 acceptable with gaps, 0.70 good, 0.85 strong, 0.92 excellent, 1.00 hardly ever.");
+    p.line("Anchors: 0.50 acceptable with gaps, 0.70 good, 0.80 strong, 0.90 excellent, 1.00 hardly ever.");
     p.line("");
     p.line("| Dimension | 0.90 and above | 0.70 to 0.89 | 0.50 to 0.69 | below 0.50 |");
     p.line("|---|---|---|---|---|");

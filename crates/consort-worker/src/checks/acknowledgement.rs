@@ -6,6 +6,9 @@ use super::markdown::Page;
 /// The section that answers.
 pub const SECTION: &str = "Handoff acknowledgement";
 
+/// More rows than all handoffs of a task have findings: the rest is not read.
+const ROWS_MAX: usize = 2_000;
+
 /// A consumed handoff with its accepted text.
 #[derive(Clone, Copy, Debug)]
 pub struct HandoffText<'a> {
@@ -52,6 +55,7 @@ pub fn parse(page: &Page) -> Vec<Acknowledgement> {
     section
         .tables()
         .flat_map(|t| &t.rows)
+        .take(ROWS_MAX)
         .map(|row| Acknowledgement { finding: cell(row, 0), verdict: cell(row, 1), note: cell(row, 2) })
         .collect()
 }

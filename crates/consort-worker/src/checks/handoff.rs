@@ -5,6 +5,9 @@ use super::markdown::{Page, plain, squeeze};
 /// Sections that a handoff has, at the second level.
 pub const SECTIONS: [&str; 4] = ["Summary", "Findings", "Key content", "Sources"];
 
+/// Most findings of one handoff: each must be answered for by each of its consumers.
+pub const FINDINGS_MAX: usize = 100;
+
 /// A handoff, as far as it can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParsedHandoff {
@@ -33,7 +36,8 @@ pub fn parse_handoff(text: &str) -> ParsedHandoff {
 pub(super) fn parse(page: &Page) -> ParsedHandoff {
     let mut parsed = ParsedHandoff::default();
     if let Some(section) = page.section("Findings") {
-        for at in section.headings().filter(|at| page.headings[*at].level == 3) {
+        let heads = section.headings().filter(|at| page.headings[*at].level == 3);
+        for at in heads.take(FINDINGS_MAX + 1) {
             let heading = &page.headings[at].text;
             let Some((id, title)) = heading.split_once(':') else { continue };
             if is_id(id.trim()) {
@@ -46,7 +50,7 @@ pub(super) fn parse(page: &Page) -> ParsedHandoff {
         }
     }
     if let Some(table) = page.section("Key content").and_then(|s| s.tables().next()) {
-        for row in &table.rows {
+        for row in table.rows.iter().take(10 * FINDINGS_MAX) {
             let (Some(item), Some(ids)) = (row.first(), row.get(1)) else { continue };
             let ids = ids.text.split(|c: char| c == ',' || c.is_whitespace());
             let ids = ids.filter(|w| !w.is_empty()).map(str::to_owned).collect();
@@ -100,6 +104,9 @@ fn check_findings(page: &Page, parsed: &ParsedHandoff) -> Vec<String> {
         wrong.push(
             "`## Findings` has no finding; write each as `### F-001: title` with a text under it".into(),
         );
+    }
+    if parsed.findings.len() > FINDINGS_MAX {
+        return vec![format!("there are more than {FINDINGS_MAX} findings; carry over those that matter")];
     }
     let headed = page
         .section("Findings")

@@ -13,10 +13,12 @@ use markdown::Page;
 
 /// Most problems that are told at once; more would not help.
 pub const PROBLEMS_MAX: usize = 12;
+/// Largest artifact that is read as a document, in bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 const TEXT_MAX: usize = 240;
 
-/// Checks the declared outputs of a captured candidate: for a document the first file is the
-/// artifact, for a change `files` are those that changed. `handoffs` are the consumed ones with
+/// Checks the declared outputs of a captured candidate, in any order: for a document the first
+/// declared path is the artifact, for a change `files` are those that changed. `handoffs` are the consumed ones with
 /// their accepted texts.
 pub fn check_candidate(
     task: &Task,
@@ -31,13 +33,15 @@ pub fn check_candidate(
         if bytes.iter().all(u8::is_ascii_whitespace) {
             found.push(problem("content", format!("`{path}` is empty; it must hold the work")));
         }
-        if path.ends_with(".json") {
-            if let Err(e) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
-                found.push(problem("content", format!("`{path}` is not JSON: {e}")));
-            }
+        if path.ends_with(".json")
+            && let Err(e) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
+        {
+            found.push(problem("content", format!("`{path}` is not JSON: {e}")));
         }
     }
-    match (&task.output, files.first()) {
+    let judged = files.iter().find(|(path, _)| task.output.paths().first() == Some(path));
+    match (&task.output, judged) {
+        (Output::Document { .. }, None) => found.push(problem("content", "the artifact is not there".into())),
         (Output::Document { .. }, Some((path, bytes))) => match std::str::from_utf8(bytes) {
             Ok(text) if path.ends_with(".md") => found.extend(check_document(task, text, handoffs)),
             Ok(_) => found.extend(answered_somewhere(files, handoffs)),
@@ -53,6 +57,11 @@ pub fn check_candidate(
 pub fn check_document(task: &Task, text: &str, handoffs: &[(InputRef, String)]) -> Vec<Problem> {
     if text.trim().is_empty() {
         return vec![problem("content", "the artifact is empty; it must hold the work".into())];
+    }
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let text =
+            format!("the artifact has {} bytes; {DOCUMENT_BYTES_MAX} is the most for a document", text.len());
+        return vec![problem("content", text)];
     }
     let page = Page::read(text);
     let mut found = Vec::new();
@@ -91,7 +100,8 @@ fn answered_somewhere(files: &[(String, Vec<u8>)], handoffs: &[(InputRef, String
     if handoffs.is_empty() {
         return Vec::new();
     }
-    let pages = files.iter().filter_map(|(path, bytes)| {
+    let small = files.iter().filter(|(_, bytes)| bytes.len() <= DOCUMENT_BYTES_MAX);
+    let pages = small.filter_map(|(path, bytes)| {
         let text = std::str::from_utf8(bytes).ok()?;
         Some(acknowledged(&Page::read(&prose::of_file(path, text)), handoffs))
     });

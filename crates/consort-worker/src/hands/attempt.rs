@@ -145,8 +145,10 @@ impl Hands {
     fn prepare(&self, start: &Start) -> Result<Ready, String> {
         let task = self.plan().task(&start.attempt.task).ok_or("the plan has no such task")?;
         let desk = self.desk(task, &start.attempt);
-        if !start.attempt.step.is_creator() {
-            self.export(task, start, &desk.cwd)?;
+        if start.attempt.step.is_creator() {
+            self.lay_data(start, &desk.cwd)?;
+        } else {
+            self.export(start, &desk.cwd)?;
         }
         let findings = self.findings(&start.findings)?;
         let outfit = briefing::outfit(self.plan(), start, &findings, &desk).map_err(|e| e.to_string())?;
@@ -183,10 +185,10 @@ impl Hands {
     }
 
     /// What a reviewer sees: the candidate under a neutral name and the declared inputs, without git.
-    fn export(&self, task: &Task, start: &Start, to: &Path) -> Result<(), String> {
+    fn export(&self, start: &Start, to: &Path) -> Result<(), String> {
         let candidate = start.candidate.as_ref().ok_or("there is no candidate to review")?;
         remove_export(to).map_err(|e| format!("cannot renew `{}`: {e}", to.display()))?;
-        let exhibits = briefing::exhibits(task, start);
+        let exhibits = briefing::exhibits(self.plan(), start);
         for Exhibit { source, to: place } in &exhibits {
             let bytes = match source {
                 ExhibitSource::Candidate(path) => self.read(&candidate.revision, path, candidate)?,
@@ -194,6 +196,7 @@ impl Hands {
                     Some(base) => self.bench.plane.read(base, path).map_err(|e| e.to_string())?,
                     None => None,
                 },
+                ExhibitSource::Stored(hash) => self.bench.store.get(hash).map_err(|e| e.to_string())?,
                 ExhibitSource::Diff => match &start.base {
                     Some(base) => {
                         Some(self.bench.plane.diff(base, &candidate.revision).map_err(|e| e.to_string())?)
@@ -207,6 +210,19 @@ impl Hands {
                 .map_err(|e| format!("cannot write `{place}` of an export: {e}"))?;
         }
         std::fs::create_dir_all(to).map_err(|e| format!("cannot make `{}`: {e}", to.display()))
+    }
+
+    /// Data of other tasks is not in the base of a workspace: it comes from the content store.
+    fn lay_data(&self, start: &Start, workspace: &Path) -> Result<(), String> {
+        for (path, hash) in briefing::stored_inputs(self.plan(), start) {
+            let bytes = self.bench.store.get(&hash).map_err(|e| e.to_string())?;
+            let bytes = bytes.ok_or_else(|| format!("the input `{path}` is not in the content store"))?;
+            let to = workspace.join(&path);
+            // Never through a link that an agent left there.
+            let _ = std::fs::remove_file(&to);
+            write_exhibit(&to, &bytes).map_err(|e| format!("cannot lay out the input `{path}`: {e}"))?;
+        }
+        Ok(())
     }
 
     /// A file of a candidate: from its commit, or, for data, from the content store.

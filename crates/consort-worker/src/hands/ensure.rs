@@ -21,12 +21,7 @@ impl Hands {
                 vec![self.capture(&task, generation, iteration, base.as_ref(), &handoffs, at)]
             }
             Ensure::Committed { task, generation, candidate, at } => {
-                match self.bench.plane.commit_task(
-                    &ref_of(&task, generation),
-                    &candidate,
-                    self.label(&task),
-                    at,
-                ) {
+                match self.bench.plane.commit_task(&task, generation, &candidate, self.label(&task), at) {
                     Ok(()) => vec![Report::TaskCommitted { task, revision: candidate.revision }],
                     Err(error) => failed(error.to_string()),
                 }
@@ -222,9 +217,4 @@ impl Hands {
             }
         }
     }
-}
-
-/// A later generation has a ref of its own: what was accepted before stays where it is.
-fn ref_of(task: &TaskId, generation: u32) -> TaskId {
-    if generation == 1 { task.clone() } else { TaskId(format!("{task}--{generation}")) }
 }

@@ -29,6 +29,10 @@ pub(super) fn open_workspace(dir: &Path) -> Result<OwnedFd, PlaneError> {
         std::io::ErrorKind::NotFound => {
             PlaneError::Refused(format!("the workspace {} is gone: somebody removed it", dir.display()))
         }
+        // Somebody put a link or a file in its place.
+        _ if !files::is_real_dir(dir) => {
+            PlaneError::Refused(format!("the workspace {} is not a directory any more", dir.display()))
+        }
         _ => PlaneError::io("open the workspace", dir, source),
     })
 }
@@ -75,6 +79,7 @@ impl Reader {
             Found::File { bytes, .. } if bytes.is_empty() => Err(refused(path, "is empty")),
             Found::File { bytes, .. } => Ok(taken(path, bytes, "100644")),
             Found::Link(_) => Err(refused(path, "is a symbolic link, not a file")),
+            Found::Folder => Err(refused(path, "is a directory, not a file")),
             Found::Absent => Err(refused(path, "was not written")),
             Found::Unfit(why) => Err(refused(path, &why)),
         }
@@ -91,7 +96,11 @@ impl Reader {
             }
             Found::Link(to) if stays_inside(path, &to) => Some(taken(path, to, "120000")),
             Found::Link(_) => return Err(refused(path, "is a symbolic link that leads out of the tree")),
-            Found::Absent => None,
+            Found::Folder if !matches!(self.found(&format!("{path}/.git"))?, Found::Absent) => {
+                return Err(refused(path, "is a repository of its own, which is not followed"));
+            }
+            // What is in it comes under its own names.
+            Found::Folder | Found::Absent => None,
             Found::Unfit(why) => return Err(refused(path, &why)),
         })
     }

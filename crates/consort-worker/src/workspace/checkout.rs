@@ -2,7 +2,7 @@
 //! worktree of a bare directory that all worktrees of a run share. Neither knows the person's refs.
 
 use super::engine;
-use super::git::ObjectFormat;
+use super::git_words::ObjectFormat;
 use std::fs;
 use std::io;
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! A repository of its own for a demonstration.
 
 use super::engine::write_git_dir;
-use super::git::{Git, ObjectFormat, Scope};
+use super::git::{Git, Scope};
+use super::git_words::ObjectFormat;
 use super::repo::{Repo, RepoError};
 use consort_core::time::Timestamp;
 use std::fs;

@@ -2,7 +2,8 @@
 //! person's repository. What is computed here is the same for every person and machine.
 
 use super::PlaneError;
-use super::git::{Call, Git, GitError, ObjectFormat, Scope};
+use super::git::{Call, Git, Scope};
+use super::git_words::{GitError, ObjectFormat};
 use super::repo::Repo;
 use crate::durable;
 use consort_core::time::Timestamp;

@@ -23,6 +23,8 @@ pub(super) enum Found {
     File { bytes: Vec<u8>, executable: bool },
     /// A symbolic link and where it points.
     Link(Vec<u8>),
+    /// A directory.
+    Folder,
     /// Nothing.
     Absent,
     /// Something that is never taken: why.
@@ -31,8 +33,18 @@ pub(super) enum Found {
 
 const STEP: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// The directory that everything is beneath. It may be reached through links (it is ours).
+/// The directory that everything is beneath. It is no link itself; what it lies in is ours and may be
+/// reached through links.
 pub(super) fn open_root(dir: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(CWD, dir, STEP, Mode::empty())?)
+}
+
+/// True for a directory that is no link to one.
+pub(super) fn is_real_dir(dir: &Path) -> bool {
+    dir.symlink_metadata().is_ok_and(|meta| meta.is_dir())
+}
+
+fn open_above(dir: &Path) -> io::Result<OwnedFd> {
     Ok(openat(CWD, dir, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
@@ -72,6 +84,7 @@ fn read_leaf(at: BorrowedFd<'_>, name: &OsStr, cap: u64) -> io::Result<Found> {
         Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {}
             FileType::Symlink => return Ok(Found::Link(readlinkat(at, name, Vec::new())?.into_bytes())),
+            FileType::Directory => return Ok(Found::Folder),
             other => return Ok(Found::Unfit(format!("is {}, not a file", kind_name(other)))),
         },
         Err(Errno::NOENT) => return Ok(Found::Absent),
@@ -101,7 +114,6 @@ fn read_leaf(at: BorrowedFd<'_>, name: &OsStr, cap: u64) -> io::Result<Found> {
 
 fn kind_name(kind: FileType) -> &'static str {
     match kind {
-        FileType::Directory => "a directory",
         FileType::Fifo => "a named pipe",
         FileType::Socket => "a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
@@ -116,7 +128,7 @@ pub(super) fn remove_tree(dir: &Path) -> io::Result<()> {
     let Some(name) = dir.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} has no name", dir.display())));
     };
-    let above = match open_root(dir.parent().unwrap_or(Path::new("/"))) {
+    let above = match open_above(dir.parent().unwrap_or(Path::new("/"))) {
         Ok(above) => above,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),

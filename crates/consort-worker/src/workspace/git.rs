@@ -7,24 +7,24 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "the one door to git")]
 
+use super::git_words::{GitError, NEEDED, ObjectFormat};
+use super::pipes::{Stop, pump};
 use consort_core::time::Timestamp;
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
-
-/// The oldest git that has all we need: `--attr-source` came with it.
-pub const NEEDED: (u32, u32) = (2, 41);
 
 /// One call may take that long: a checkout of a very large tree on a slow disk.
 const CALL_MAX: Duration = Duration::from_secs(900);
+/// Looking through a workspace of an agent's may take that long: there a pipe can stand where git
+/// expects a file.
+const SCAN_MAX: Duration = Duration::from_secs(120);
 /// A lock of somebody else's is waited for that long.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
 /// What one call may print unless it says otherwise, in bytes.
 const OUTPUT_MAX: usize = 64 << 20;
-const STDERR_MAX: usize = 16 << 10;
 
 const HARDENING: &[&str] = &[
     // No program of anybody's choice.
@@ -58,77 +58,6 @@ const HARDENING: &[&str] = &[
     "core.quotePath=false",
 ];
 
-/// What can go wrong with git itself.
-#[derive(Debug, thiserror::Error)]
-pub enum GitError {
-    /// There is none in PATH.
-    #[error("git was not found in PATH ({searched}). Install git {}.{} or newer", NEEDED.0, NEEDED.1)]
-    Missing {
-        /// The PATH that was searched.
-        searched: String,
-    },
-    /// Those in PATH are too old.
-    #[error(
-        "{program} is git {version}, which is too old: {}.{} or newer is needed, and there is no other in \
-         PATH. Upgrade it, or put a newer one in PATH", NEEDED.0, NEEDED.1
-    )]
-    TooOld {
-        /// The first one found.
-        program: PathBuf,
-        /// What it says it is.
-        version: String,
-    },
-    /// It could not be started, or talking to it failed.
-    #[error("cannot run {program} {what}: {source}")]
-    NotRun {
-        /// Which git.
-        program: PathBuf,
-        /// Which command.
-        what: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// It took too long and was ended.
-    #[error("git {what} did not end within {seconds} s and was stopped")]
-    TimedOut {
-        /// Which command.
-        what: String,
-        /// How long it had.
-        seconds: u64,
-    },
-    /// It printed more than we are ready to read.
-    #[error("git {what} printed more than {bytes} bytes")]
-    TooMuch {
-        /// Which command.
-        what: String,
-        /// The cap.
-        bytes: usize,
-    },
-    /// Somebody else holds a lock. It is never removed: its owner may live.
-    #[error(
-        "git {what} waits for {lock}, which is {age_s} s old. Another git process holds it, or one died and \
-         left it behind. If none is running in this repository, remove the file and try again"
-    )]
-    Locked {
-        /// Which command.
-        what: String,
-        /// The lock file.
-        lock: PathBuf,
-        /// Its age in seconds.
-        age_s: u64,
-    },
-    /// It said no.
-    #[error("git {what} failed ({code}): {stderr}")]
-    Failed {
-        /// Which command.
-        what: String,
-        /// Exit code or signal.
-        code: String,
-        /// What it said, at most 16 KiB.
-        stderr: String,
-    },
-}
-
 /// A git that is new enough.
 #[derive(Clone, Debug)]
 pub struct Git {
@@ -137,6 +66,7 @@ pub struct Git {
     version: String,
     note: Option<String>,
     lock_wait: Duration,
+    scan_time: Duration,
 }
 
 impl Git {
@@ -169,7 +99,7 @@ impl Git {
                 )
             });
             let path = search_path(&program);
-            return Ok(Self { program, path, version, note, lock_wait: LOCK_WAIT_MAX });
+            return Ok(Self { program, path, version, note, lock_wait: LOCK_WAIT_MAX, scan_time: SCAN_MAX });
         }
         match old {
             Some((program, version)) => Err(GitError::TooOld { program, version }),
@@ -195,6 +125,12 @@ impl Git {
     /// Waits that long for locks of others instead of 10 s.
     pub fn with_lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
+        self
+    }
+
+    /// Gives looking through an agent's workspace that long instead of 120 s.
+    pub fn with_scan_time(mut self, time: Duration) -> Self {
+        self.scan_time = time;
         self
     }
 
@@ -228,46 +164,6 @@ fn is_new_enough(version: &str) -> bool {
     }
 }
 
-/// SHA-1 or SHA-256 names of objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ObjectFormat {
-    /// 40 hex digits.
-    Sha1,
-    /// 64 hex digits.
-    Sha256,
-}
-
-impl ObjectFormat {
-    /// Git's word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            ObjectFormat::Sha1 => "sha1",
-            ObjectFormat::Sha256 => "sha256",
-        }
-    }
-
-    /// Length of a name in hex digits.
-    pub fn digits(self) -> usize {
-        match self {
-            ObjectFormat::Sha1 => 40,
-            ObjectFormat::Sha256 => 64,
-        }
-    }
-
-    /// The name that stands for no object.
-    pub(super) fn zero(self) -> String {
-        "0".repeat(self.digits())
-    }
-
-    /// Git knows the empty tree without storing it.
-    fn empty_tree(self) -> &'static str {
-        match self {
-            ObjectFormat::Sha1 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-            ObjectFormat::Sha256 => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-        }
-    }
-}
-
 /// Whose configuration, refs and objects a call uses.
 #[derive(Clone, Debug)]
 pub(super) struct Scope {
@@ -287,6 +183,7 @@ pub(super) struct Call<'a> {
     work_tree: Option<PathBuf>,
     stdin: Vec<u8>,
     cap: usize,
+    time: Duration,
     tree_attributes: bool,
     quiet_codes: &'static [i32],
 }
@@ -320,6 +217,7 @@ impl<'a> Call<'a> {
             work_tree: None,
             stdin: Vec::new(),
             cap: OUTPUT_MAX,
+            time: CALL_MAX,
             tree_attributes: false,
             quiet_codes: &[],
         }
@@ -360,6 +258,12 @@ impl<'a> Call<'a> {
 
     pub(super) fn cap(mut self, bytes: usize) -> Self {
         self.cap = bytes;
+        self
+    }
+
+    /// For calls that look through an agent's workspace.
+    pub(super) fn scan(mut self) -> Self {
+        self.time = self.git.scan_time;
         self
     }
 
@@ -427,8 +331,8 @@ impl<'a> Call<'a> {
         let mut pause = Duration::from_millis(20);
         loop {
             let what = self.command;
-            let done = run_bounded(&mut self.command(), &self.stdin, self.cap, CALL_MAX)
-                .map_err(|stop| stop.named(&self.git.program, what, self.cap, CALL_MAX.as_secs()))?;
+            let done = run_bounded(&mut self.command(), &self.stdin, self.cap, self.time)
+                .map_err(|stop| stop.named(&self.git.program, what, self.cap, self.time.as_secs()))?;
             let code = done.status.code().unwrap_or(-1);
             if code == 0 || self.quiet_codes.contains(&code) {
                 return Ok(Done { code, stdout: done.stdout });
@@ -466,29 +370,6 @@ struct Bounded {
     stderr: Vec<u8>,
 }
 
-enum Stop {
-    TimedOut,
-    TooMuch,
-    Io(io::Error),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Stop::Io(error)
-    }
-}
-
-impl Stop {
-    fn named(self, program: &Path, what: &str, bytes: usize, seconds: u64) -> GitError {
-        let what = what.to_owned();
-        match self {
-            Stop::TimedOut => GitError::TimedOut { what, seconds },
-            Stop::TooMuch => GitError::TooMuch { what, bytes },
-            Stop::Io(source) => GitError::NotRun { program: program.to_owned(), what, source },
-        }
-    }
-}
-
 fn run_bounded(command: &mut Command, input: &[u8], cap: usize, time: Duration) -> Result<Bounded, Stop> {
     let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
     let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -500,83 +381,5 @@ fn run_bounded(command: &mut Command, input: &[u8], cap: usize, time: Duration) 
             let _ = child.wait();
             Err(stop)
         }
-    }
-}
-
-/// Feeds and drains the three pipes side by side, so that neither end waits for the other.
-fn pump(
-    child: &mut Child,
-    mut input: &[u8],
-    cap: usize,
-    deadline: Instant,
-) -> Result<(Vec<u8>, Vec<u8>), Stop> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut stdin = child.stdin.take();
-    if let Some(pipe) = &stdin {
-        rustix::io::ioctl_fionbio(pipe, true).map_err(io::Error::from)?;
-    }
-    let mut stdout = child.stdout.take();
-    let mut stderr = child.stderr.take();
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut buffer = vec![0; 64 << 10];
-    while stdout.is_some() || stderr.is_some() {
-        let left = deadline.checked_duration_since(Instant::now()).ok_or(Stop::TimedOut)?;
-        let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: i64::from(left.subsec_nanos()) };
-        let ready = {
-            let mut fds = Vec::with_capacity(3);
-            fds.extend(stdout.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-            fds.extend(stderr.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-            fds.extend(stdin.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
-            match poll(&mut fds, Some(&left)) {
-                Ok(0) => return Err(Stop::TimedOut),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(Stop::Io(errno.into())),
-            }
-            let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
-            let mut next = |there: bool| there && ready.next().unwrap_or(false);
-            [next(stdout.is_some()), next(stderr.is_some()), next(stdin.is_some())]
-        };
-        if ready[0] && !drain(stdout.as_mut(), &mut buffer, &mut out)? {
-            stdout = None;
-        }
-        if out.len() > cap {
-            return Err(Stop::TooMuch);
-        }
-        if ready[1] && !drain(stderr.as_mut(), &mut buffer, &mut err)? {
-            stderr = None;
-        }
-        err.truncate(STDERR_MAX);
-        if ready[2] && !feed(stdin.as_mut(), &mut input)? {
-            stdin = None;
-        }
-    }
-    Ok((out, err))
-}
-
-/// False when the pipe is at its end.
-fn drain(pipe: Option<&mut impl io::Read>, buffer: &mut [u8], to: &mut Vec<u8>) -> io::Result<bool> {
-    let Some(pipe) = pipe else { return Ok(false) };
-    match pipe.read(buffer) {
-        Ok(0) => Ok(false),
-        Ok(n) => {
-            to.extend_from_slice(&buffer[..n]);
-            Ok(true)
-        }
-        Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(true),
-        Err(e) => Err(e),
-    }
-}
-
-/// False when everything is written or nobody reads any more.
-fn feed(pipe: Option<&mut impl io::Write>, input: &mut &[u8]) -> io::Result<bool> {
-    let Some(pipe) = pipe else { return Ok(false) };
-    match pipe.write(input) {
-        Ok(n) => {
-            *input = &input[n..];
-            Ok(!input.is_empty())
-        }
-        Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(e) => Err(e),
     }
 }

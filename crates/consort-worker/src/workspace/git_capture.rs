@@ -3,6 +3,7 @@
 use super::capture::{self, Reader, Taken};
 use super::engine::{NewCommit, Put, What};
 use super::git_plane::{GitPlane, slug};
+use super::git_words::GitError;
 use super::repo::read_blobs;
 use super::{Captured, PlaneError, names, plain};
 use consort_core::ids::Revision;
@@ -103,7 +104,19 @@ impl GitPlane {
             )));
         }
         let call = self.engine.call("ls-files").index(&side.join("index")).work_tree(dir);
-        let done = call.args(["-z", "-m", "-o", "--exclude-per-directory=.gitignore"]).run()?;
+        let call = call.args(["-z", "-m", "-o", "--exclude-per-directory=.gitignore"]).scan();
+        let done = call.run().map_err(|error| match error {
+            GitError::TimedOut { seconds, .. } => PlaneError::Refused(format!(
+                "the workspace {} cannot be looked through within {seconds} s: it holds too many files, or a pipe \
+                 where git expects a file (`.gitignore`)",
+                dir.display()
+            )),
+            GitError::TooMuch { bytes, .. } => PlaneError::Refused(format!(
+                "the workspace {} holds too many new files: their names are longer than {bytes} bytes",
+                dir.display()
+            )),
+            other => other.into(),
+        })?;
         Ok(done.pieces().map(<[u8]>::to_vec).collect())
     }
 

@@ -12,6 +12,7 @@ use crate::drill;
 use crate::store::Store;
 use consort_core::ids::{BarrierId, CheckpointId, Revision, RunId, TaskId};
 use consort_core::plan::{Task, WorkspaceKind};
+use consort_core::planted::Bug;
 use consort_core::run::{Artifact, Candidate, Tip};
 use consort_core::time::Timestamp;
 use std::fs;
@@ -100,8 +101,7 @@ impl GitPlane {
 
     /// Tips by object id. Work that was done without git is laid on the base first.
     fn sides(&self, tips: &[Tip], at: Timestamp) -> Result<Vec<Side>, PlaneError> {
-        let (without, with): (Vec<&Tip>, Vec<&Tip>) =
-            tips.iter().partition(|tip| plain::is_plain(&tip.revision));
+        let (without, with): (Vec<&Tip>, Vec<&Tip>) = tips.iter().partition(|tip| tip.revision.is_plain());
         let mut sides = Vec::with_capacity(with.len() + 1);
         for tip in with {
             sides.push(Side { name: tip.name.clone(), id: self.id(&tip.revision)?.to_owned() });
@@ -177,7 +177,7 @@ impl GitPlane {
         let prepared = Prepared { base: Some(Revision(base.clone())), dir: dir.clone() };
         if dir.symlink_metadata().is_ok() {
             let stands = fs::read_to_string(self.side(&slug).join("base")).is_ok_and(|known| known == base);
-            if stands {
+            if stands && files::is_real_dir(&dir) {
                 return Ok(prepared);
             }
             // Set up for another base: nothing that was done there is thrown away.
@@ -222,21 +222,25 @@ impl GitPlane {
     pub(super) fn commit_task(
         &self,
         task: &TaskId,
+        generation: u32,
         candidate: &Candidate,
         label: Option<&str>,
         at: Timestamp,
     ) -> Result<(), PlaneError> {
         let to = &candidate.revision;
-        if plain::is_plain(to) {
-            return PlainRefs::new(&self.dirs).accept(task, to);
+        if to.is_plain() {
+            return PlainRefs::new(&self.dirs).accept(task, generation, to);
         }
         self.id(to)?;
-        let name = self.name("task", task.as_str())?;
-        let accept = || RefMove { name: name.clone(), to: to.clone(), from: From::Absent };
+        let name = self.name("task", &plain::accepted_leaf(task, generation))?;
+        let from = || if Bug::CompareAndSwapDropped.is_planted() { From::Anything } else { From::Absent };
+        let accept = || RefMove { name: name.clone(), to: to.clone(), from: from() };
         let label = label.filter(|alias| names::is_ref_leaf(alias));
         let label = label.map(|alias| format!("refs/heads/consort/{}/p/{alias}", self.run));
         let mut moves = vec![accept()];
-        if let Some(label) = label.filter(|label| self.repo.checked_out(label).is_empty()) {
+        if let Some(label) = label
+            && self.repo.checked_out(&label)?.is_empty()
+        {
             moves.push(RefMove { name: label, to: to.clone(), from: From::Anything });
         }
         drill::site("git.accept.before");
@@ -331,7 +335,7 @@ impl GitPlane {
             Some(newest) => Some(newest) < number(id.as_str()),
             None => now.is_none(),
         };
-        if follows && self.repo.checked_out(&branch).is_empty() {
+        if follows && self.repo.checked_out(&branch)?.is_empty() {
             let from = now.map_or(From::Absent, From::At);
             moves.push(RefMove { name: branch, to: to.clone(), from });
         }
@@ -349,7 +353,7 @@ impl GitPlane {
         paths: Option<&[String]>,
         to: &Path,
     ) -> Result<(), PlaneError> {
-        if plain::is_plain(revision) {
+        if revision.is_plain() {
             return plain::export(&self.store, &self.dirs.state, revision, paths, to);
         }
         let id = self.id(revision)?;
@@ -374,7 +378,7 @@ impl GitPlane {
     }
 
     pub(super) fn read(&self, revision: &Revision, path: &str) -> Result<Option<Vec<u8>>, PlaneError> {
-        if plain::is_plain(revision) {
+        if revision.is_plain() {
             return plain::read(&self.store, revision, path);
         }
         if names::path_problem(path).is_some() {
@@ -385,7 +389,7 @@ impl GitPlane {
     }
 
     pub(super) fn diff(&self, base: &Revision, revision: &Revision) -> Result<Vec<u8>, PlaneError> {
-        if plain::is_plain(base) || plain::is_plain(revision) {
+        if base.is_plain() || revision.is_plain() {
             return plain::diff(&self.store, base, revision);
         }
         let call = self.engine.call("diff-tree").args(["-r", "-p", "--no-ext-diff", "--no-textconv"]);

@@ -1,7 +1,8 @@
 //! Bringing a run's result to a branch of the person's: the only place that touches one.
 
 use super::engine::{Engine, NewCommit};
-use super::git::{GitError, Scope};
+use super::git::Scope;
+use super::git_words::GitError;
 use super::merge::merge_two;
 use super::repo::{From, RefMove, Repo};
 use super::{NAMES_MAX, PlaneError, engine, names};
@@ -9,8 +10,7 @@ use crate::drill;
 use consort_core::ids::{Revision, RunId};
 use consort_core::time::Timestamp;
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Why a result was not brought to a branch. The branch, the index and the checkout are as before unless the
 /// text says otherwise.
@@ -231,6 +231,10 @@ impl<'a> Ground<'a> {
         let Some(now) = self.repo.ref_value(into)? else {
             return Err(IntegrateError::NoBranch(into.to_owned()));
         };
+        if self.repo.call("symbolic-ref").args(["-q", into]).or_code(&[1]).run()?.code == 0 {
+            let why = format!("`{into}` is only another name for a branch: name that branch itself");
+            return Err(IntegrateError::Invalid(why));
+        }
         if self.contains(&now, result)? {
             return Ok(Step::Done(now));
         }
@@ -267,9 +271,9 @@ impl<'a> Ground<'a> {
 
     /// Where the branch is checked out, if it is, and fit to be moved.
     fn checkout(&self, ready: &Ready) -> Result<Option<Checkout>, IntegrateError> {
-        let mut dirs = self.repo.checked_out(&ready.into);
+        let mut dirs = self.repo.checked_out(&ready.into)?;
         let Some(git_dir) = dirs.pop() else { return Ok(None) };
-        let Some(dir) = self.worktree_of(&git_dir) else { return Ok(None) };
+        let Some(dir) = self.repo.worktree_of(&git_dir) else { return Ok(None) };
         let busy = |why: &str| {
             Err(IntegrateError::Busy { into: ready.into.clone(), dir: dir.clone(), why: why.to_owned() })
         };
@@ -295,15 +299,6 @@ impl<'a> Ground<'a> {
             return Ok(Some(checkout));
         }
         Err(IntegrateError::Dirty { into: ready.into.clone(), dir: checkout.dir, files })
-    }
-
-    fn worktree_of(&self, git_dir: &Path) -> Option<PathBuf> {
-        if git_dir == self.repo.common_dir() {
-            return (self.repo.top() != git_dir).then(|| self.repo.top().to_owned());
-        }
-        let text = fs::read_to_string(git_dir.join("gitdir")).ok()?;
-        let dot = git_dir.join(text.trim_end_matches('\n'));
-        dot.parent().filter(|dir| dir.is_dir()).map(Path::to_owned)
     }
 
     /// Tracked files that differ from the branch. An index that stands at the merge already is

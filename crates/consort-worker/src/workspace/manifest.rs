@@ -64,11 +64,6 @@ impl Manifest {
     }
 }
 
-/// True for revisions that are manifests.
-pub(super) fn is_plain(revision: &Revision) -> bool {
-    revision.as_str().starts_with(PREFIX)
-}
-
 /// The bytes of one file of a manifest.
 pub(super) fn content(store: &Store, path: &str, entry: &Entry) -> Result<Vec<u8>, PlaneError> {
     store.get(&entry.hash)?.ok_or_else(|| {

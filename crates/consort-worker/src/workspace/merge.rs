@@ -5,7 +5,7 @@
 //! goes through git's own three-way merge, tip by tip.
 
 use super::engine::{Change, Engine, NewCommit, Put, What};
-use super::git::GitError;
+use super::git_words::GitError;
 use super::{NAMES_MAX, PlaneError, names};
 use consort_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -165,8 +165,8 @@ impl Ancestry {
         Ok(Merge { parents, tree: Some(tree), deletes: Vec::new(), puts: Vec::new() })
     }
 
-    /// Names the earlier side: the first tip that touched one of the paths and is not part of
-    /// the new tip anyway.
+    /// Names the earlier side: the first tip that touched one of the paths, is not part of the
+    /// new tip anyway, and does not merge with it.
     fn conflict(
         &self,
         engine: &Engine,
@@ -180,8 +180,16 @@ impl Ancestry {
         let ids: Vec<String> = earlier.iter().map(|s| s.id.clone()).collect();
         let changes = if ids.is_empty() { Vec::new() } else { engine.changes(&sides[0].id, &ids)? };
         let touches = |change: &Change| paths.iter().any(|path| is_within(path, &change.path));
-        let first = changes.iter().position(|of_tip| of_tip.iter().any(touches));
-        let other = first.map_or(&sides[0].name, |i| &earlier[i].name);
+        let touched = changes.iter().zip(&earlier).filter(|(of_tip, _)| of_tip.iter().any(touches));
+        let touched: Vec<&Side> = touched.map(|(_, side)| *side).collect();
+        let mut other = touched.first().map_or(&sides[0].name, |side| &side.name);
+        // Several touched it: the one that does not merge with the new tip alone is the one.
+        for side in touched.iter().filter(|_| touched.len() > 1) {
+            if merge_two(engine, &side.id, &new.id)?.is_err() {
+                other = &side.name;
+                break;
+            }
+        }
         let shown: BTreeSet<String> = paths.iter().map(|path| names::shown(path)).collect();
         Ok(PlaneError::Conflict {
             between: (other.clone(), new.name.clone()),

@@ -21,18 +21,21 @@ mod files;
 mod git;
 mod git_capture;
 mod git_plane;
+mod git_words;
 mod integrate;
 mod manifest;
 mod merge;
 mod names;
+mod pipes;
 mod plain;
 mod release;
 mod repo;
 
 pub use create::create_repository;
 pub use files::{FILE_BYTES_MAX, FILES_BYTES_MAX};
-pub use git::{Git, GitError, NEEDED as GIT_NEEDED, ObjectFormat};
+pub use git::Git;
 pub use git_plane::GitPlane;
+pub use git_words::{GitError, NEEDED as GIT_NEEDED, ObjectFormat};
 pub use integrate::{DryRun, IntegrateError, Integrated, integrate, integrate_dry_run};
 pub use plain::{PlainPlane, read as read_plain};
 pub use repo::{CommitInfo, Repo, RepoError};
@@ -114,7 +117,7 @@ pub struct Captured {
 #[derive(Debug)]
 pub enum Plane {
     /// In a repository.
-    Git(GitPlane),
+    Git(Box<GitPlane>),
     /// In a directory without git: no merge, only overlay.
     Plain(PlainPlane),
 }
@@ -122,7 +125,7 @@ pub enum Plane {
 impl Plane {
     /// The plane of a run in a repository. Makes the engine's git directory.
     pub fn git(repo: Repo, dirs: RunDirs, run: RunId) -> Result<Self, PlaneError> {
-        Ok(Plane::Git(GitPlane::open(repo, dirs, run)?))
+        Ok(Plane::Git(Box::new(GitPlane::open(repo, dirs, run)?)))
     }
 
     /// The plane of a run outside a repository. `dir` is where the person stands: files that tasks
@@ -171,18 +174,19 @@ impl Plane {
         }
     }
 
-    /// Puts an accepted candidate on the task's ref, which must not exist or hold the same.
+    /// Puts an accepted candidate on the task's ref of this generation, which must not exist or hold the same.
     /// `label` is the alias of the task's pipeline, whose branch follows.
     pub fn commit_task(
         &self,
         task: &TaskId,
+        generation: u32,
         candidate: &Candidate,
         label: Option<&str>,
         at: Timestamp,
     ) -> Result<(), PlaneError> {
         match self {
-            Plane::Git(plane) => plane.commit_task(task, candidate, label, at),
-            Plane::Plain(plane) => plane.commit_task(task, candidate),
+            Plane::Git(plane) => plane.commit_task(task, generation, candidate, label, at),
+            Plane::Plain(plane) => plane.commit_task(task, generation, candidate),
         }
     }
 

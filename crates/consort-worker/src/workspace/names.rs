@@ -1,7 +1,7 @@
 //! Which names we let near git and the file system. Everything else is refused: it is agents
 //! and files of others that choose them.
 
-use super::git::ObjectFormat;
+use super::git_words::ObjectFormat;
 use consort_core::ids::Revision;
 use std::path::{Component, Path};
 

@@ -3,7 +3,7 @@
 
 use super::capture::{self, Reader, Taken};
 use super::manifest::{Entry, Manifest};
-pub(super) use super::manifest::{content, is_plain, overlay};
+pub(super) use super::manifest::{content, overlay};
 use super::{Captured, PlaneError, Prepared, export, files, names};
 use crate::dirs::RunDirs;
 use crate::store::Store;
@@ -27,6 +27,14 @@ pub struct PlainPlane {
     store: Store,
 }
 
+/// The name under which a task's accepted work is kept: one per generation.
+pub(super) fn accepted_leaf(task: &TaskId, generation: u32) -> String {
+    match generation {
+        0 | 1 => task.to_string(),
+        later => format!("{task}--{later}"),
+    }
+}
+
 /// Which revision was accepted: one small file each, created once.
 pub(super) struct PlainRefs {
     dir: PathBuf,
@@ -37,11 +45,11 @@ impl PlainRefs {
         Self { dir: dirs.run.join("refs") }
     }
 
-    pub(super) fn accept(&self, task: &TaskId, to: &Revision) -> Result<(), PlaneError> {
+    pub(super) fn accept(&self, task: &TaskId, generation: u32, to: &Revision) -> Result<(), PlaneError> {
         if !names::is_ref_leaf(task.as_str()) {
             return Err(PlaneError::Refused(format!("`{task}` cannot be part of a file name")));
         }
-        self.create("task", task.as_str(), to)
+        self.create("task", &accepted_leaf(task, generation), to)
     }
 
     /// Creates the file whole, or finds the same in it.
@@ -74,6 +82,7 @@ impl PlainPlane {
             return Err(PlaneError::Refused(format!("`{run}` cannot be part of a path")));
         }
         export::private_dir(&dirs.state)?;
+        let dir = fs::canonicalize(&dir).map_err(|e| PlaneError::io("find", &dir, e))?;
         let store = Store::new(&dirs.store);
         Ok(Self { dir, dirs, store })
     }
@@ -117,7 +126,8 @@ impl PlainPlane {
         let side = self.side(&task.id, generation);
         let prepared = Prepared { base: Some(base.clone()), dir: dir.clone() };
         if dir.symlink_metadata().is_ok() {
-            if fs::read_to_string(side.join("base")).is_ok_and(|known| known == base.as_str()) {
+            let known = fs::read_to_string(side.join("base"));
+            if files::is_real_dir(&dir) && known.is_ok_and(|known| known == base.as_str()) {
                 return Ok(prepared);
             }
             self.release(task, generation, true)?;
@@ -167,8 +177,13 @@ impl PlainPlane {
         Ok(captured)
     }
 
-    pub(super) fn commit_task(&self, task: &TaskId, candidate: &Candidate) -> Result<(), PlaneError> {
-        PlainRefs::new(&self.dirs).accept(task, &candidate.revision)
+    pub(super) fn commit_task(
+        &self,
+        task: &TaskId,
+        generation: u32,
+        candidate: &Candidate,
+    ) -> Result<(), PlaneError> {
+        PlainRefs::new(&self.dirs).accept(task, generation, &candidate.revision)
     }
 
     pub(super) fn barrier(
@@ -240,7 +255,7 @@ impl PlainPlane {
         let mut kept = None;
         if salvage
             && let Some(base) = base
-            && dir.is_dir()
+            && files::is_real_dir(&dir)
         {
             let manifest = Manifest::load(&self.store, &base)?;
             if !strays(&dir, &manifest, task.output.paths())?.is_empty() {

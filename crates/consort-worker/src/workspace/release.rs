@@ -4,13 +4,21 @@ use super::capture::{Reader, Taken};
 use super::engine::NewCommit;
 use super::git_plane::{GitPlane, slug};
 use super::repo::{From, RefMove, read_blobs};
-use super::{PlaneError, export, files};
+use super::{PlaneError, export, files, plain};
 use crate::drill;
 use consort_core::ids::Revision;
 use consort_core::plan::{Task, WorkspaceKind};
 use consort_core::time::Timestamp;
 use std::fs;
 use std::path::Path;
+
+/// What became of the leftovers.
+struct Kept {
+    /// The ref that holds them, if there were any that fit.
+    name: Option<String>,
+    /// False if something was left that cannot be kept in a commit.
+    all: bool,
+}
 
 impl GitPlane {
     pub(super) fn release(
@@ -28,9 +36,15 @@ impl GitPlane {
         let side = self.side(&slug);
         let base = fs::read_to_string(side.join("base")).ok();
         let kept = match base {
-            Some(base) if salvage && dir.is_dir() => self.salvage(task, &slug, &base, &dir, at)?,
+            Some(base) if salvage && files::is_real_dir(&dir) => {
+                self.salvage(task, generation, &base, &dir, at)?
+            }
             _ => None,
         };
+        if let Some(Kept { name, all: false }) = &kept {
+            return self.keep_directory(&slug, &dir, name.as_deref()).map(Some);
+        }
+        let kept = kept.and_then(|kept| kept.name);
         // Out of the way in one step: a half removed workspace must never be taken for one.
         let gone = export::sibling(dir.parent().unwrap_or(&dir), ".gone-", slug.as_ref());
         files::remove_tree(&gone).map_err(|e| PlaneError::io("remove", &gone, e))?;
@@ -51,20 +65,26 @@ impl GitPlane {
     fn salvage(
         &self,
         task: &Task,
-        slug: &str,
+        generation: u32,
         base: &str,
         dir: &Path,
         at: Timestamp,
-    ) -> Result<Option<String>, PlaneError> {
-        let accepted = self.repo.ref_value(&self.name("task", task.id.as_str())?)?;
+    ) -> Result<Option<Kept>, PlaneError> {
+        let slug = &slug(&task.id, generation);
+        let accepted =
+            self.repo.ref_value(&self.name("task", &plain::accepted_leaf(&task.id, generation))?)?;
         let parent = accepted.as_ref().map_or(base, |revision| revision.as_str()).to_owned();
         let mut reader = Reader::open(dir)?;
         let touched = self.touched(dir, slug, base)?;
-        let left: Vec<Taken> = touched
-            .iter()
-            .filter_map(|path| std::str::from_utf8(path).ok())
-            .filter_map(|path| reader.if_fit(path))
-            .collect();
+        let mut left: Vec<Taken> = Vec::new();
+        let mut all = true;
+        for path in &touched {
+            match std::str::from_utf8(path).map_err(drop).and_then(|path| reader.changed(path).map_err(drop))
+            {
+                Ok(file) => left.extend(file),
+                Err(()) => all = false,
+            }
+        }
         let paths: Vec<String> = left.iter().map(|file| file.path.clone()).collect();
         let known = read_blobs(self.engine.call("cat-file"), &parent, &paths)?;
         let left: Vec<&Taken> = left
@@ -74,7 +94,7 @@ impl GitPlane {
             .map(|(file, _)| file)
             .collect();
         if left.is_empty() {
-            return Ok(None);
+            return Ok(Some(Kept { name: None, all }));
         }
         let new = NewCommit {
             parents: &[parent],
@@ -90,7 +110,22 @@ impl GitPlane {
         let into = RefMove { name: name.clone(), to, from: From::Anything };
         self.repo.move_refs(&[into], None, at, "consort: salvage")?;
         drill::site("git.salvage.after");
-        Ok(Some(name))
+        Ok(Some(Kept { name: Some(name), all }))
+    }
+
+    /// For what does not fit into a commit: the directory stays, elsewhere.
+    fn keep_directory(&self, slug: &str, dir: &Path, name: Option<&str>) -> Result<String, PlaneError> {
+        let above = self.dirs.state.join("salvage");
+        export::private_dir(&above)?;
+        let mut free = (1..).map(|n| above.join(format!("{slug}-{n}")));
+        let to = free.find(|to| to.symlink_metadata().is_err()).expect("some number is not taken");
+        fs::rename(dir, &to).map_err(|e| PlaneError::io("keep", dir, e))?;
+        Ok(name
+            .into_iter()
+            .map(str::to_owned)
+            .chain([to.display().to_string()])
+            .collect::<Vec<_>>()
+            .join(" and "))
     }
 
     /// The first name that is free or holds the same.

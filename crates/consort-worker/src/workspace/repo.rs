@@ -1,7 +1,8 @@
 //! The person's repository: found, looked at, and its refs moved by compare-and-swap. Nothing
 //! here touches the checkout or the index.
 
-use super::git::{Call, Git, GitError, ObjectFormat, Scope};
+use super::git::{Call, Git, Scope};
+use super::git_words::{GitError, ObjectFormat};
 use super::names;
 use consort_core::ids::Revision;
 use consort_core::time::Timestamp;
@@ -61,7 +62,7 @@ pub struct CommitInfo {
 #[derive(Clone, Debug)]
 pub struct Repo {
     git: Git,
-    top: PathBuf,
+    main: Option<PathBuf>,
     here: PathBuf,
     git_dir: PathBuf,
     common_dir: PathBuf,
@@ -96,14 +97,23 @@ impl Repo {
         };
         let Some(head) = lines.next().filter(|_| done.code == 0) else { return Err(RepoError::Unborn(here)) };
         let head = Revision(head.to_owned());
-        let branch = head_of(&git_dir).filter(|name| names::is_branch_ref(name));
-        let top = main_top(git, &common_dir, &here, format)?;
-        Ok(Some(Self { git: git.clone(), top, here, git_dir, common_dir, format, head, branch }))
+        let branch = match head_of(&git_dir) {
+            Some(name) if name == HEAD_ELSEWHERE => {
+                let call =
+                    git.call(&Scope { git_dir: git_dir.clone(), objects: None, format }, "symbolic-ref");
+                Some(call.args(["-q", "HEAD"]).or_code(&[1]).run()?.line())
+            }
+            other => other,
+        };
+        let branch = branch.filter(|name| names::is_branch_ref(name));
+        let main = main_top(git, &common_dir, format)?;
+        Ok(Some(Self { git: git.clone(), main, here, git_dir, common_dir, format, head, branch }))
     }
 
-    /// Top of the main worktree: where `.consort/` lies.
+    /// Top of the main worktree: where `.consort/` lies. A bare repository with linked worktrees
+    /// has none: there it is the worktree that the person stands in.
     pub fn top(&self) -> &Path {
-        &self.top
+        self.main.as_deref().unwrap_or(&self.here)
     }
 
     /// Top of the worktree that the person stands in.
@@ -264,10 +274,18 @@ impl Repo {
     }
 
     /// Every worktree in which a branch is checked out or being rebased: its git directory.
-    pub(super) fn checked_out(&self, branch: &str) -> Vec<PathBuf> {
-        let mut dirs = vec![self.common_dir.clone()];
+    pub(super) fn checked_out(&self, branch: &str) -> Result<Vec<PathBuf>, GitError> {
+        let mut dirs: Vec<PathBuf> = self.main.iter().map(|_| self.common_dir.clone()).collect();
         if let Ok(entries) = fs::read_dir(self.common_dir.join("worktrees")) {
             dirs.extend(entries.flatten().map(|entry| entry.path()));
+        }
+        if head_of(&self.common_dir).as_deref() == Some(HEAD_ELSEWHERE) {
+            let call = self.call("for-each-ref").args(["--format=%(worktreepath)", "--", branch]);
+            let at = call.run()?.line();
+            dirs.retain(|dir| {
+                !at.is_empty() && self.worktree_of(dir).is_some_and(|top| top == Path::new(&at))
+            });
+            return Ok(dirs);
         }
         let is_on = |dir: &PathBuf| {
             let rebased = ["rebase-merge/head-name", "rebase-apply/head-name"]
@@ -276,7 +294,17 @@ impl Repo {
             rebased || head_of(dir).as_deref() == Some(branch)
         };
         dirs.retain(is_on);
-        dirs
+        Ok(dirs)
+    }
+
+    /// The worktree that a git directory belongs to, if it is there.
+    pub(super) fn worktree_of(&self, git_dir: &Path) -> Option<PathBuf> {
+        if git_dir == self.common_dir {
+            return self.main.clone();
+        }
+        let text = fs::read_to_string(git_dir.join("gitdir")).ok()?;
+        let dot = git_dir.join(text.trim_end_matches('\n'));
+        dot.parent().filter(|dir| dir.is_dir()).map(Path::to_owned)
     }
 
     /// Moves refs, all or none, each from the value that is expected. No hook runs.
@@ -322,11 +350,15 @@ pub(super) fn read_blobs(
     commit: &str,
     paths: &[String],
 ) -> Result<Vec<Option<Vec<u8>>>, GitError> {
-    if paths.is_empty() {
-        return Ok(Vec::new());
+    // A path that cannot be in a tree is in none; git would take some of them for something else.
+    let names: Vec<Option<String>> = paths
+        .iter()
+        .map(|path| names::path_problem(path).is_none().then(|| format!("{commit}:{path}")))
+        .collect();
+    if names.iter().all(Option::is_none) {
+        return Ok(vec![None; paths.len()]);
     }
-    let names: Vec<String> = paths.iter().map(|path| format!("{commit}:{path}")).collect();
-    let stdin = names.iter().flat_map(|name| name.bytes().chain([0])).collect();
+    let stdin = names.iter().flatten().flat_map(|name| name.bytes().chain([0])).collect();
     let done = call.args(["--batch", "-z"]).stdin(stdin).run()?;
     let mut rest = &done.stdout[..];
     let wrong = || GitError::Failed {
@@ -336,6 +368,10 @@ pub(super) fn read_blobs(
     };
     let mut found = Vec::with_capacity(names.len());
     for name in &names {
+        let Some(name) = name else {
+            found.push(None);
+            continue;
+        };
         let missing = format!("{name} missing\n");
         if let Some(after) = rest.strip_prefix(missing.as_bytes()) {
             rest = after;
@@ -358,6 +394,9 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> RepoError + use<> {
     let path = path.to_owned();
     move |source| RepoError::Io { path: path.clone(), source }
 }
+
+/// What stands in `HEAD` where refs lie in one table (`reftable`).
+const HEAD_ELSEWHERE: &str = "refs/heads/.invalid";
 
 /// The branch in a `HEAD`.
 fn head_of(git_dir: &Path) -> Option<String> {
@@ -409,17 +448,27 @@ fn common_dir_of(git_dir: &Path) -> Result<PathBuf, RepoError> {
     fs::canonicalize(&to).map_err(|_| RepoError::Broken { path: git_dir.to_owned(), why: why() })
 }
 
-/// Top of the main worktree. A bare repository with linked worktrees has none: there it is the
-/// worktree the person stands in.
-fn main_top(git: &Git, common: &Path, here: &Path, format: ObjectFormat) -> Result<PathBuf, RepoError> {
-    if common.file_name().is_some_and(|name| name == ".git")
-        && let Some(top) = common.parent()
-    {
-        return Ok(top.to_owned());
+/// Top of the main worktree, if there is one.
+fn main_top(git: &Git, common: &Path, format: ObjectFormat) -> Result<Option<PathBuf>, RepoError> {
+    let file = common.join("config");
+    let text = fs::read_to_string(&file).map_err(io_at(&file))?.to_lowercase();
+    let beside = common.file_name().is_some_and(|name| name == ".git").then(|| common.parent()).flatten();
+    // The usual case needs no question: `bare = false` and no `worktree`.
+    let words: String = text.split_whitespace().collect();
+    if words.contains("bare=false") && !words.contains("worktree") {
+        return Ok(beside.map(Path::to_owned));
     }
     let scope = Scope { git_dir: common.to_owned(), objects: None, format };
-    let call = git.call(&scope, "config").args(["--file", "config", "--get", "core.worktree"]);
-    let done = call.or_code(&[1]).run()?;
-    let top = fs::canonicalize(common.join(done.line()));
-    Ok(top.ok().filter(|_| done.code == 0).unwrap_or_else(|| here.to_owned()))
+    let ask = |key: &str| {
+        let call = git.call(&scope, "config").args(["--file", "config", "--get", key]).or_code(&[1]);
+        call.run().map(|done| done.line())
+    };
+    if ask("core.bare")? == "true" {
+        return Ok(None);
+    }
+    let worktree = ask("core.worktree")?;
+    if worktree.is_empty() {
+        return Ok(beside.map(Path::to_owned));
+    }
+    Ok(fs::canonicalize(common.join(worktree)).ok())
 }

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "all of it is test code")]
 
 mod answers;
+mod any_text;
 mod checks;
 mod outfits;
 mod plans;
+mod players;
 mod processes;
 mod prompts;
 mod rehearsal;
 mod stage;
+mod workspaces;

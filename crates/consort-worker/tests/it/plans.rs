@@ -108,7 +108,8 @@ pub fn seed() -> Plan {
     let phase_1 = vec![
         criterion("SDK API surface documented", "agent-a-001 artifact lists SDK methods and session APIs"),
         criterion("Worktree workflow documented", "agent-b-001 artifact has the manual process step by step"),
-        criterion("Quality gate passed", "all artifacts of the phase score at or above the threshold"),
+        criterion("Quality gate passed", "All Phase 1 artifacts score >= 0.92 via S-014"),
+        criterion("Environment requirements identified", "all artifacts name what they need"),
     ];
     let phase_2 = vec![
         criterion(
@@ -249,12 +250,20 @@ pub fn plan(tasks: Vec<Task>) -> Plan {
             budget: Budget::default(),
         },
         checkpoints: CheckpointFrequency::Phase,
-        constraints: vec![Constraint {
-            id: Some("P-003".into()),
-            name: "Single nesting".into(),
-            enforcement: "an agent never starts another".into(),
-            hard: true,
-        }],
+        constraints: vec![
+            Constraint {
+                id: Some("P-003".into()),
+                name: "Single nesting".into(),
+                enforcement: "an agent never starts another".into(),
+                hard: true,
+            },
+            Constraint {
+                id: Some("H-13".into()),
+                name: "Quality gate".into(),
+                enforcement: "at least 92 % for C2 and above, rejected below .85.".into(),
+                hard: true,
+            },
+        ],
         risks: Vec::new(),
         variables: BTreeMap::new(),
         rehearsal: true,
@@ -271,6 +280,9 @@ pub fn kinds() -> Plan {
     config.self_review = false;
     let mut existing = task("existing", "developer", "Extend the library.", "x");
     existing.output = Output::Change { writes: vec!["src/lib.rs".into()] };
+    let mut again = task("again-1", "developer", "Extend the library once more.", "x");
+    again.output = existing.output.clone();
+    again.needs = vec!["existing".into()];
     let mut data = task("data-1", "measurer", "Measure start-up time and memory.", "out/data.json");
     data.output = Output::Data { paths: vec!["out/data.json".into(), "out/raw.txt".into()] };
     let mut bare = with_strategies(task("bare", "writer", "Write.", "out/bare.md"), &["S-014"]);
@@ -283,7 +295,7 @@ pub fn kinds() -> Plan {
         &["S-101", "S-014"],
     );
     own.inputs = vec![Input::Artifact { task: "bare".into() }, Input::Artifact { task: "data-1".into() }];
-    plan(vec![change, config, existing, data, bare, only_steelman, own])
+    plan(vec![change, config, existing, again, data, bare, only_steelman, own])
 }
 
 pub fn id(text: &str) -> TaskId {

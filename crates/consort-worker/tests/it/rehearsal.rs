@@ -2,6 +2,7 @@
 
 use crate::plans::{self, id, score};
 use crate::stage::{Round, Stage, candidate};
+use consort_core::definition;
 use consort_core::ids::{Step, TaskId};
 use consort_core::plan::{Input, Output, Plan};
 use consort_core::run::{Given, Severity};
@@ -30,8 +31,13 @@ fn play(stage: &mut Stage, task: &TaskId) -> Played {
 
 fn play_all(plan: Plan) -> (Stage, BTreeMap<TaskId, Played>) {
     let mut stage = Stage::new(plan);
-    let tasks: Vec<TaskId> = stage.plan.tasks.iter().map(|t| t.id.clone()).collect();
-    let played = tasks.iter().map(|t| (t.clone(), play(&mut stage, t))).collect();
+    let mut played = BTreeMap::new();
+    while played.len() < stage.plan.tasks.len() {
+        let next = stage.plan.tasks.iter().find(|t| !played.contains_key(&t.id) && stage.is_ready(t));
+        let next = next.expect("the graph has no cycle").id.clone();
+        let one = play(&mut stage, &next);
+        played.insert(next, one);
+    }
     (stage, played)
 }
 
@@ -59,6 +65,47 @@ fn first_drafts_fail_and_answered_ones_pass_and_are_confirmed() {
             );
         }
     }
+}
+
+/// The plans of all examples, with players for agents.
+fn examples() -> Vec<Plan> {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let files = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path().join("workflow.yaml"));
+    let plan = |file: std::path::PathBuf| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let options = definition::PlanOptions {
+            today: "20261123".into(),
+            variables: BTreeMap::new(),
+            rehearse: true,
+            id: definition::IdChoice::Declared,
+            existing_ids: Vec::new(),
+        };
+        match definition::check("workflow.yaml", &text, &options) {
+            Ok(checked) => checked.plan,
+            Err(found) => panic!("{}: {found:?}", file.display()),
+        }
+    };
+    files.filter(|f| f.is_file()).map(plan).collect()
+}
+
+#[test]
+fn every_example_fails_first_and_passes_then_and_not_without_any_part() {
+    let mut tried = 0;
+    for plan in examples() {
+        let (_, played) = play_all(plan.clone());
+        for (id, p) in &played {
+            let task = plan.task(id).unwrap();
+            assert!(p.first.problems.is_empty(), "{id}: {:?}", p.first.problems);
+            if task.judged {
+                assert!(!p.first.composite.reaches(score("0.92")), "{id}: {}", p.first.composite);
+                assert!(p.second.composite.reaches(task.threshold), "{id}: {}", p.second.composite);
+                assert!(p.second.passes() && p.third.passes(), "{id}: {}", p.second.composite);
+                assert_eq!(p.third.composite, p.second.composite, "{id}");
+            }
+        }
+        tried += ablate(plan);
+    }
+    assert!(tried > 300, "{tried}");
 }
 
 #[test]
@@ -97,9 +144,13 @@ fn a_creator_that_died_after_writing_gives_the_same_bytes_when_tried_again() {
 fn a_change_keeps_what_was_in_the_file() {
     let (stage, _) = play_all(plans::kinds());
     let kept = |task: &str| text(&stage.accepted[&id(task)]);
-    assert!(kept("existing").starts_with("pub fn lib() {}\n// REHEARSAL BEGIN\n"), "{}", kept("existing"));
+    assert!(kept("existing").starts_with("pub fn lib() {}\n// REHEARSAL BEGIN "), "{}", kept("existing"));
     assert!(kept("config").contains("\"keep\"") && kept("config").contains("\"switch\": false"));
-    assert!(kept("left").contains("const REHEARSAL: bool = true;"));
+    assert!(kept("left").contains("#[allow(dead_code)]\nconst REHEARSAL_"));
+    // The next one to write there leaves what was accepted before it.
+    assert_eq!(kept("again-1").matches("REHEARSAL BEGIN").count(), 2);
+    assert!(kept("again-1").starts_with(&kept("existing")));
+    assert!(!kept("again-1").contains("again-1"), "a candidate does not name its author");
 }
 
 /// A candidate's text without one thing, or with one thing wrong.
@@ -169,25 +220,30 @@ fn wrong_numbers(lines: &[&str], section: std::ops::Range<usize>) -> Vec<(String
 }
 
 #[test]
-fn taking_anything_out_of_passing_work_makes_it_fail() {
+fn taking_anything_out_of_passing_work_of_other_kinds_makes_it_fail() {
+    let tried = ablate(plans::kinds());
+    assert!(tried > 80, "{tried}");
+}
+
+fn ablate(plan: Plan) -> usize {
     let mut tried = 0;
-    for plan in [plans::seed(), plans::kinds()] {
-        let (mut stage, played) = play_all(plan);
-        for (task, p) in &played {
-            if matches!(&stage.task(task).output, Output::Data { .. }) || task.as_str() == "config" {
-                continue;
-            }
-            let plan = stage.plan.clone();
-            for (what, changed) in ablations(&plan, task, &text(&p.drafts[1])) {
-                let mut files = p.drafts[1].clone();
-                files[0].1 = changed.into_bytes();
-                let round = judged(&mut stage, task, &files, &p.first);
-                assert!(!round.passes(), "{task} without {what} still has {}", round.composite);
-                tried += 1;
-            }
+    let (mut stage, played) = play_all(plan);
+    for (task, p) in &played {
+        // Their text stands in JSON, or below the text of an earlier task.
+        let elsewhere = ["config", "again-1"].contains(&task.as_str());
+        // And what nobody judges cannot fail.
+        if elsewhere || !stage.task(task).judged || matches!(&stage.task(task).output, Output::Data { .. }) {
+            continue;
+        }
+        for (what, changed) in ablations(&stage.plan.clone(), task, &text(&p.drafts[1])) {
+            let mut files = p.drafts[1].clone();
+            files[0].1 = changed.into_bytes();
+            let round = judged(&mut stage, task, &files, &p.first);
+            assert!(!round.passes(), "{task} without {what} still has {}", round.composite);
+            tried += 1;
         }
     }
-    assert!(tried > 300, "{tried}");
+    tried
 }
 
 /// The judge alone, and the checks.
@@ -275,4 +331,56 @@ fn misdeeds_with_files_and_answers_show_as_what_they_are() {
     let start = stage.start(&task, 1, Step::Create, None);
     stage.attempt(&start, &[], &[Misdeed::NoArtifact]);
     assert!(!stage.workspace(&task).join(&good[0].0).exists());
+}
+
+#[test]
+fn liars_are_caught_where_somebody_looks() {
+    let mut stage = Stage::new(plans::seed());
+    for task in ["agent-a-001", "agent-b-001", "barrier-1_spike-002-to-spike-001"] {
+        play(&mut stage, &id(task));
+    }
+    let task = id("agent-a-002");
+    let one = stage.create(&task, 1, None, &[]);
+    let first = stage.review(&task, 1, &one, &[]);
+    let start = stage.start(&task, 2, Step::Create, Some(candidate(&one)));
+    stage.attempt(&start, &first.findings, &[Misdeed::Lie, Misdeed::NoAcknowledgement]);
+    let two = stage.capture(&task);
+    assert!(text(&two).contains("| DA-001 |"), "it claims to have answered");
+    let second = stage.review(&task, 2, &two, &first.findings);
+    assert!(!second.passes());
+    assert!(second.problems.iter().any(|p| p.check == "acknowledgement"), "{:?}", second.problems);
+    for (misdeed, shown) in [(Misdeed::Lie, "1.00"), (Misdeed::Score(score("0.9199")), "0.9199")] {
+        let mut judge = stage.start(&task, 2, Step::Judge, Some(candidate(&two)));
+        judge.attempt.attempt += 100;
+        stage.export(&judge, &two);
+        let Given::Scores { scores, .. } = stage.attempt(&judge, &[], &[misdeed]).given else { panic!() };
+        assert!(scores.iter().all(|s| s.score.to_string() == shown), "{scores:?}");
+    }
+}
+
+#[test]
+fn data_of_other_tasks_comes_from_the_store() {
+    let (mut stage, _) = play_all(plans::kinds());
+    let start = stage.start(&id("own"), 1, Step::Judge, None);
+    let stored = consort_worker::briefing::stored_inputs(&stage.plan, &start);
+    let paths: Vec<&str> = stored.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["out/data.json", "out/raw.txt"]);
+}
+
+#[test]
+fn a_judge_that_is_not_shown_a_handoff_does_not_pass_the_work() {
+    let (mut stage, played) = play_all(plans::seed());
+    let task = id("agent-c-001");
+    let files = played[&task].drafts[1].clone();
+    for missing in [None, Some(0), Some(1), Some(2), Some(3)] {
+        let judge = stage.start(&task, 3, Step::Judge, Some(candidate(&files)));
+        stage.export(&judge, &files);
+        if let Some(input) = missing {
+            std::fs::remove_file(stage.desk(&judge).cwd.join(&judge.inputs[input].path)).unwrap();
+        }
+        let Given::Scores { scores, .. } = stage.attempt(&judge, &[], &[]).given else { panic!() };
+        let excellent = scores.iter().all(|s| s.score >= score("0.92"));
+        assert_eq!(excellent, missing.is_none(), "{missing:?}: {scores:?}");
+        assert_eq!(scores.iter().any(|s| s.score >= score("0.92")), missing.is_none());
+    }
 }

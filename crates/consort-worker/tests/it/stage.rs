@@ -57,6 +57,15 @@ impl Stage {
         self.plan.task(id).unwrap()
     }
 
+    /// True if all that a task needs is accepted.
+    pub fn is_ready(&self, task: &Task) -> bool {
+        let read = |input: &Input| match input {
+            Input::Artifact { task } | Input::Handoff { task } => self.accepted.contains_key(task),
+            Input::File { .. } | Input::Outside { .. } => true,
+        };
+        task.needs.iter().all(|n| self.accepted.contains_key(n)) && task.inputs.iter().all(read)
+    }
+
     /// Files of the repository at the run's base.
     fn base_files() -> Vec<(String, Vec<u8>)> {
         vec![
@@ -96,6 +105,7 @@ impl Stage {
                     hash: Some(content_hash(bytes)),
                 })
                 .collect(),
+            Input::File { path } if !at_base(path) => Vec::new(),
             Input::File { path } => {
                 vec![InputRef { task: None, handoff: false, path: path.clone(), hash: None }]
             }
@@ -162,16 +172,20 @@ impl Stage {
     }
 
     /// The directory of a reviewer that sees these files as the candidate.
-    fn export(&self, start: &Start, files: &[(String, Vec<u8>)]) {
+    pub fn export(&self, start: &Start, files: &[(String, Vec<u8>)]) {
         let dir = self.desk(start).cwd;
-        for exhibit in briefing::exhibits(self.task(&start.attempt.task), start) {
+        for exhibit in briefing::exhibits(&self.plan, start) {
             let bytes = match &exhibit.source {
                 ExhibitSource::Candidate(path) => files.iter().find(|f| f.0 == *path).unwrap().1.clone(),
-                ExhibitSource::Diff => diff(files).into_bytes(),
+                ExhibitSource::Diff => self.diff(&start.attempt.task, files).into_bytes(),
+                ExhibitSource::Stored(hash) => {
+                    let all = self.accepted.values().flatten();
+                    all.map(|f| f.1.clone()).find(|bytes| content_hash(bytes) == *hash).unwrap()
+                }
                 ExhibitSource::Base(path) => {
-                    let known =
+                    let mut known =
                         Self::base_files().into_iter().chain(self.accepted.values().flatten().cloned());
-                    known.filter(|f| f.0 == *path).last().unwrap().1
+                    known.rfind(|f| f.0 == *path).unwrap().1
                 }
             };
             write(&dir.join(&exhibit.to), &bytes);
@@ -282,14 +296,31 @@ impl Stage {
         found
     }
 
+    /// What a change adds to and takes from its base.
+    fn diff(&self, task: &TaskId, files: &[(String, Vec<u8>)]) -> String {
+        let needed = self.task(task).needs.iter().filter_map(|n| self.accepted.get(n)).flatten().cloned();
+        let base: Vec<_> = Self::base_files().into_iter().chain(needed).collect();
+        let one = |(path, new): &(String, Vec<u8>)| {
+            let old = base.iter().rev().find(|f| f.0 == *path).map(|f| f.1.clone()).unwrap_or_default();
+            diff(path, &String::from_utf8_lossy(&old), &String::from_utf8_lossy(new))
+        };
+        files.iter().map(one).collect()
+    }
+
     /// Accepts a task's files, for the inputs of others.
     pub fn accept(&mut self, task: &TaskId, files: Vec<(String, Vec<u8>)>) {
         self.accepted.insert(task.clone(), files);
     }
 }
 
+fn at_base(path: &str) -> bool {
+    Stage::base_files().iter().any(|f| f.0 == path)
+}
+
+/// What a person declares: things outside, and files that do not exist.
 fn outside(input: &Input) -> Option<String> {
     match input {
+        Input::File { path } if !at_base(path) => Some(path.clone()),
         Input::Outside { name, .. } => Some(name.clone()),
         _ => None,
     }
@@ -306,11 +337,13 @@ fn write(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// All lines as added ones.
-fn diff(files: &[(String, Vec<u8>)]) -> String {
-    let one = |(path, bytes): &(String, Vec<u8>)| {
-        let lines: String = String::from_utf8_lossy(bytes).lines().map(|l| format!("+{l}\n")).collect();
-        format!("diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n{lines}")
-    };
-    files.iter().map(one).collect()
+/// Like a diff of one hunk: what is the same at both ends of a file is left out.
+fn diff(path: &str, old: &str, new: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let rest = (old[head..].iter().rev()).zip(new[head..].iter().rev());
+    let tail = rest.take_while(|(a, b)| a == b).count();
+    let gone: String = old[head..old.len() - tail].iter().map(|l| format!("-{l}\n")).collect();
+    let come: String = new[head..new.len() - tail].iter().map(|l| format!("+{l}\n")).collect();
+    format!("diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n{gone}{come}")
 }

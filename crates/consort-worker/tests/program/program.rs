@@ -5,6 +5,7 @@
 //! consort-worker-test launch DIR SPEC.json     launches DIR and says the supervisor's pid
 //! consort-worker-test direct DIR SPEC.json     runs it without a supervisor
 //! consort-worker-test look|stop DIR            says what is there
+//! consort-worker-test rehearse [--request FILE] [--misbehave WHAT]…   plays an agent
 //! ```
 
 use consort_core::run::StopWhy;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().skip(1).map(String::as_str).collect();
     let done = match args[..] {
         ["supervise", dir] => return supervise(Path::new(dir)),
+        ["rehearse", ref rest @ ..] => return rehearse(rest),
         ["launch", dir, spec] => launch_one(Path::new(dir), spec),
         ["direct", dir, spec] => direct(Path::new(dir), spec),
         ["look", dir] => look(Path::new(dir)).map(|looked| println!("{looked:?}")).map_err(Into::into),
@@ -33,6 +35,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn rehearse(args: &[&str]) -> ExitCode {
+    let pairs = || args.chunks_exact(2);
+    let request = pairs().find(|p| p[0] == "--request").map(|p| Path::new(p[1]));
+    let misdeeds: Vec<String> = pairs().filter(|p| p[0] == "--misbehave").map(|p| p[1].to_owned()).collect();
+    consort_worker::agents::rehearsal::play(request, &misdeeds)
 }
 
 fn read(spec: &str) -> Result<ProcessSpec, Box<dyn Error>> {

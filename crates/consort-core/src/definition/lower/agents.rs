@@ -5,7 +5,8 @@ use super::outline::Outline;
 use crate::definition::decode::{At, listed};
 use crate::definition::diagnostic::{Diagnostic, closest};
 use crate::definition::file_work::{Agent, AgentChoice};
-use crate::definition::values::{Id, RuntimeWord};
+use crate::definition::values::Id;
+use crate::definition::words::RuntimeWord;
 use crate::plan::{AgentSpec, Limits, PromptBy, Runtime};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -124,7 +125,7 @@ impl Lower<'_> {
             return runtime;
         }
         match argv.items.as_slice() {
-            [] if !argv.broken && agent.at != super::NOWHERE => self.report(
+            [] if !agent.broken => self.report(
                 Diagnostic::error("no-program", "this agent has no program to run")
                     .at(agent.at.clone(), "`argv` is missing")
                     .help("argv: [program, argument, ...], or `runtime: rehearsal`"),
@@ -207,6 +208,9 @@ impl Lower<'_> {
             if let Some(AgentChoice::Named(name)) = &task.agent {
                 used.insert(&name.value.0);
             }
+        }
+        if self.diagnostics.iter().any(|d| d.code == "unknown-agent") {
+            return; // a misspelt use of it
         }
         let file = self.file;
         for (name, _) in file.agents.iter().filter(|(n, _)| !n.broken && !used.contains(n.value.0.as_str())) {

@@ -9,10 +9,13 @@ use crate::definition::file_work;
 use crate::ids::PipelineId;
 use crate::plan::{Completion, CompletionBy, Output, Plan, Runtime, Stage};
 
+/// Phases by the indexes of pipeline and phase.
+type Members = Vec<(usize, usize)>;
+
 /// Sets of phases that end together, in the order in which they can end. A phase that ends at
 /// several barriers belongs to the first one in the file.
 pub(super) fn stages(outline: &Outline<'_>, order: &Order) -> Vec<Stage> {
-    let mut groups: Vec<(Option<usize>, Vec<(usize, usize)>)> = Vec::new();
+    let mut groups: Vec<(Option<usize>, Members)> = Vec::new();
     for (pipeline, spot) in outline.pipelines.iter().enumerate() {
         for (phase, spec) in spot.phases.iter().enumerate() {
             let barrier = spec.ending.first().copied();
@@ -62,21 +65,10 @@ fn alone_at(outline: &Outline<'_>, number: u32) -> bool {
 
 /// Names of patterns in the graph.
 pub(super) fn patterns(outline: &Outline<'_>, links: &Links<'_>, order: &Order, plan: &Plan) -> Vec<String> {
-    let mut needed_by = vec![0_usize; outline.tasks.len()];
-    for needs in &links.needs {
-        for task in needs {
-            if outline.tasks[*task].declared().is_some() {
-                needed_by[*task] += 1;
-            }
-        }
-    }
     let declared: Vec<usize> =
         (0..outline.tasks.len()).filter(|t| outline.tasks[*t].declared().is_some()).collect();
-    // A handoff needs its sources too, but that is not a fan.
-    for (index, spot) in outline.tasks.iter().enumerate().filter(|(_, s)| s.declared().is_none()) {
-        let _handoff = spot;
-        links.needs[index].iter().for_each(|t| needed_by[*t] -= 1);
-    }
+    let mut needed_by = vec![0_usize; outline.tasks.len()];
+    declared.iter().flat_map(|t| &links.needs[*t]).for_each(|needed| needed_by[*needed] += 1);
     let mut depths: Vec<u32> = declared.iter().map(|t| order.depth[*t]).collect();
     depths.sort_unstable();
     let side_by_side = depths.windows(2).any(|pair| pair[0] == pair[1]);
@@ -93,7 +85,8 @@ pub(super) fn patterns(outline: &Outline<'_>, links: &Links<'_>, order: &Order, 
         ("FAN_IN", joins),
     ]
     .into_iter()
-    .filter_map(|(name, found)| found.then(|| name.to_owned()))
+    .filter(|(_, found)| *found)
+    .map(|(name, _)| name.to_owned())
     .collect()
 }
 

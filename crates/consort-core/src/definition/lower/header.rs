@@ -161,7 +161,8 @@ impl Lower<'_> {
         }
         let off = sum.abs_diff(10_000);
         let direction = if sum > 10_000 { "take away" } else { "add" };
-        self.report(diagnostic.help(format!("{direction} {}.{:04} in all", off / 10_000, off % 10_000)));
+        let off = format!("{}.{:04}", off / 10_000, off % 10_000);
+        self.report(diagnostic.help(format!("{direction} {} in all", off.trim_end_matches('0'))));
     }
 }
 

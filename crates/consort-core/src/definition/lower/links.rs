@@ -129,9 +129,9 @@ impl<'f> Links<'f> {
     pub(super) fn order(&self, lower: &mut Lower<'_>, outline: &Outline<'_>) -> Option<Order> {
         let count = self.needs.len() + self.waits.len();
         let (mut missing, mut after) = (vec![0_usize; count], vec![Vec::new(); count]);
-        for node in 0..count {
+        for (node, missing) in missing.iter_mut().enumerate() {
             for before in self.before(node) {
-                missing[node] += 1;
+                *missing += 1;
                 after[before].push(node);
             }
         }
@@ -200,14 +200,6 @@ impl<'f> Links<'f> {
             }
         }
         found
-    }
-
-    /// Node of a task or barrier.
-    pub(super) fn node(&self, target: Target) -> usize {
-        match target {
-            Target::Task(index) => index,
-            Target::Barrier(index) => self.needs.len() + index,
-        }
     }
 }
 
@@ -306,7 +298,11 @@ fn handoffs<'f>(
     if to.is_none() && from.is_none() && participant {
         fitting.retain(|h| Some(h.to) == own);
     }
-    if fitting.is_empty() && !(outline.incomplete || spot.spec.handoffs.broken) {
+    let whole = !spot.spec.broken
+        && !spot.after.is_empty()
+        && spot.after.len() == spot.spec.after.entries.len()
+        && spot.handoffs.len() == spot.spec.handoffs.items.len();
+    if fitting.is_empty() && whole && !outline.incomplete {
         let crossing: Vec<String> = spot
             .handoffs
             .iter()
@@ -335,14 +331,24 @@ impl<'f> Lower<'f> {
             let targets: BTreeSet<usize> = read.iter().map(|(task, _)| *task).collect();
             let found = links.waits_for(reader, &targets, order);
             for (task, span) in read.into_iter().filter(|(task, _)| !found.contains(task)) {
-                self.not_there_yet(outline, reader, task, span);
+                let later = !links.waits_for(task, &BTreeSet::from([reader]), order).is_empty();
+                self.not_there_yet(outline, reader, task, span, later);
             }
         }
     }
 
-    fn not_there_yet(&mut self, outline: &Outline<'f>, reader: usize, task: usize, span: &Span) {
+    fn not_there_yet(&mut self, outline: &Outline<'f>, reader: usize, task: usize, span: &Span, later: bool) {
         let (reader, made) = (&outline.tasks[reader], &outline.tasks[task]);
         let diagnostic = match made.kind {
+            _ if later => {
+                let message = format!(
+                    "`{}` reads what `{}` makes, which waits for `{}`",
+                    reader.id, made.id, reader.id
+                );
+                Diagnostic::error("reads-later-work", message)
+                    .at(span.clone(), "does not exist when the task starts")
+                    .at(made.span.clone(), format!("`{}` comes later", made.id))
+            }
             Kind::Handoff { barrier, .. } => {
                 let barrier = &outline.barriers[barrier].id;
                 Diagnostic::error(

@@ -98,7 +98,8 @@ impl<'f> Outline<'f> {
         this.read_pipelines(lower);
         this.read_barriers(lower);
         this.read_tasks(lower, base)?;
-        if this.tasks.is_empty() && !this.incomplete && file.at != super::NOWHERE {
+        let nothing = file.pipelines.entries.is_empty() && file.convergent.is_none();
+        if nothing && this.tasks.is_empty() && !this.incomplete && !file.broken {
             lower.report(
                 Diagnostic::error("no-tasks", "this workflow has nothing to do")
                     .at(file.at.clone(), "it has no tasks")
@@ -444,10 +445,11 @@ impl<'f> Outline<'f> {
             return;
         }
         if let Some((_, earlier)) = self.names.get(id) {
+            let (first, second) = if earlier.start < span.start { (earlier, span) } else { (span, earlier) };
             lower.report(
                 Diagnostic::error("duplicate-name", format!("the name `{id}` is taken"))
-                    .at(span.clone(), "the second one")
-                    .at(earlier.clone(), "the first one")
+                    .at(second.clone(), "the second one")
+                    .at(first.clone(), "the first one")
                     .help("tasks and barriers are named once in the whole workflow"),
             );
             return;

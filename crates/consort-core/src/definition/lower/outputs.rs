@@ -5,7 +5,8 @@ use super::outline::{Outline, TaskSpot};
 use crate::definition::decode::At;
 use crate::definition::diagnostic::Diagnostic;
 use crate::definition::file_work::Task;
-use crate::definition::values::{Plain, Produces};
+use crate::definition::values::Plain;
+use crate::definition::words::Produces;
 use crate::plan::{Output, WorkspaceKind};
 
 /// Files that the engine writes into a checkpoint's tree.

@@ -35,6 +35,7 @@ impl<'f> Template<'f> {
         };
         for (name, variable) in file.variables.iter() {
             let given = options.variables.get(&name.value.0).cloned();
+            let about = variable.0.about.as_ref().map(|at| at.value.0.clone());
             let default = || variable.0.default.as_ref().map(|at| at.value.0.clone());
             match given.or_else(default) {
                 Some(value) if value.len() <= VALUE_MAX && !value.contains('\0') => {
@@ -52,7 +53,7 @@ impl<'f> Template<'f> {
                         "variable-missing",
                         format!("the variable `{}` has no value", name.value.0),
                     )
-                    .at(name.span.clone(), "declared here without a default")
+                    .at(name.span.clone(), about.unwrap_or_else(|| "declared without a default".into()))
                     .help(format!("give one: --var {}=VALUE", name.value.0)),
                 ),
             }
@@ -172,6 +173,9 @@ impl<'f> Template<'f> {
 
     /// What was found, with remarks about variables that nothing uses.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        if self.diagnostics.iter().any(|d| matches!(d.code, "unknown-variable" | "bad-template")) {
+            return self.diagnostics; // a misspelt use of it
+        }
         for (name, _) in self.file.variables.iter().filter(|(name, _)| !name.broken) {
             if !self.used.contains(&name.value.0) {
                 self.diagnostics.push(

@@ -1,6 +1,9 @@
 //! The workflow file: examples, mistakes, hostile input.
 
+mod defaults;
 mod examples;
+mod hostile;
+mod mistakes;
 
 use consort_core::definition::{IdChoice, PlanOptions, check, render};
 use consort_core::plan::Plan;

@@ -95,7 +95,7 @@ fn form(room: &Room, page: &Page) -> Vec<Defect> {
         missing("There is not exactly one title.".into(), "Give the work one title.".into());
     }
     for title in SECTIONS {
-        if !page.section(title).is_some_and(|s| !s.text().trim().is_empty()) {
+        if page.section(title).is_none_or(|s| s.text().trim().is_empty()) {
             missing(
                 format!("The section {title} is missing or empty."),
                 format!("Write the section {title}."),
@@ -104,7 +104,7 @@ fn form(room: &Room, page: &Page) -> Vec<Defect> {
     }
     for level in &room.request.levels {
         let is_level = page.section_where(|h| h.level == 2 && begins_with_word(&h.text, &level.id));
-        if !is_level.is_some_and(|s| !s.text().trim().is_empty()) {
+        if is_level.is_none_or(|s| s.text().trim().is_empty()) {
             missing(
                 format!("The level {} is missing or empty.", level.id),
                 format!("Write level {}.", level.id),

@@ -36,7 +36,7 @@ pub(super) fn strengths(room: &Room, last: Option<&str>) -> BTreeSet<Strength> {
 }
 
 /// Writes the work.
-pub(super) fn write(room: &Room, has: &BTreeSet<Strength>, last: Option<&str>) -> String {
+pub(super) fn write(room: &Room, has: &BTreeSet<Strength>, last: Option<&str>, acknowledges: bool) -> String {
     let mut w = Writer { room, has, text: String::new() };
     w.opening();
     w.sources();
@@ -47,7 +47,9 @@ pub(super) fn write(room: &Room, has: &BTreeSet<Strength>, last: Option<&str>) -
     w.comparison();
     w.criteria();
     w.arguments();
-    w.acknowledgement();
+    if acknowledges {
+        w.acknowledgement();
+    }
     w.responses(last);
     w.limits();
     w.text
@@ -118,7 +120,11 @@ impl Writer<'_> {
         let mut rows = vec![("the task itself".to_owned(), task.lines().count(), 0)];
         for source in &self.room.sources {
             let text = source.text.as_deref().unwrap_or_default();
-            rows.push((format!("`{}`", source.path), text.lines().count(), Page::read(text).headings.len()));
+            rows.push((
+                format!("`{}`", source.path.replace('|', "\\|")),
+                text.lines().count(),
+                Page::read(text).headings.len(),
+            ));
         }
         for (at, (name, lines, headings)) in rows.iter().enumerate() {
             self.line(format!("| {} | {name} | {lines} | {headings} |", at + 1));
@@ -319,7 +325,7 @@ fn answered_in(finding: &OpenFinding, kind: &str) -> &'static str {
 
 /// Points of a task: its sentences and enumerations, at most eight.
 fn topics(text: &str) -> Vec<String> {
-    let parts = text.split([';', '\n', '(', ')', ',', ':']).flat_map(|p| p.split(". "));
+    let parts = text.split([';', '\n', '(', ')', ',', ':', '+']).flat_map(|p| p.split(". "));
     let named = |p: &String| p.chars().filter(|c| c.is_alphabetic()).count() >= 3;
     parts.map(|p| clean(p.trim_end_matches('.'), 80)).filter(named).take(8).collect()
 }
@@ -335,6 +341,7 @@ fn points(source: &Source) -> Vec<String> {
     let page = Page::read(text);
     let strip = |text: &str| {
         let text = text.rsplit_once(" [").map_or(text, |(before, _)| before);
+        let text = text.strip_prefix("Asked for: ").unwrap_or(text);
         clean(text.trim_end_matches('.'), 80)
     };
     let listed = page.section("Findings").into_iter().flat_map(|s| s.items().map(|i| strip(&i.text)));

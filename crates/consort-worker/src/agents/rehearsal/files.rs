@@ -6,9 +6,50 @@ use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Component, Path};
 
-/// Marks a player's part of a file that may hold other things.
-const BEGIN: &str = "REHEARSAL BEGIN";
-const END: &str = "REHEARSAL END";
+/// Marks a player's part of a file that may hold other things, other players' parts among them.
+/// The mark tells tasks apart without telling a reviewer which task it is.
+struct Marks {
+    tag: String,
+}
+
+impl Marks {
+    fn of(room: &Room) -> Self {
+        let id = room.request.task.id.as_deref().unwrap_or_default();
+        Marks { tag: crate::judges::content_hash(id.as_bytes()).as_str()[..8].to_owned() }
+    }
+
+    fn begin(&self) -> String {
+        format!("REHEARSAL BEGIN {}", self.tag)
+    }
+
+    fn end(&self) -> String {
+        format!("REHEARSAL END {}", self.tag)
+    }
+
+    /// Bytes of the marked lines and what is between them.
+    fn find(&self, text: &str) -> Option<(usize, usize)> {
+        let begin = text.find(&self.begin())?;
+        let start = text[..begin].rfind('\n').map_or(0, |i| i + 1);
+        let end = begin + text[begin..].find(&self.end())?;
+        Some((start, text[end..].find('\n').map_or(text.len(), |i| end + i + 1)))
+    }
+
+    fn block(&self, text: &str) -> Option<String> {
+        self.find(text).map(|(start, end)| text[start..end].to_owned())
+    }
+
+    fn without_block(&self, text: &str) -> String {
+        match self.find(text) {
+            Some((start, end)) => format!("{}{}", &text[..start], &text[end..]),
+            None => text.to_owned(),
+        }
+    }
+
+    /// The key of a data file.
+    fn key(&self) -> String {
+        format!("rehearsal-{}", self.tag)
+    }
+}
 
 /// The files a creator makes, the judged one first.
 pub(super) fn targets(room: &Room) -> Result<Vec<String>, String> {
@@ -27,18 +68,22 @@ pub(super) fn targets(room: &Room) -> Result<Vec<String>, String> {
 
 /// The prose of the creator's last version, as it lies in the workspace.
 pub(super) fn last(room: &Room, target: &str) -> Option<String> {
-    let text = room.read(target)?;
-    Some(match room.request.outputs.writes.is_empty() {
-        true => prose::of_file(target, &text),
-        false => prose::of_file(target, &block(&text).unwrap_or(text)),
-    })
+    let (text, marks) = (room.read(target)?, Marks::of(room));
+    if room.request.outputs.writes.is_empty() {
+        return Some(prose::of_file(target, &text));
+    }
+    if target.ends_with(".json") {
+        let object: Map<String, Value> = serde_json::from_str(&text).ok()?;
+        return Some(prose::of_file(target, &object.get(&marks.key())?.to_string()));
+    }
+    marks.block(&text).map(|block| prose::of_file(target, &block))
 }
 
 /// The bytes of a target that holds this prose.
 pub(super) fn wrap(room: &Room, target: &str, prose: &str) -> String {
-    let old = room.read(target).unwrap_or_default();
+    let (old, marks) = (room.read(target).unwrap_or_default(), Marks::of(room));
     if target.ends_with(".json") {
-        return data(&old, prose, !room.request.outputs.writes.is_empty());
+        return data(&old, prose, &marks, !room.request.outputs.writes.is_empty());
     }
     if room.request.outputs.writes.is_empty() {
         return comment(target, prose);
@@ -46,10 +91,10 @@ pub(super) fn wrap(room: &Room, target: &str, prose: &str) -> String {
     let sign = prose::comment_sign(target).unwrap_or_default();
     let mark =
         |word: &str| if sign.is_empty() { format!("<!-- {word} -->") } else { format!("{sign} {word}") };
-    let kept = without_block(&old);
+    let kept = marks.without_block(&old);
     let gap = if kept.is_empty() || kept.ends_with('\n') { "" } else { "\n" };
-    let code = code(target).map(|c| format!("{c}\n")).unwrap_or_default();
-    format!("{kept}{gap}{}\n{}{code}{}\n", mark(BEGIN), comment(target, prose), mark(END))
+    let code = code(target, &marks.tag).map(|c| format!("{c}\n")).unwrap_or_default();
+    format!("{kept}{gap}{}\n{}{code}{}\n", mark(&marks.begin()), comment(target, prose), mark(&marks.end()))
 }
 
 /// Writes by rename, so that a player that is killed leaves the old file or the new one.
@@ -79,43 +124,26 @@ fn comment(target: &str, prose: &str) -> String {
 }
 
 /// A line of code that does no harm anywhere in a file.
-fn code(target: &str) -> Option<&'static str> {
+fn code(target: &str, tag: &str) -> Option<String> {
+    let name = format!("REHEARSAL_{}", tag.to_uppercase());
     match target.rsplit_once('.')?.1 {
-        "rs" => Some("#[allow(dead_code)]\nconst REHEARSAL: bool = true;"),
-        "py" => Some("REHEARSAL = True"),
-        "sh" | "bash" => Some("REHEARSAL=1"),
-        "js" | "ts" => Some("var REHEARSAL = true;"),
+        "rs" => Some(format!("#[allow(dead_code)]\nconst {name}: bool = true;")),
+        "py" => Some(format!("{name} = True")),
+        "sh" | "bash" => Some(format!("{name}=1")),
+        "js" | "ts" => Some(format!("var {name} = true;")),
         _ => None,
     }
 }
 
-fn data(old: &str, prose: &str, keep: bool) -> String {
+fn data(old: &str, prose: &str, marks: &Marks, keep: bool) -> String {
     let mut object = match serde_json::from_str::<Value>(old) {
         Ok(Value::Object(object)) if keep => object,
         _ => Map::new(),
     };
-    object.insert("rehearsal".into(), json!(prose.lines().collect::<Vec<_>>()));
+    object.insert(marks.key(), json!(prose.lines().collect::<Vec<_>>()));
     let mut text = serde_json::to_string_pretty(&Value::Object(object)).unwrap_or_default();
     text.push('\n');
     text
-}
-
-fn marks(text: &str) -> Option<(usize, usize)> {
-    let begin = text.find(BEGIN)?;
-    let start = text[..begin].rfind('\n').map_or(0, |i| i + 1);
-    let end = begin + text[begin..].find(END)?;
-    Some((start, text[end..].find('\n').map_or(text.len(), |i| end + i + 1)))
-}
-
-fn block(text: &str) -> Option<String> {
-    marks(text).map(|(start, end)| text[start..end].to_owned())
-}
-
-fn without_block(text: &str) -> String {
-    match marks(text) {
-        Some((start, end)) => format!("{}{}", &text[..start], &text[end..]),
-        None => text.to_owned(),
-    }
 }
 
 /// A path that a glob matches.
@@ -189,9 +217,12 @@ mod tests {
 
     #[test]
     fn a_block_is_replaced_and_the_rest_stays() {
-        let old = "fn a() {}\n// REHEARSAL BEGIN\n// x\n// REHEARSAL END\nfn b() {}\n";
-        assert_eq!(without_block(old), "fn a() {}\nfn b() {}\n");
-        assert_eq!(block(old).as_deref(), Some("// REHEARSAL BEGIN\n// x\n// REHEARSAL END\n"));
-        assert_eq!(without_block("plain\n"), "plain\n");
+        let marks = Marks { tag: "ab".into() };
+        let other = "// REHEARSAL BEGIN cd\n// y\n// REHEARSAL END cd\n";
+        let old =
+            format!("fn a() {{}}\n{other}// REHEARSAL BEGIN ab\n// x\n// REHEARSAL END ab\nfn b() {{}}\n");
+        assert_eq!(marks.without_block(&old), format!("fn a() {{}}\n{other}fn b() {{}}\n"));
+        assert_eq!(marks.block(&old).as_deref(), Some("// REHEARSAL BEGIN ab\n// x\n// REHEARSAL END ab\n"));
+        assert_eq!(marks.without_block("plain\n"), "plain\n");
     }
 }

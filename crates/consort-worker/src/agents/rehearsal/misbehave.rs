@@ -1,6 +1,7 @@
 //! Scripts of misbehaviour: what a player does wrong, for tests of everything around it.
 
 use consort_core::ids::Step;
+use consort_core::quality::Score;
 
 /// One way to misbehave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,12 @@ pub enum Misdeed {
     StrayFiles,
     /// Echo another nonce.
     WrongNonce,
+    /// Answer with this score in every dimension, whatever the work is like.
+    Score(Score),
+    /// Creators answer findings without mending anything; critics find nothing.
+    Lie,
+    /// Answer for no handoff.
+    NoAcknowledgement,
     /// Wait so many milliseconds, then go on.
     Slow(u64),
 }
@@ -45,6 +52,7 @@ impl Misdeed {
     /// # Errors
     /// The name is unknown; the text lists those that are.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let score = text.strip_prefix("score-").and_then(|s| Score::parse(s).ok());
         let number = |prefix: &str| text.strip_prefix(prefix).and_then(|n| n.parse::<u64>().ok());
         Ok(match text {
             "hang" => Misdeed::Hang,
@@ -61,14 +69,18 @@ impl Misdeed {
             "daemon-body" => Misdeed::DaemonBody,
             "stray-files" => Misdeed::StrayFiles,
             "wrong-nonce" => Misdeed::WrongNonce,
-            _ => match (number("exit-"), number("slow-")) {
-                (Some(code @ 1..=255), _) => Misdeed::Exit(code as u8),
-                (_, Some(ms)) => Misdeed::Slow(ms),
+            "lie" => Misdeed::Lie,
+            "no-acknowledgement" => Misdeed::NoAcknowledgement,
+            _ => match (number("exit-"), number("slow-"), score) {
+                (Some(code @ 1..=255), ..) => Misdeed::Exit(code as u8),
+                (_, Some(ms), _) => Misdeed::Slow(ms),
+                (_, _, Some(score)) => Misdeed::Score(score),
                 _ => {
                     return Err(format!(
                         "`{text}` is no misdeed; known are hang, crash, exit-N (1 to 255), no-artifact, \
                          empty-artifact, malformed-score, score-above-1, nan, no-answer, flood, \
-                         ignore-sigterm, daemonise, stray-files, wrong-nonce, slow-MS"
+                         ignore-sigterm, daemonise, stray-files, wrong-nonce, lie, no-acknowledgement, \
+                         score-0.NNNN, slow-MS"
                     ));
                 }
             },
@@ -131,7 +143,8 @@ mod tests {
         {
             assert!(check_line(wrong).is_err(), "{wrong}");
         }
-        for wrong in ["exit-0", "exit-256", "exit-x", "slow-", "slow--1"] {
+        assert_eq!(Misdeed::parse("score-0.9199").map(|m| format!("{m:?}")), Ok("Score(Score(9199))".into()));
+        for wrong in ["score-2", "score-", "exit-0", "exit-256", "exit-x", "slow-", "slow--1"] {
             assert!(Misdeed::parse(wrong).is_err(), "{wrong}");
         }
         assert_eq!(Misdeed::parse("exit-3"), Ok(Misdeed::Exit(3)));

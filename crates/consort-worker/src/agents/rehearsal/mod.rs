@@ -15,6 +15,7 @@ mod sums;
 pub use room::{Room, Source};
 
 use super::request::{AnswerBrief, Purpose, Request};
+use consort_core::quality::Score;
 use misbehave::Misdeed;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -61,12 +62,21 @@ pub fn perform(request: Request, cwd: &Path, misdeeds: &[Misdeed]) -> Result<(),
         Purpose::Review { strategy } => {
             let answer = answer.ok_or("no answer is asked for")?;
             let text = room.candidate().ok_or("the candidate is not there")?;
-            give(&room, answer, &review::review(&room, &text, strategy, answer).to_string(), misdeeds)
+            let right = match misdeeds.contains(&Misdeed::Lie) {
+                true => review::praise(answer),
+                false => review::review(&room, &text, strategy, answer),
+            };
+            give(&room, answer, &right.to_string(), misdeeds)
         }
         Purpose::Judge { .. } => {
             let answer = answer.ok_or("no answer is asked for")?;
             let text = room.candidate().ok_or("the candidate is not there")?;
-            give(&room, answer, &review::judge(&room, &text, answer).to_string(), misdeeds)
+            let forced = misdeeds.iter().find_map(|m| match m {
+                Misdeed::Score(score) => Some(*score),
+                Misdeed::Lie => Some(Score::ONE),
+                _ => None,
+            });
+            give(&room, answer, &review::judge(&room, &text, answer, forced).to_string(), misdeeds)
         }
     }
 }
@@ -90,12 +100,21 @@ fn create(room: &Room, misdeeds: &[Misdeed]) -> Result<(), String> {
         // workspace may hold what nobody has seen.
         let last = (!room.request.candidate.is_empty()).then(|| files::last(room, target)).flatten();
         let prose = match at {
-            0 => document::write(room, &document::strengths(room, last.as_deref()), last.as_deref()),
+            0 => prose(room, last.as_deref(), misdeeds),
             _ => format!("# Beside `{}`\n\n{}\n", targets[0], document::NOTICE),
         };
         put(room, &path, files::wrap(room, target, &prose).as_bytes())?;
     }
     Ok(())
+}
+
+/// What the judged file says.
+fn prose(room: &Room, last: Option<&str>, misdeeds: &[Misdeed]) -> String {
+    let has = match misdeeds.contains(&Misdeed::Lie) {
+        true => BTreeSet::from(Strength::FIRST_DRAFT),
+        false => document::strengths(room, last),
+    };
+    document::write(room, &has, last, !misdeeds.contains(&Misdeed::NoAcknowledgement))
 }
 
 /// Mends what is small and one's own: the note that was left.

@@ -5,6 +5,7 @@ use super::room::{Room, clean};
 use super::strength::{Strength, source_numbers};
 use crate::agents::request::{AnswerBrief, StrategyBrief};
 use crate::checks::markdown::Page;
+use consort_core::quality::Score;
 use serde_json::{Value, json};
 
 /// What a critic looks for, by strategy.
@@ -61,6 +62,11 @@ pub(super) fn review(room: &Room, text: &str, strategy: &StrategyBrief, answer: 
     json!({ "nonce": answer.nonce, "findings": findings, "summary": summary })
 }
 
+/// What a critic says that did not look.
+pub(super) fn praise(answer: &AnswerBrief) -> Value {
+    json!({ "nonce": answer.nonce, "findings": [], "summary": "Rehearsal. All is well." })
+}
+
 /// The first of a defect's dimensions that the request knows.
 fn dimension(answer: &AnswerBrief, dims: &[&str]) -> String {
     let known = answer.dimensions.iter().find(|d| dims.contains(&d.id.as_str()));
@@ -69,7 +75,8 @@ fn dimension(answer: &AnswerBrief, dims: &[&str]) -> String {
 
 /// A judge's answer. Work without a known defect is excellent throughout; with one, it is
 /// excellent in nothing and weak where the defect bites.
-pub(super) fn judge(room: &Room, text: &str, answer: &AnswerBrief) -> Value {
+/// `forced` is what a script makes it say instead.
+pub(super) fn judge(room: &Room, text: &str, answer: &AnswerBrief, forced: Option<Score>) -> Value {
     let all = defects::all(room, text);
     let page = Page::read(text);
     let scores: serde_json::Map<String, Value> = answer
@@ -83,8 +90,8 @@ pub(super) fn judge(room: &Room, text: &str, answer: &AnswerBrief) -> Value {
             let score = score(room, &page, id, &hurt, all.len());
             let gaps: Vec<&str> = hurt.iter().take(8).map(|d| d.claim.as_str()).collect();
             let improve: Vec<&str> = hurt.iter().take(8).map(|d| d.remedy.as_str()).collect();
-            // Digits, not floating point: the literal is what counts.
-            let literal = format!("0.{score:04}");
+            // Four decimals come through a JSON value as they are: it prints the shortest literal.
+            let literal = forced.map_or_else(|| format!("0.{score:04}"), |f| f.to_string());
             let one = json!({
                 "score": serde_json::from_str::<Value>(&literal).unwrap_or(Value::Null),
                 "evidence": evidence(&page, id),
@@ -97,17 +104,22 @@ pub(super) fn judge(room: &Room, text: &str, answer: &AnswerBrief) -> Value {
     json!({ "nonce": answer.nonce, "scores": scores })
 }
 
-/// In ten-thousandths.
+/// In ten-thousandths. What there is to see of a dimension moves a score within its band.
 fn score(room: &Room, page: &Page, dimension: &str, hurt: &[&Defect], defects: usize) -> usize {
+    let wealth = match dimension {
+        "evidence_quality" | "traceability" => source_numbers(page).len(),
+        "completeness" => page.headings.len() / 4,
+        "actionability" => page.tables.len(),
+        "methodological_rigor" => page.items.len() / 4,
+        _ => room.request.criteria.len(),
+    };
+    let wealth = 25 * wealth.min(8);
     if defects == 0 {
-        let wealth = match dimension {
-            "evidence_quality" | "traceability" => source_numbers(page).len(),
-            "completeness" => page.headings.len() / 4,
-            "actionability" => page.tables.len(),
-            "methodological_rigor" => page.items.len() / 4,
-            _ => room.request.criteria.len(),
-        };
-        return 9_550 + 25 * wealth.min(8);
+        return 9_550 + wealth;
+    }
+    let untouched = 8_900 + wealth - 50 * (defects - 1).min(8);
+    if hurt.is_empty() {
+        return untouched;
     }
     let weight = |d: &&Defect| match d.severity() {
         "critical" => 1_500,
@@ -118,8 +130,7 @@ fn score(room: &Room, page: &Page, dimension: &str, hurt: &[&Defect], defects: u
     losses.sort_unstable_by(|a, b| b.cmp(a));
     // The first defect weighs in full; each further one a third.
     let loss: usize = losses.iter().enumerate().map(|(at, l)| if at == 0 { *l } else { l / 3 }).sum();
-    let untouched = 9_100 - 50 * (defects - 1).min(8);
-    if hurt.is_empty() { untouched } else { 9_200_usize.saturating_sub(loss).clamp(3_000, untouched) }
+    (9_050 + wealth).saturating_sub(loss).clamp(3_000, untouched)
 }
 
 /// Places in the candidate that were looked at.

@@ -91,7 +91,9 @@ fn wrong_products(table: &Table) -> Vec<String> {
             table.head.iter().enumerate().filter(|(i, h)| *i > 0 && h.text.ends_with(" weighted"))
         {
             let right = match (at(row, weight), at(row, column - 1), at(row, column)) {
-                (Some(w), Some(s), Some(product)) => w * s == product * 10_000,
+                (Some(w), Some(s), Some(product)) => {
+                    u128::from(w) * u128::from(s) == u128::from(product) * 10_000
+                }
                 _ => false,
             };
             if !right {

@@ -1,19 +1,20 @@
 //! What the brain wants of one attempt, in an agent's terms: `Start` in, request and outfit out.
 //! What a reviewer must not know is left out here and nowhere else.
 
+mod names;
+
 use crate::agents::outfit::{self, Desk, Outfit, OutfitError};
 use crate::agents::request::{
     AnswerBrief, DimensionBrief, HandoffBrief, InputKind, Level, OpenFinding, Outputs, Purpose,
     REQUEST_VERSION, Request, RequestFile, RequestInput, RequestProblem, StrategyBrief, TaskBrief,
 };
-use crate::agents::{prompt, strategies};
+use crate::agents::strategies;
 use crate::dirs::RunDirs;
 use crate::judges::{Finding, nonce};
-use consort_core::ids::{AttemptId, ContentHash, Step, StrategyId, TaskId};
-use consort_core::plan::{AgentSpec, Criterion, Output, Plan, Task, TaskKind};
-use consort_core::run::{Artifact, Candidate, FindingsRef, Severity, Start};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use consort_core::ids::{AttemptId, ContentHash, Step, StrategyId};
+use consort_core::plan::{AgentSpec, Output, Plan, Task, TaskKind};
+use consort_core::run::{Candidate, FindingsRef, Severity, Start};
+use names::Names;
 
 /// One file of a reviewer's working directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +34,13 @@ pub enum ExhibitSource {
     Diff,
     /// A file of the base's commit: a declared input.
     Base(String),
+    /// Data of another task, which is in the content store and not in git: a declared input.
+    Stored(ContentHash),
 }
 
 /// What a reviewer sees, under neutral names for the candidate and repository paths for inputs.
-pub fn exhibits(task: &Task, start: &Start) -> Vec<Exhibit> {
+pub fn exhibits(plan: &Plan, start: &Start) -> Vec<Exhibit> {
+    let task = plan.task(&start.attempt.task).expect("the brain only starts tasks of its plan");
     let mut all: Vec<Exhibit> = match &task.output {
         Output::Change { .. } => vec![Exhibit { source: ExhibitSource::Diff, to: "candidate.diff".into() }],
         Output::Document { paths } | Output::Data { paths } => paths
@@ -48,11 +52,26 @@ pub fn exhibits(task: &Task, start: &Start) -> Vec<Exhibit> {
             })
             .collect(),
     };
-    let seen: Vec<Exhibit> = seen_inputs(start)
-        .map(|input| Exhibit { source: ExhibitSource::Base(input.path.clone()), to: input.path.clone() })
-        .collect();
-    all.extend(seen);
+    let stored = stored_inputs(plan, start);
+    all.extend(seen_inputs(start).map(|input| Exhibit {
+        source: match stored.iter().find(|(path, _)| *path == input.path) {
+            Some((_, hash)) => ExhibitSource::Stored(hash.clone()),
+            None => ExhibitSource::Base(input.path.clone()),
+        },
+        to: input.path.clone(),
+    }));
     all
+}
+
+/// Inputs that are data of other tasks, with their paths: a creator's workspace gets them from
+/// the content store before each of its attempts, for they are not in its base.
+pub fn stored_inputs(plan: &Plan, start: &Start) -> Vec<(String, ContentHash)> {
+    let data = |input: &&consort_core::run::InputRef| {
+        let maker = input.task.as_ref().and_then(|task| plan.task(task));
+        maker.is_some_and(|task| matches!(task.output, Output::Data { .. }))
+    };
+    let stored = seen_inputs(start).filter(data);
+    stored.filter_map(|input| Some((input.path.clone(), input.hash.clone()?))).collect()
 }
 
 /// Inputs that are there: without those that a person declared.
@@ -115,7 +134,12 @@ pub fn request(plan: &Plan, start: &Start, findings: &[(FindingsRef, Vec<Finding
             .map(|p| RequestProblem { check: p.check.clone(), text: p.text.clone() })
             .collect(),
         guidance: if step.is_creator() { start.guidance.clone() } else { Vec::new() },
-        constraints: plan.constraints.clone(),
+        constraints: plan
+            .constraints
+            .iter()
+            .filter(|c| step.is_creator() || !names.tells_the_gate(&[&c.name, &c.enforcement]))
+            .cloned()
+            .collect(),
         answer: answer(plan, start, desk),
         scratch: desk.temporary().display().to_string(),
     }
@@ -134,40 +158,6 @@ pub fn outfit(
     let request = request(plan, start, findings, desk);
     let task = plan.task(&start.attempt.task).expect("the brain only starts tasks of its plan");
     outfit::outfit(&request, spec(task, &start.attempt.step), &start.attempt, desk)
-}
-
-/// What is wrong with how a consumer's prompt renders handoffs, in sentences: each one among its
-/// inputs must be named with the hash that was accepted. `consumer` is how it would be started.
-pub fn unrendered_handoffs(plan: &Plan, consumer: &Start, accepted: &[Artifact]) -> Vec<String> {
-    let nowhere = Desk {
-        dir: PathBuf::new(),
-        cwd: PathBuf::new(),
-        root: PathBuf::new(),
-        self_exe: PathBuf::new(),
-        env: BTreeMap::new(),
-        try_number: 1,
-    };
-    let prompt = prompt::render(&request(plan, consumer, &[], &nowhere));
-    let declared: Vec<&TaskId> = plan
-        .task(&consumer.attempt.task)
-        .map(|task| plan.handoffs_into(task).map(|h| &h.id).collect())
-        .unwrap_or_default();
-    let known = |artifact: &&Artifact| {
-        let makes = |id: &&&TaskId| plan.task(id).is_some_and(|t| t.output.paths().contains(&artifact.path));
-        declared.iter().any(|id| makes(&id))
-    };
-    let missing =
-        |artifact: &&Artifact| !prompt::renders_handoff(&prompt, &artifact.path, artifact.hash.as_str());
-    let wrong = accepted.iter().filter(known).filter(missing);
-    wrong
-        .map(|a| format!("the prompt of {} does not name {} with its hash", consumer.attempt.task, a.path))
-        .collect()
-}
-
-/// Consumers whose prompt names every handoff they declare with its accepted hash.
-pub fn rendered(plan: &Plan, consumers: &[Start], accepted: &[Artifact]) -> Vec<TaskId> {
-    let right = |c: &&Start| unrendered_handoffs(plan, c, accepted).is_empty();
-    consumers.iter().filter(right).map(|c| c.attempt.task.clone()).collect()
 }
 
 /// Which try at its step an attempt is, over the life of its task, from 1: what scripts of
@@ -307,76 +297,9 @@ fn answer(plan: &Plan, start: &Start, desk: &Desk) -> Option<AnswerBrief> {
     })
 }
 
-/// Texts of the workflow that name tasks. A phase's criteria may be about another task of the
-/// phase; and a reviewer learns no task's id.
-struct Names<'a> {
-    plan: &'a Plan,
-    task: &'a Task,
-    creator: bool,
-}
-
-impl Names<'_> {
-    /// Criteria about this task, or about no task in particular.
-    fn criteria(&self) -> Vec<Criterion> {
-        let about =
-            |text: &str, task: &Task| is_name(&task.id) && find_word(text, task.id.as_str()).is_some();
-        self.task
-            .criteria
-            .iter()
-            .filter(|c| {
-                about(&c.validation, self.task) || !self.plan.tasks.iter().any(|t| about(&c.validation, t))
-            })
-            .map(|c| Criterion { name: self.hide(&c.name), validation: self.hide(&c.validation) })
-            .collect()
-    }
-
-    /// For reviewers: the text with task ids replaced.
-    fn hide(&self, text: &str) -> String {
-        if self.creator {
-            return text.to_owned();
-        }
-        self.plan.tasks.iter().filter(|t| is_name(&t.id)).fold(text.to_owned(), |text, task| {
-            let stand_in = if task.id == self.task.id { "the candidate's" } else { "another task's" };
-            replace_word(&text, task.id.as_str(), stand_in)
-        })
-    }
-}
-
-/// An id that cannot be an ordinary word of the text, such as `agent-a-001`; `docs` might be one.
-fn is_name(id: &TaskId) -> bool {
-    id.as_str().contains(|c: char| c.is_ascii_digit() || c == '-' || c == '_')
-}
-
-fn replace_word(text: &str, word: &str, by: &str) -> String {
-    let (mut done, mut rest) = (String::new(), text);
-    while let Some(at) = find_word(rest, word) {
-        done.push_str(&rest[..at]);
-        done.push_str(by);
-        rest = &rest[at + word.len()..];
-    }
-    done + rest
-}
-
-/// Where `word` stands in `text`, not as a part of a longer name.
-fn find_word(text: &str, word: &str) -> Option<usize> {
-    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
-    text.match_indices(word)
-        .find(|(at, _)| {
-            !part(text[..*at].chars().next_back()) && !part(text[at + word.len()..].chars().next())
-        })
-        .map(|(at, _)| at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whole_names_are_replaced_and_parts_of_longer_ones_are_not() {
-        assert_eq!(replace_word("a-1 and a-10, (a-1)", "a-1", "X"), "X and a-10, (X)");
-        assert_eq!(replace_word("xa-1 a-1", "a-1", "X"), "xa-1 X");
-        assert_eq!(find_word("agent-a-001", "a-001"), None);
-    }
 
     #[test]
     fn candidates_have_neutral_names() {

@@ -1,0 +1,138 @@
+//! Scalars of the file: words out of a few.
+
+use super::decode::listed;
+use super::diagnostic::closest;
+use super::values::{Fault, ScalarValue};
+use crate::plan::{CheckpointFrequency, Criticality, PromptBy, WorkspaceKind};
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// A word out of a few.
+fn word<T: Copy>(text: &str, what: &str, words: &[(&str, T)]) -> Result<T, Fault> {
+    if let Some((_, value)) = words.iter().find(|(w, _)| *w == text) {
+        return Ok(*value);
+    }
+    let known: Vec<&str> = words.iter().map(|(w, _)| *w).collect();
+    let fault = Fault::new("unknown-word", format!("`{text}` is not {what}"), "");
+    Err(match closest(text, known.iter().copied()) {
+        Some(meant) => Fault { label: format!("did you mean `{meant}`?"), ..fault },
+        None => Fault { label: format!("one of {}", listed(&known)), ..fault },
+    })
+}
+
+macro_rules! words {
+    ($type:ty, $what:literal, stand_in $stand_in:expr, [ $( $word:literal => $value:expr, $about:literal; )* ]) => {
+        impl ScalarValue for $type {
+            const WHAT: &'static str = $what;
+            fn parse(text: &str, _: &str) -> Result<Self, Fault> {
+                word(text, $what, &[$( ($word, $value) ),*])
+            }
+            fn stand_in() -> Self {
+                $stand_in
+            }
+            fn schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "oneOf": [$( { "const": $word, "description": $about } ),*] })
+            }
+        }
+    };
+}
+
+words!(Criticality, "a criticality (`C1` to `C4`)", stand_in Criticality::C2, [
+    "C1" => Criticality::C1, "Routine: reversible in one session.";
+    "C2" => Criticality::C2, "Standard: reversible within a day. The default.";
+    "C3" => Criticality::C3, "Significant: more than a day, or an interface.";
+    "C4" => Criticality::C4, "Critical: irreversible, governance, public.";
+]);
+
+words!(PromptBy, "a way to hand over the prompt (`stdin` or `file`)", stand_in PromptBy::Stdin, [
+    "stdin" => PromptBy::Stdin, "On standard input, which is then closed. The default.";
+    "file" => PromptBy::File, "In the file that CONSORT_PROMPT names; standard input is empty.";
+]);
+
+words!(WorkspaceKind, "a kind of workspace (`clone`, `worktree` or `none`)", stand_in WorkspaceKind::Clone, [
+    "clone" => WorkspaceKind::Clone, "A private clone that borrows the repository's objects. The default.";
+    "worktree" => WorkspaceKind::Worktree, "A linked worktree: cheaper, a weaker wall.";
+    "none" => WorkspaceKind::None, "One scratch directory per run, without git.";
+]);
+
+words!(CheckpointFrequency, "a checkpoint frequency (`AGENT`, `PHASE` or `BARRIER`)", stand_in CheckpointFrequency::Phase, [
+    "AGENT" => CheckpointFrequency::Agent, "After every accepted task, and wherever PHASE makes one.";
+    "PHASE" => CheckpointFrequency::Phase, "After every stage of phases and every barrier. The default.";
+    "BARRIER" => CheckpointFrequency::Barrier, "After every barrier.";
+]);
+
+/// What a task makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Produces {
+    /// Files at declared paths.
+    Document,
+    /// A diff within declared globs.
+    Change,
+    /// Files for the content store.
+    Data,
+}
+
+words!(Produces, "a kind of output (`document`, `change` or `data`)", stand_in Produces::Document, [
+    "document" => Produces::Document, "Files at declared paths; nothing else is committed. The default.";
+    "change" => Produces::Change, "Whatever it changes within its `writes` globs. The default where `writes` is given.";
+    "data" => Produces::Data, "Files that go to the content store, never into git.";
+]);
+
+/// L, M or H.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Degree(pub &'static str);
+
+words!(Degree, "a degree (`L`, `M` or `H`)", stand_in Degree("L"), [
+    "L" => Degree("L"), "Low.";
+    "M" => Degree("M"), "Medium.";
+    "H" => Degree("H"), "High.";
+]);
+
+/// `complete`, the only thing that phases and barriers can be in a criterion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Complete;
+
+words!(Complete, "`complete`", stand_in Complete, [ "complete" => Complete, "All of them."; ]);
+
+/// The only word for a gate: `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoGate;
+
+words!(NoGate, "a gate: `none`, or a mapping", stand_in NoGate, [ "none" => NoGate, "No self-review, no critics, no judge."; ]);
+
+/// How we talk to an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RuntimeWord {
+    /// Any program.
+    Command,
+    /// A player that needs no model.
+    Rehearsal,
+}
+
+impl ScalarValue for RuntimeWord {
+    const WHAT: &'static str = "a runtime (`command` or `rehearsal`)";
+    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
+        if matches!(text, "claude" | "codex" | "acp" | "api") {
+            let fault = Fault::new(
+                "not-yet",
+                format!("runtime `{text}` is not yet in this build: use `command`"),
+                "not yet in this build",
+            );
+            return Err(match text {
+                "claude" => fault.help(
+                    "runtime: command, argv: [claude, -p, --permission-mode, acceptEdits], pass_env: [ANTHROPIC_API_KEY]",
+                ),
+                _ => fault,
+            });
+        }
+        word(text, Self::WHAT, &[("command", RuntimeWord::Command), ("rehearsal", RuntimeWord::Rehearsal)])
+    }
+    fn stand_in() -> Self {
+        RuntimeWord::Rehearsal
+    }
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "oneOf": [
+            { "const": "command", "description": "Any program: `argv`, never a shell line. The default where `argv` is given." },
+            { "const": "rehearsal", "description": "A player that needs no model, no key and no network." }
+        ] })
+    }
+}
