@@ -2,7 +2,7 @@
 
 use super::cause::Causes;
 use super::project::rendered;
-use crate::journal::{Journal, Reader};
+use crate::journal::{ChainHash, Journal, Reader};
 use consort_core::ids::CheckpointId;
 use consort_core::run::{Effect, EffectKey, Ensure, Report, State, checkpoint_tips, fold, wanted};
 use consort_core::time::Timestamp;
@@ -115,14 +115,24 @@ pub fn content_at(
         fold(&mut state, record.seq, &record.events).map_err(|e| e.to_string())?;
     }
     let hash = hash.filter(|_| state.seq == seq).ok_or_else(|| format!("the journal has no record {seq}"))?;
+    content_of(&state, hash)
+}
+
+/// Tips and state files of a state; `hash` is that of the last record in it.
+pub(crate) fn content_of(state: &State, hash: ChainHash) -> Result<CheckpointContent, String> {
     let base = &state.graph.plan.workflow.base_path;
-    let mut files: Vec<(String, Vec<u8>)> = rendered(&state)
+    let mut files: Vec<(String, Vec<u8>)> = rendered(state)
         .into_iter()
         .map(|(name, text)| (format!("{base}/{name}"), text.into_bytes()))
         .collect();
-    let json = serde_json::to_vec_pretty(&state).map_err(|e| e.to_string())?;
+    let json = serde_json::to_vec_pretty(state).map_err(|e| e.to_string())?;
     files.push((format!("{base}/state.json"), json));
     let plan = serde_json::to_vec_pretty(&state.graph.plan).map_err(|e| e.to_string())?;
     files.push((format!("{base}/plan.json"), plan));
-    Ok(CheckpointContent { tips: checkpoint_tips(&state), files, journal_head: hash.to_string(), seq })
+    Ok(CheckpointContent {
+        tips: checkpoint_tips(state),
+        files,
+        journal_head: hash.to_string(),
+        seq: state.seq,
+    })
 }

@@ -17,6 +17,7 @@ mod open;
 mod project;
 
 pub use act::content_at;
+pub(crate) use act::content_of;
 pub use cause::{Commander, Order};
 pub use clock::wall;
 pub use idle::Outcome;

@@ -3,7 +3,7 @@
 pub mod answer;
 mod object;
 
-pub use answer::{Answer, Finding, findings_of, nonce, read, read_usage};
+pub use answer::{Answer, Finding, findings_of, nonce, parse, read, read_usage};
 
 use consort_core::ids::ContentHash;
 use sha2::{Digest, Sha256};

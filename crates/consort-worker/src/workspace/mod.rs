@@ -37,7 +37,7 @@ pub use git::Git;
 pub use git_plane::GitPlane;
 pub use git_words::{GitError, NEEDED as GIT_NEEDED, ObjectFormat};
 pub use integrate::{DryRun, IntegrateError, Integrated, integrate, integrate_dry_run};
-pub use plain::PlainPlane;
+pub use plain::{PlainPlane, read as read_plain};
 pub use repo::{CommitInfo, Repo, RepoError};
 
 use crate::dirs::RunDirs;

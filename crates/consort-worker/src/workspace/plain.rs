@@ -378,7 +378,8 @@ pub(super) fn export(
     })
 }
 
-pub(super) fn read(store: &Store, revision: &Revision, path: &str) -> Result<Option<Vec<u8>>, PlaneError> {
+/// One file of a revision that was made without git; `None` if there is no such file in it.
+pub fn read(store: &Store, revision: &Revision, path: &str) -> Result<Option<Vec<u8>>, PlaneError> {
     let manifest = Manifest::load(store, revision)?;
     manifest.files.get(path).map(|entry| content(store, path, entry)).transpose()
 }

@@ -1,0 +1,111 @@
+//! Answers of critics and judges are read again from their stored bytes; composites are summed
+//! again from the scores in them.
+
+use super::{Check, at, counted};
+use crate::journal::Record;
+use consort_core::ids::{AttemptId, ContentHash, DimensionId};
+use consort_core::quality::Composite;
+use consort_core::run::{DimensionScore, Event, EventKind, FoundState, Given, Graph, Input, Report, State};
+use consort_worker::judges;
+use consort_worker::store::Store;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(super) struct Answers<'a> {
+    store: &'a Store,
+    graph: Arc<Graph>,
+    dimensions: Vec<DimensionId>,
+    answers: Check,
+    composites: Check,
+    /// Scores as they stand in the stored bytes, by the answer's hash.
+    read: BTreeMap<ContentHash, Vec<DimensionScore>>,
+}
+
+impl<'a> Answers<'a> {
+    pub(super) fn new(graph: Arc<Graph>, store: &'a Store) -> Self {
+        Self {
+            store,
+            dimensions: graph.plan.quality.dimensions.iter().map(|d| d.id.clone()).collect(),
+            graph,
+            answers: Check::new("answers"),
+            composites: Check::new("composites"),
+            read: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn take(&mut self, state: &State, record: &Record) {
+        let nonce = state.start.as_ref().map(|start| start.nonce.clone()).unwrap_or_default();
+        match &record.cause {
+            Input::Reported(Report::AttemptEnded { attempt, ended }) => {
+                self.answer(&nonce, attempt, &ended.given, record);
+            }
+            Input::Opened { found, .. } => {
+                for found in found {
+                    if let FoundState::Ended(ended) = &found.state {
+                        self.answer(&nonce, &found.attempt, &ended.given, record);
+                    }
+                }
+            }
+            _ => {}
+        }
+        for event in &record.events {
+            self.composite(event, record);
+        }
+    }
+
+    fn answer(&mut self, nonce: &str, attempt: &AttemptId, given: &Given, record: &Record) {
+        let hash = match given {
+            Given::Review(review) => &review.answer,
+            Given::Scores { answer, .. } => answer,
+            Given::Nothing | Given::Malformed(_) => return,
+        };
+        self.answers.count += 1;
+        let place = format!("{}, {attempt}", at(record));
+        let bytes = match self.store.get(hash) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                return self.answers.fault(place, format!("its answer {hash} is not in the content store"));
+            }
+            Err(error) => return self.answers.fault(place, error.to_string()),
+        };
+        let again = judges::parse(&attempt.step, &bytes, &self.dimensions, &judges::nonce(nonce, attempt));
+        if let Given::Scores { scores, answer } = &again {
+            self.read.insert(answer.clone(), scores.clone());
+        }
+        self.answers.unless(again == *given, &place, || match again {
+            Given::Malformed(why) => format!("its stored answer is none: {why}"),
+            _ => "its stored answer says something else than the journal".into(),
+        });
+    }
+
+    fn composite(&mut self, event: &Event, record: &Record) {
+        let EventKind::Scored { task, iteration, scores, composite, band, answer } = &event.kind else {
+            return;
+        };
+        self.composites.count += 1;
+        let place = format!("{}, {task} round {iteration}", at(record));
+        let Some(read) = self.read.get(answer) else {
+            return self.composites.fault(place, format!("no judge gave the answer {answer}"));
+        };
+        self.composites.unless(read == scores, &place, || "its scores are not those of the judge".into());
+        let weights = self.graph.plan.quality.dimensions.iter().map(|d| d.weight);
+        let again = Composite::of(weights.zip(read.iter().map(|s| s.score)));
+        self.composites.unless(again == Some(*composite), &place, || {
+            let again = again.map_or_else(|| "none".to_owned(), |c| c.to_string());
+            format!("its scores add up to {again}, the journal says {composite}")
+        });
+        let Some(task) = self.graph.plan.task(task) else {
+            return self.composites.fault(place, "the plan has no such task");
+        };
+        let right = composite.band(task.threshold, task.floor);
+        self.composites
+            .unless(right == *band, &place, || format!("{composite} is {right}, the journal says {band}"));
+    }
+
+    pub(super) fn end(self) -> (Check, Check) {
+        let read = format!("{} of critics and judges read again", counted(self.answers.count, "answer"));
+        let summed =
+            format!("{} summed again from the judges' scores", counted(self.composites.count, "composite"));
+        (self.answers.said(read), self.composites.said(summed))
+    }
+}

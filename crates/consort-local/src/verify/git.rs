@@ -1,0 +1,146 @@
+//! Checkpoints, rendered again and compared byte by byte; and where names point.
+
+use super::work::wrong_bytes;
+use super::{Check, Evidence, Prepared, counted};
+use consort_core::ids::{CheckpointId, Revision};
+use consort_core::run::{Artifact, Checkpoint, State};
+use consort_worker::hands::CheckpointContent;
+use std::collections::BTreeMap;
+
+/// Every checkpoint holds the state files of its state, its record's hash, and all accepted work.
+pub(super) fn checkpoints(
+    state: &State,
+    prepared: &BTreeMap<CheckpointId, Prepared>,
+    evidence: Evidence<'_>,
+) -> Check {
+    let mut check = Check::new("checkpoints");
+    let mut files = 0;
+    for checkpoint in &state.checkpoints {
+        let Some(revision) = &checkpoint.revision else { continue };
+        check.count += 1;
+        let place = checkpoint.id.to_string();
+        let Some(prepared) = prepared.get(&checkpoint.id) else {
+            check.fault(place, "no record prepared it");
+            continue;
+        };
+        match &prepared.content {
+            Ok(content) => {
+                files += content.files.len() as u64;
+                same_files(&mut check, &place, revision, content, evidence);
+                same_commit(&mut check, checkpoint, revision, content, evidence);
+            }
+            Err(why) => check.fault(&*place, format!("it cannot be rendered: {why}")),
+        }
+        let artifacts: Vec<Artifact> =
+            prepared.artifacts.iter().map(|(_, artifact)| artifact.clone()).collect();
+        for why in wrong_bytes(evidence, revision, &artifacts) {
+            check.fault(&*place, why);
+        }
+    }
+    let summary = format!(
+        "{} rendered again, {} are the same bytes",
+        counted(check.count, "checkpoint"),
+        counted(files, "file")
+    );
+    check.said(summary)
+}
+
+fn same_files(
+    check: &mut Check,
+    place: &str,
+    revision: &Revision,
+    content: &CheckpointContent,
+    evidence: Evidence<'_>,
+) {
+    let paths: Vec<String> = content.files.iter().map(|(path, _)| path.clone()).collect();
+    match evidence.files(revision, &paths) {
+        Ok(found) => {
+            for ((path, right), found) in content.files.iter().zip(found) {
+                match found {
+                    Some(bytes) if bytes == *right => {}
+                    Some(bytes) => check.fault(place, format!("`{path}`: {}", difference(right, &bytes))),
+                    None => check.fault(place, format!("`{path}` is not in {revision}")),
+                }
+            }
+        }
+        Err(why) => check.fault(place, format!("{revision} cannot be read: {why}")),
+    }
+}
+
+/// Where two texts part.
+fn difference(right: &[u8], found: &[u8]) -> String {
+    let same = right.iter().zip(found).take_while(|(a, b)| a == b).count();
+    let line = right[..same].iter().filter(|b| **b == b'\n').count() + 1;
+    format!("it is not what the state of its record renders to, from line {line} on")
+}
+
+/// The message names the record and its hash; the parents are tips of that state.
+fn same_commit(
+    check: &mut Check,
+    checkpoint: &Checkpoint,
+    revision: &Revision,
+    content: &CheckpointContent,
+    evidence: Evidence<'_>,
+) {
+    let Some(repo) = evidence.repo.filter(|_| !revision.is_plain()) else { return };
+    let place = checkpoint.id.as_str();
+    let info = match repo.commit(revision) {
+        Ok(Some(info)) => info,
+        Ok(None) => return check.fault(place, format!("its commit {revision} is not there")),
+        Err(error) => return check.fault(place, error.to_string()),
+    };
+    for line in
+        [format!("Consort-Journal: {}", content.journal_head), format!("Consort-Record: {}", checkpoint.seq)]
+    {
+        let said = info.message.lines().any(|l| l == line);
+        check.unless(said, place, || format!("the message of its commit does not say `{line}`"));
+    }
+    // Work that was done without git is laid on the base in a commit of its own.
+    let plain = content.tips.iter().any(|tip| tip.revision.is_plain());
+    for parent in &info.parents {
+        let known = content.tips.iter().any(|tip| tip.revision == *parent);
+        check.unless(known || plain, place, || format!("its parent {parent} was not accepted by then"));
+    }
+}
+
+/// Names in the repository point where the journal says.
+pub(super) fn refs(state: &State, evidence: Evidence<'_>) -> Check {
+    let mut check = Check::new("refs");
+    let base = state.start.as_ref().and_then(|start| start.base.clone());
+    let (Some(repo), Some(base), Some(start)) = (evidence.repo, base, &state.start) else {
+        return check.said("none: the run works in plain directories".into());
+    };
+    let folder = format!("refs/consort/{}", start.run);
+    let found: BTreeMap<String, Revision> = match repo.refs(&folder) {
+        Ok(found) => found.into_iter().collect(),
+        Err(error) => {
+            check.fault(folder, error.to_string());
+            return check.said("they cannot be read".into());
+        }
+    };
+    let mut right = vec![(format!("{folder}/base"), base)];
+    let tasks = state.graph.plan.tasks.iter().zip(&state.tasks);
+    let accepted = tasks.filter_map(|(task, it)| Some((&task.id, it.accepted()?.revision.clone())));
+    right.extend(accepted.filter(|(_, r)| !r.is_plain()).map(|(id, r)| (format!("{folder}/task/{id}"), r)));
+    let made = state.checkpoints.iter().filter_map(|c| Some((&c.id, c.revision.clone()?)));
+    right.extend(made.map(|(id, r)| (format!("{folder}/{id}"), r)));
+    for (name, revision) in &right {
+        check.count += 1;
+        match found.get(name) {
+            Some(value) if value == revision => {}
+            Some(value) => check.fault(&**name, format!("it is at {value}, the journal says {revision}")),
+            None => check.fault(&**name, format!("it is not there; the journal says {revision}")),
+        }
+    }
+    let known = |name: &str| right.iter().any(|(n, _)| n == name);
+    let leaf = |name: &&String| {
+        name.starts_with(&format!("{folder}/task/")) || name.starts_with(&format!("{folder}/CP-"))
+    };
+    for name in found.keys().filter(leaf).filter(|name| !known(name)) {
+        // The step between a ref and its record: the next runner writes the record.
+        let under_way = state.status == consort_core::run::RunStatus::Active;
+        check.unless(under_way, name, || "the journal knows nothing of it".into());
+    }
+    let summary = format!("{} point where the journal says", counted(check.count, "name"));
+    check.said(summary)
+}
