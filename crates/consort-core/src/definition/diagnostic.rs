@@ -80,9 +80,11 @@ impl Diagnostic {
 /// The closest of `known` to `word`, if it is close enough to be meant.
 pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let far = (word.chars().count() / 3).max(1);
+    let word = word.to_lowercase();
     known
         .into_iter()
-        .map(|k| (strsim::damerau_levenshtein(&word.to_lowercase(), &k.to_lowercase()), k))
+        .filter(|k| k.len().abs_diff(word.len()) <= 4 * far)
+        .map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), k))
         .filter(|(distance, k)| *distance <= far && *distance < k.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
@@ -120,10 +122,14 @@ fn group<'a>(diagnostic: &'a Diagnostic, name: &'a str, text: &'a str) -> Group<
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(printable(&diagnostic.message)).id(diagnostic.code);
-    let mut snippet = Snippet::source(text).path(name);
+    let (window, line) = window(diagnostic, text);
+    let mut snippet = Snippet::source(&text[window.clone()]).path(name).line_start(line);
     for (number, label) in diagnostic.labels.iter().enumerate() {
         let kind = if number == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let mut annotation = kind.span(first_line(text, &label.span));
+        let mut annotation = {
+            let span = first_line(text, &label.span);
+            kind.span(span.start - window.start..span.end - window.start)
+        };
         if !label.text.is_empty() {
             annotation = annotation.label(printable(&label.text));
         }
@@ -135,6 +141,17 @@ fn group<'a>(diagnostic: &'a Diagnostic, name: &'a str, text: &'a str) -> Group<
         group = group.element(Level::HELP.message(printable(help)));
     }
     group
+}
+
+/// The lines that the labels are on, and the number of the first: the renderer looks at all
+/// of what it gets.
+fn window(diagnostic: &Diagnostic, text: &str) -> (Span, usize) {
+    let spans = || diagnostic.labels.iter().map(|label| first_line(text, &label.span));
+    let start = spans().map(|s| s.start).min().unwrap_or(0);
+    let end = spans().map(|s| s.end).max().unwrap_or(0);
+    let start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
+    (start..end, text[..start].matches('\n').count() + 1)
 }
 
 fn tally(diagnostics: &[Diagnostic]) -> String {

@@ -11,6 +11,8 @@
 
 mod ask;
 mod budget;
+#[cfg(any(test, feature = "planted"))]
+mod check;
 mod decide;
 mod effect;
 mod event;

@@ -145,40 +145,39 @@ impl<'a> Drawing<'a> {
         if now.is_empty() { later } else { now }
     }
 
-    /// One row of phases.
+    /// One row of phases, all boxes of the same height.
     fn phases(&mut self, ready: &[usize]) {
-        let mut bottom = self.y;
-        for column in ready {
-            let pipeline = self.columns[*column];
-            let phase = &pipeline.phases[self.drawn[*column]];
-            let lines = self.phase_lines(pipeline, phase, self.box_width - 4);
-            let (x, y) = (self.x(*column), self.y);
-            self.canvas.frame(x, y, self.box_width, SINGLE, &lines);
-            bottom = bottom.max(y + lines.len() + 2);
-            self.drawn[*column] += 1;
+        let boxes: Vec<(usize, Vec<String>)> = ready
+            .iter()
+            .map(|column| {
+                let pipeline = self.columns[*column];
+                let phase = &pipeline.phases[self.drawn[*column]];
+                (*column, self.phase_lines(pipeline, phase, self.box_width - 4))
+            })
+            .collect();
+        let rows = boxes.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0);
+        let top = self.y;
+        for (column, mut lines) in boxes {
+            if !self.stacked {
+                let status = lines.len() - 1;
+                (lines.len()..rows).for_each(|_| lines.insert(status, String::new()));
+            }
+            self.canvas.frame(self.x(column), self.y, self.box_width, SINGLE, &lines);
+            self.drawn[column] += 1;
             if self.stacked {
-                self.y = bottom;
+                self.y += lines.len() + 2;
             }
         }
-        // Columns that end lower, or have nothing in this row, go on as a line.
-        if !self.stacked {
-            for column in 0..self.columns.len() {
-                let is_ready = ready.contains(&column);
-                let from = if is_ready { self.bottom_of(column) } else { self.y };
-                if self.goes_on(column) {
-                    self.line(column, from, bottom + 1);
-                }
-            }
-            bottom += 1;
+        if self.stacked {
+            return;
         }
-        self.y = bottom;
-    }
-
-    /// First free row under the box that was just drawn in this column.
-    fn bottom_of(&self, column: usize) -> usize {
-        let pipeline = self.columns[column];
-        let phase = &pipeline.phases[self.drawn[column] - 1];
-        self.y + self.phase_lines(pipeline, phase, self.box_width - 4).len() + 2
+        self.y = top + rows + 3;
+        for column in 0..self.columns.len() {
+            let from = if ready.contains(&column) { top + rows + 2 } else { top };
+            if self.goes_on(column) {
+                self.line(column, from, self.y);
+            }
+        }
     }
 
     /// Whether something follows below in this column: a phase, a barrier, the convergent pipeline.
@@ -240,7 +239,7 @@ impl<'a> Drawing<'a> {
     fn convergent(&mut self) {
         let plan = self.plan;
         for pipeline in plan.pipelines.iter().filter(|p| p.convergent) {
-            let columns = self.box_width.max(40).min(76);
+            let columns = self.box_width.clamp(40, 76);
             let full = self.full_width().max(columns);
             let x = if self.columns.is_empty() || self.stacked { 0 } else { (full - columns) / 2 };
             if !self.stacked && !self.columns.is_empty() {
@@ -339,10 +338,10 @@ impl<'a> Drawing<'a> {
         lines.push(cut(&format!("({})", clean(&task.role)), columns));
         lines.extend(boxed(&first_sentence(&task.text), columns, 2));
         for input in &task.inputs {
-            if let Input::Handoff { task: from } = input {
-                if let Some(TaskKind::Handoff(h)) = self.plan.task(from).map(|t| &t.kind) {
-                    lines.extend(boxed(&format!("INPUT: {} {}-->{}", h.barrier, h.from, h.to), columns, 2));
-                }
+            if let Input::Handoff { task: from } = input
+                && let Some(TaskKind::Handoff(h)) = self.plan.task(from).map(|t| &t.kind)
+            {
+                lines.extend(boxed(&format!("INPUT: {} {}-->{}", h.barrier, h.from, h.to), columns, 2));
             }
         }
         if several {

@@ -148,20 +148,28 @@ impl Look {
         };
         let rehearsal = if view.rehearsal { "  rehearsal" } else { "" };
         let elapsed = duration_text(view.elapsed_ms(self.now));
-        let first = Line::new(Style::Strong, view.id.clone())
+        let mut first = Line::new(Style::Strong, view.id.clone())
             .and(Style::Plain, "  ")
             .and(status, view.status)
-            .and(Style::Plain, format!("{rehearsal}  {elapsed}  {}", view.doing));
+            .and(Style::Plain, format!("{rehearsal}  {elapsed}"));
+        let mut lines = Vec::new();
+        if columns(&first.text()) + columns(&view.doing) + 2 <= self.width {
+            first = first.and(Style::Plain, format!("  {}", view.doing));
+            lines.push(first);
+        } else {
+            lines.extend([first, Line::new(Style::Plain, view.doing.clone())]);
+        }
         let done = view.tasks.iter().filter(|t| t.status == Word::Complete).count();
         let calls = view.calls.forecast.max(view.calls.used);
-        let second = format!(
-            "{} {done} of {} tasks, {} of about {calls} calls, cost {}",
-            bar(done, view.tasks.len(), 20),
-            view.tasks.len(),
-            view.calls.used,
-            view.cost.text
-        );
-        vec![first, Line::new(Style::Plain, second), Line::default()]
+        let cost = view.cost.text.split([':', ';']).next().unwrap_or_default();
+        let all = view.tasks.len();
+        let narrow = self.width < 70;
+        let cost = if narrow { String::new() } else { format!(", cost {cost}") };
+        let facts = format!("{done} of {all} tasks, {} of about {calls} calls{cost}", view.calls.used);
+        let bar = bar(done, all, if narrow { 10 } else { 20 });
+        lines.push(Line::new(Style::Plain, format!("{bar} {facts}")));
+        lines.push(Line::default());
+        lines
     }
 
     /// Pipelines side by side where they fit, one under another where not.
@@ -211,8 +219,14 @@ impl Look {
                 .and(Style::Plain, format!("  {}", pipeline.name)),
         ];
         for phase in &pipeline.phases {
+            let tasks: Vec<&TaskView> = phase.tasks.iter().filter_map(|id| view.task(id)).collect();
+            let quiet = matches!(phase.status, Word::Blocked | Word::Pending);
+            let begun = tasks.iter().any(|t| t.round > 0 || t.activity.starts_with("held"));
+            if compact && quiet && !begun {
+                continue;
+            }
             let waits = match phase.blocked_by.first() {
-                Some(by) if phase.status == Word::Blocked => format!(", waits for {by}"),
+                Some(by) if phase.status == Word::Blocked => format!(" by {by}"),
                 _ => String::new(),
             };
             let head =
@@ -222,11 +236,13 @@ impl Look {
                     .and(style_of(phase.status), phase.status.as_str())
                     .and(Style::Dim, waits),
             );
-            let quiet = matches!(phase.status, Word::Blocked | Word::Pending);
-            let tasks = phase.tasks.iter().filter_map(|id| view.task(id));
-            for task in tasks.filter(|t| !quiet || t.activity.starts_with("held") || t.round > 0) {
-                lines.extend(self.task(task, &task.id, width, compact));
+            let past = compact && phase.status == Word::Complete;
+            if !past && (begun || !quiet) {
+                tasks.iter().for_each(|t| lines.extend(self.task(t, &t.id, width, compact)));
             }
+        }
+        if compact && lines.len() == 1 {
+            lines.clear();
         }
         lines
     }
@@ -240,18 +256,26 @@ impl Look {
             _ => String::new(),
         };
         let scores: Vec<&str> = task.composites().collect();
-        let mut head = Line::new(Style::Plain, format!("   {mark} {name} "))
-            .and(style, task.activity.clone())
-            .and(Style::Plain, long);
+        let lead = Line::new(Style::Plain, format!("   {mark} {name} "));
         if task.status == Word::Complete {
-            let score = scores.last().map(|s| format!("  {s} >= {}", task.threshold)).unwrap_or_default();
-            let against = scores.last().map(|s| format!("  {s}")).filter(|_| task.gate.overridden);
-            head = head.and(Style::Plain, against.unwrap_or(score));
-            return vec![head];
+            let score = match scores.last() {
+                Some(score) if task.gate.overridden => format!(" {score} against the verdict"),
+                Some(score) => format!(" {score} >= {}", task.threshold),
+                None => String::new(),
+            };
+            return vec![lead.and(style, "accepted").and(Style::Plain, score)];
         }
-        let mut facts = vec![task.round_text()];
+        let head = lead.and(style, task.activity.clone()).and(Style::Plain, long);
+        let (round, scores) = match compact {
+            true => (
+                if task.round > 0 { format!("round {}", task.round) } else { String::new() },
+                scores.last().copied().unwrap_or_default().to_owned(),
+            ),
+            false => (task.round_text(), scores.join(" ")),
+        };
+        let mut facts = vec![round];
         if !scores.is_empty() {
-            facts.push(format!("{} / {}", scores.join(" "), task.threshold));
+            facts.push(format!("{scores} / {}", task.threshold));
         }
         facts.retain(|f| !f.is_empty());
         let facts = facts.join(", ");

@@ -78,15 +78,16 @@ impl Doc {
     }
 
     fn wrapped(&mut self, lead: &str, indent: &str, text: &str) {
-        for (n, line) in wrap(text, WIDTH_MAX - indent.len() - 1).iter().enumerate() {
+        for (n, line) in wrap(&glued(text), WIDTH_MAX - indent.len() - 1).iter().enumerate() {
             let lead = if n == 0 { lead } else { indent };
-            self.line(&format!("{lead}{}", tame(line)));
+            self.line(&format!("{lead}{}", tame(line).replace(GLUE, " ")));
         }
     }
 
     /// A fenced block; the fence is longer than any in the text.
     pub(super) fn block(&mut self, text: &str) {
-        let longest = text.lines().map(|l| l.chars().take_while(|c| *c == '`').count()).max().unwrap_or(0);
+        let longest =
+            text.lines().map(|l| l.trim_start().chars().take_while(|c| *c == '`').count()).max().unwrap_or(0);
         let fence = "`".repeat(longest.max(2) + 1);
         self.gap();
         self.line(&fence);
@@ -129,6 +130,23 @@ impl Doc {
     pub(super) fn into_text(self) -> String {
         self.text.trim_end().to_owned() + "\n"
     }
+}
+
+/// Stands for a space at which a line must not break; [`clean`] leaves none in texts of others.
+const GLUE: char = '\u{a0}';
+
+/// Commands in backticks stay on one line, so that they can be copied.
+fn glued(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    let mut glued = String::with_capacity(text.len());
+    for (n, part) in parts.iter().enumerate() {
+        let code = n % 2 == 1 && n + 1 < parts.len() && width(part) <= WIDTH_MAX - 20;
+        glued.push_str(&if code { part.replace(' ', &GLUE.to_string()) } else { (*part).to_owned() });
+        if n + 1 < parts.len() {
+            glued.push('`');
+        }
+    }
+    glued
 }
 
 /// A wrapped line must not begin like a heading, a list, a quote, a fence or a rule.

@@ -244,8 +244,7 @@ fn barriers(doc: &mut Doc, plan: &Plan, view: &RunView) {
     ] {
         doc.item(lead, text);
     }
-    doc.gap();
-    doc.item("- ", "`[x]` done, `[ ]` to do:");
+    doc.paragraph("Where each barrier stands (`[x]` done, `[ ]` to do):");
     for barrier in &view.barriers {
         let steps: Vec<String> = barrier
             .steps

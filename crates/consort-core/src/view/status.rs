@@ -192,7 +192,11 @@ pub fn task_text(view: &RunView, task: &TaskView, now: Timestamp, width: usize) 
     add("began", &task.started_at.map(|t| t.to_string()).unwrap_or_default());
     add("accepted", &task.completed_at.map(|t| t.to_string()).unwrap_or_default());
     for round in &task.rounds {
-        let score = round.composite.as_deref().unwrap_or("no score yet");
+        let Some(score) = round.composite.as_deref() else {
+            let verdict = round.verdict.as_deref().unwrap_or("under way");
+            add(&format!("round {}", round.number), &format!("{}: {verdict}", round.kind));
+            continue;
+        };
         let (critical, major, minor) = round.findings;
         let verdict = round.verdict.as_deref().unwrap_or("under way");
         add(

@@ -41,7 +41,8 @@ pub(super) fn width(text: &str) -> usize {
 pub(super) fn cut(text: &str, max: usize) -> String {
     match max {
         _ if width(text) <= max => text.to_owned(),
-        0..8 => head(text, max).to_owned(),
+        0 => String::new(),
+        1..8 => head(text, max).to_owned(),
         _ => head(text, max - 3).trim_end().to_owned() + "...",
     }
 }

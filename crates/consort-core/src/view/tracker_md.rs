@@ -116,12 +116,17 @@ fn phase_log(doc: &mut Doc, view: &RunView) {
             inline(&t.id),
             t.status.to_string(),
             inline(&t.activity),
-            t.round_text(),
+            rounds(t),
             t.attempts.to_string(),
             t.workspace.into(),
         ]
     });
     doc.table(&["Agent", "Status", "Activity", "Round", "Attempts", "Workspace"], &rows.collect::<Vec<_>>());
+}
+
+fn rounds(task: &TaskView) -> String {
+    let text = task.round_text();
+    if text.is_empty() { "none yet".into() } else { text }
 }
 
 fn barriers(doc: &mut Doc, view: &RunView) {
@@ -177,36 +182,36 @@ fn quality(doc: &mut Doc, view: &RunView) {
     }
     doc.heading(3, "Scores by round");
     for task in scored {
-        let rounds: Vec<String> = task.rounds.iter().map(round_text).collect();
-        doc.item("- ", &format!("{} (>= {}): {}", inline(&task.id), task.threshold, rounds.join("; ")));
-        if let Some(last) = task.rounds.iter().rev().find(|r| !r.scores.is_empty()) {
-            let each: Vec<String> = last.scores.iter().map(|(d, s)| format!("{} {s}", inline(d))).collect();
-            doc.item("  - ", &format!("round {}: {}", last.number, each.join(", ")));
+        doc.item("- ", &format!("{} (passes at {})", inline(&task.id), task.threshold));
+        for round in &task.rounds {
+            doc.item("  - ", &round_text(round));
         }
     }
     doc.gap();
 }
 
+/// One round with everything that was said about it.
 fn round_text(round: &super::model::RoundView) -> String {
-    let score = round.composite.as_deref().unwrap_or(if round.verdict.is_some() {
-        "not scored"
-    } else {
-        "under way"
-    });
-    let band = round.band.as_deref().map(|b| format!(" {b}")).unwrap_or_default();
+    let kind = round.kind;
+    let Some(score) = round.composite.as_deref() else {
+        let end = round.verdict.as_deref().map_or("under way", |_| "not scored");
+        let problems = match round.problems {
+            0 => String::new(),
+            n => format!(", {} found by checks", count(n as usize, "problem")),
+        };
+        return format!("round {}, {kind}: {end}{problems}", round.number);
+    };
+    let band = round.band.as_deref().unwrap_or_default();
     let (critical, major, minor) = round.findings;
-    let kind = if round.kind == "confirmation" { " (confirmation)" } else { "" };
-    let found = if critical + major + minor == 0 {
-        String::new()
-    } else {
-        format!(", findings {critical} Critical {major} Major {minor} Minor")
-    };
-    let problems = if round.problems == 0 {
-        String::new()
-    } else {
-        format!(", {}", count(round.problems as usize, "problem"))
-    };
-    format!("{}{kind} {score}{band}{found}{problems}", round.number)
+    let each: Vec<String> = round.scores.iter().map(|(d, s)| format!("{} {s}", inline(d))).collect();
+    let verdict = round.verdict.as_deref().map_or_else(|| "to be decided".into(), inline);
+    format!(
+        "round {}, {kind}: **{score} {band}**, {verdict}; {}; findings: {critical} Critical, {major} Major, \
+         {minor} Minor; strategies: {}",
+        round.number,
+        each.join(", "),
+        round.strategies.join(", ")
+    )
 }
 
 /// `0.8613 / 0.92`; a gate that was not reached says so.
@@ -424,7 +429,9 @@ fn resumption(doc: &mut Doc, view: &RunView) {
     doc.item("- ", &format!("Current phase: {phase}"));
     doc.item("- ", &format!("Activity: {}", inline(&r.current_activity)));
     doc.item("- ", &format!("Journal position: record {}", view.seq));
-    doc.item("- ", &format!("Go on: {}", code(&r.command)));
+    if !view.is_over() {
+        doc.item("- ", &format!("Go on: {}", code(&r.command)));
+    }
     doc.item("- ", &format!("Look closer: {}", code(&format!("consort show {}", view.id))));
     doc.gap();
     doc.paragraph("Read first:");

@@ -1,105 +1,20 @@
 //! ORCHESTRATION.yaml: the state for programs, with the keys and enums of schema 2.0.0.
 
-use super::model::{BarrierView, PipelineView, RunView, TaskView, When};
+use super::model::{BarrierView, PipelineView, RunView, TaskView};
 use super::text::{clean, percent};
 use super::words::Word;
 use crate::ids::StrategyId;
 use crate::plan::{IdSource, Plan, TaskKind};
 use crate::run::State;
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use emit::Node;
 
+mod emit;
 mod parts;
-
-/// A value with its keys in order.
-#[derive(Clone, Debug)]
-pub(super) enum Node {
-    Null,
-    Bool(bool),
-    Int(u64),
-    /// An exact decimal.
-    Number(f64),
-    Text(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
-}
-
-impl Serialize for Node {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Node::Null => to.serialize_none(),
-            Node::Bool(b) => to.serialize_bool(*b),
-            Node::Int(n) => to.serialize_u64(*n),
-            Node::Number(n) => to.serialize_f64(*n),
-            Node::Text(text) => to.serialize_str(text),
-            Node::List(items) => {
-                let mut list = to.serialize_seq(Some(items.len()))?;
-                items.iter().try_for_each(|item| list.serialize_element(item))?;
-                list.end()
-            }
-            Node::Map(entries) => {
-                let mut map = to.serialize_map(Some(entries.len()))?;
-                entries.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
-                map.end()
-            }
-        }
-    }
-}
-
-impl From<&str> for Node {
-    fn from(text: &str) -> Self {
-        Node::Text(clean(text))
-    }
-}
-impl From<String> for Node {
-    fn from(text: String) -> Self {
-        Node::Text(clean(&text))
-    }
-}
-impl From<&String> for Node {
-    fn from(text: &String) -> Self {
-        Node::Text(clean(text))
-    }
-}
-impl From<bool> for Node {
-    fn from(b: bool) -> Self {
-        Node::Bool(b)
-    }
-}
-impl From<u32> for Node {
-    fn from(n: u32) -> Self {
-        Node::Int(u64::from(n))
-    }
-}
-impl From<u64> for Node {
-    fn from(n: u64) -> Self {
-        Node::Int(n)
-    }
-}
-impl From<usize> for Node {
-    fn from(n: usize) -> Self {
-        Node::Int(n as u64)
-    }
-}
-impl From<When> for Node {
-    fn from(at: When) -> Self {
-        Node::Text(at.to_string())
-    }
-}
-impl From<Vec<Node>> for Node {
-    fn from(items: Vec<Node>) -> Self {
-        Node::List(items)
-    }
-}
-impl<T: Into<Node>> From<Option<T>> for Node {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Node::Null, Into::into)
-    }
-}
 
 /// A map with these keys in this order.
 macro_rules! map {
     ($($key:expr => $value:expr),* $(,)?) => {
-        $crate::view::yaml::Node::Map(vec![$((String::from($key), $crate::view::yaml::Node::from($value))),*])
+        $crate::view::yaml::emit::Node::Map(vec![$((String::from($key), $crate::view::yaml::emit::Node::from($value))),*])
     };
 }
 pub(super) use map;
@@ -108,9 +23,9 @@ pub(super) fn list<T: Into<Node>>(items: impl IntoIterator<Item = T>) -> Node {
     Node::List(items.into_iter().map(Into::into).collect())
 }
 
-/// A decimal as it was written: the shortest text that reads back as the same number.
+/// An exact decimal, as it is written.
 pub(super) fn number(decimal: &str) -> Node {
-    decimal.parse().map_or(Node::Null, Node::Number)
+    Node::Number(decimal.to_owned())
 }
 
 pub(super) fn render(state: &State, view: &RunView) -> String {
@@ -134,10 +49,10 @@ pub(super) fn render(state: &State, view: &RunView) -> String {
         "next_actions" => parts::next_actions(view),
         "resumption" => parts::resumption(state, view),
     };
-    let options = serde_saphyr::ser_options! { folded_wrap_chars: 90 };
-    let body = serde_saphyr::to_string_with_options(&root, options)
-        .expect("a tree of maps, lists and scalars with text keys is YAML");
-    format!("# Written by consort from the journal of the run; changes are overwritten.\n{body}")
+    format!(
+        "# Written by consort from the journal of the run; changes are overwritten.\n{}",
+        emit::document(&root)
+    )
 }
 
 fn workflow(plan: &Plan, view: &RunView) -> Node {
@@ -156,7 +71,8 @@ fn workflow(plan: &Plan, view: &RunView) -> Node {
         "created_at" => view.started_at,
         "updated_at" => view.started_at.map(|_| view.updated_at),
         "started_at" => view.started_at,
-        "completed_at" => view.ended_at,
+        "completed_at" => view.ended_at.filter(|_| view.status == "COMPLETE"),
+        "ended_at" => view.ended_at,
         "patterns" => list(w.patterns.iter().map(String::as_str)),
         "criticality" => map! {
             "workflow_level" => w.criticality.to_string(),
@@ -200,6 +116,14 @@ fn barrier_word(word: Word) -> &'static str {
     }
 }
 
+/// Handoffs have the words of barriers: one that was not begun is PENDING.
+fn handoff_word(task: &TaskView) -> &'static str {
+    match task.status {
+        Word::Blocked if task.round == 0 => Word::Pending.as_str(),
+        word => barrier_word(word),
+    }
+}
+
 fn pipeline(plan: &Plan, pipeline: &crate::plan::Pipeline, shown: &PipelineView, view: &RunView) -> Node {
     let current =
         shown.phases.iter().find(|p| p.number == shown.current_phase).map_or(Word::Pending, |p| p.status);
@@ -232,7 +156,8 @@ fn pipeline(plan: &Plan, pipeline: &crate::plan::Pipeline, shown: &PipelineView,
         "convergent" => shown.convergent,
         "status" => status,
         "current_phase" => shown.current_phase,
-        "total_phases" => shown.phases.len(),
+        // A convergent pipeline goes on counting where the others ended.
+        "total_phases" => shown.phases.last().map_or(0, |p| p.number),
         "progress_percent" => percent(done, shown.phases.len()),
         "phases" => list(phases),
     }
@@ -265,7 +190,7 @@ fn barrier(plan: &Plan, barrier: &crate::plan::Barrier, shown: &BarrierView, vie
         let now = view.task(id.as_str())?;
         let entry = map! {
             "path" => task.output.paths().first(),
-            "status" => now.status.as_str(),
+            "status" => handoff_word(now),
             "key_content" => list(handoff.key_content.iter()),
             "activity" => now.activity.as_str(),
             "sha256" => now.artifacts.first().filter(|_| now.status == Word::Complete).map(|(_, hash)| hash),

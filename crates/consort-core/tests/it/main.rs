@@ -1,4 +1,8 @@
 //! Tests of the core through its public API.
 
 mod definition;
+mod drive;
 mod graph;
+mod promises;
+mod seed;
+mod views;

@@ -4,7 +4,8 @@ use super::outline::{Crossing, Kind, Outline};
 use super::{Lower, Target};
 use crate::definition::diagnostic::{Diagnostic, Span};
 use crate::definition::file_work;
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one task reads, resolved.
 pub(super) enum Link<'f> {
@@ -36,6 +37,10 @@ pub(super) struct Order {
     pub rank: Vec<u32>,
     /// Per node: length of the longest way to it.
     pub depth: Vec<u32>,
+    /// Per node: those that wait for it directly.
+    after: Vec<Vec<usize>>,
+    /// Which search saw a node last: cheaper than a set for each of thousands of searches.
+    seen: RefCell<(u32, Vec<u32>)>,
 }
 
 impl<'f> Links<'f> {
@@ -135,7 +140,12 @@ impl<'f> Links<'f> {
                 after[before].push(node);
             }
         }
-        let mut order = Order { rank: vec![u32::MAX; count], depth: vec![0; count] };
+        let mut order = Order {
+            rank: vec![u32::MAX; count],
+            depth: vec![0; count],
+            after: vec![],
+            seen: RefCell::new((0, vec![0; count])),
+        };
         let mut ready: std::collections::VecDeque<usize> = (0..count).filter(|n| missing[*n] == 0).collect();
         let mut done = 0;
         while let Some(node) = ready.pop_front() {
@@ -150,6 +160,7 @@ impl<'f> Links<'f> {
             }
         }
         if done as usize == count {
+            order.after = after;
             return Some(order);
         }
         let stuck = (0..count).find(|n| missing[*n] > 0)?;
@@ -176,30 +187,45 @@ impl<'f> Links<'f> {
         path
     }
 
-    /// Which of `targets` (nodes) `node` waits for, directly or through others.
-    pub(super) fn waits_for(&self, node: usize, targets: &BTreeSet<usize>, order: &Order) -> BTreeSet<usize> {
-        let mut found: BTreeSet<usize> = self.before(node).filter(|b| targets.contains(b)).collect();
-        if found.len() == targets.len() {
-            return found;
+    /// Whether `node` waits for `target`, directly or through others.
+    pub(super) fn waits_for(&self, node: usize, target: usize, order: &Order) -> bool {
+        if self.before(node).any(|before| before == target) {
+            return true;
         }
-        let lowest = targets.iter().map(|t| order.rank[*t]).min().unwrap_or(0);
-        let mut seen = std::collections::HashSet::new();
+        let (search, seen) = &mut *order.seen.borrow_mut();
+        *search += 1;
         let mut open: Vec<usize> = vec![node];
         while let Some(node) = open.pop() {
             for before in self.before(node) {
-                if order.rank[before] < lowest || !seen.insert(before) {
-                    continue;
+                if before == target {
+                    return true;
                 }
-                if targets.contains(&before) {
-                    found.insert(before);
+                if order.rank[before] > order.rank[target] && seen[before] != *search {
+                    seen[before] = *search;
+                    open.push(before);
                 }
-                open.push(before);
-            }
-            if found.len() == targets.len() {
-                break;
             }
         }
-        found
+        false
+    }
+}
+
+impl Order {
+    /// Says of a node whether it comes after `start`; knows all with a rank of at most `last`.
+    fn reached_from(&self, start: usize, last: u32) -> impl Fn(usize) -> bool + '_ {
+        let (search, seen) = &mut *self.seen.borrow_mut();
+        *search += 1;
+        let mut open = vec![start];
+        while let Some(node) = open.pop() {
+            for next in &self.after[node] {
+                if self.rank[*next] <= last && seen[*next] != *search {
+                    seen[*next] = *search;
+                    open.push(*next);
+                }
+            }
+        }
+        let search = *search;
+        move |node| self.seen.borrow().1[node] == search
     }
 }
 
@@ -322,16 +348,22 @@ fn handoffs<'f>(
 impl<'f> Lower<'f> {
     /// What a task reads must be there before it starts.
     pub(super) fn check_inputs(&mut self, outline: &Outline<'f>, links: &Links<'f>, order: &Order) {
+        // By what is read: one search forward answers for all its readers.
+        let mut indirect: BTreeMap<usize, Vec<(usize, &Span)>> = BTreeMap::new();
         for (reader, inputs) in links.inputs.iter().enumerate() {
-            let read = inputs.iter().filter_map(|link| match link {
-                Link::Artifact(task, span) | Link::Handoff(task, span) => Some((*task, span)),
-                _ => None,
-            });
-            let read: Vec<(usize, &Span)> = read.collect();
-            let targets: BTreeSet<usize> = read.iter().map(|(task, _)| *task).collect();
-            let found = links.waits_for(reader, &targets, order);
-            for (task, span) in read.into_iter().filter(|(task, _)| !found.contains(task)) {
-                let later = !links.waits_for(task, &BTreeSet::from([reader]), order).is_empty();
+            for link in inputs {
+                let (Link::Artifact(task, span) | Link::Handoff(task, span)) = link else { continue };
+                if !links.needs[reader].contains(task) {
+                    indirect.entry(*task).or_default().push((reader, span));
+                }
+            }
+        }
+        for (task, readers) in indirect {
+            let last = readers.iter().map(|(reader, _)| order.rank[*reader]).max().unwrap_or(0);
+            let reached = order.reached_from(task, last);
+            let missing: Vec<_> = readers.into_iter().filter(|(reader, _)| !reached(*reader)).collect();
+            for (reader, span) in missing {
+                let later = links.waits_for(task, reader, order);
                 self.not_there_yet(outline, reader, task, span, later);
             }
         }

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 
 /// Key of the pipeline that joins the others.
 pub(super) const CONVERGENT: &str = "convergent";
+/// Behind that many mistakes nobody reads what was meant, and looking for it takes time.
+const SUGGESTED_MAX: usize = 20;
 /// Short names that skills registered for themselves.
 const SKILLS: [(&str, &str); 2] = [("problem-solving", "ps"), ("nasa-se", "nse")];
 
@@ -139,6 +141,10 @@ impl<'f> Outline<'f> {
         }
         if self.incomplete {
             return;
+        }
+        if lower.diagnostics.len() > SUGGESTED_MAX {
+            let message = format!("there is no {what} `{word}`");
+            return lower.report(Diagnostic::error("unknown-name", message).at(name.span.clone(), "unknown"));
         }
         let fitting = |target: &Target| match what {
             "task" => matches!(target, Target::Task(_)),

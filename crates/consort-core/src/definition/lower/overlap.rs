@@ -68,7 +68,7 @@ impl Check<'_, '_> {
             if self.found.len() >= REPORTS_MAX || first == second {
                 continue;
             }
-            if self.links.waits_for(second, &BTreeSet::from([first]), self.order).is_empty() {
+            if !self.links.waits_for(second, first, self.order) {
                 self.report(first, second, a, b);
             }
         }

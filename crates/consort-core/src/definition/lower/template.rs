@@ -150,7 +150,9 @@ impl<'f> Template<'f> {
         }
         let span = self.place(at, written, seen);
         let diagnostic = Diagnostic::error("unknown-variable", format!("there is no variable `{name}`"));
-        self.diagnostics.push(match closest(name, known.iter().copied()) {
+        let meant =
+            closest(name, known.iter().copied().take(if self.diagnostics.len() > 100 { 0 } else { 1_000 }));
+        self.diagnostics.push(match meant {
             Some(meant) => diagnostic.at(span, format!("did you mean `{meant}`?")),
             None => diagnostic
                 .at(span, "not declared")

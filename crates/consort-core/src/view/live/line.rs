@@ -1,11 +1,11 @@
 //! Plain lines: one per thing that a person cares about.
 
-use crate::ids::{Step, TaskId};
+use crate::ids::{ApprovalId, Step, TaskId};
 use crate::run::{
-    AttemptEnd, CheckpointTrigger, Event, EventKind, Exit, Failure, RoundKind, State, StopWhy, Verdict,
+    AttemptEnd, Event, EventKind, Exit, Failure, GateRefusal, RoundKind, State, StopWhy, Verdict,
 };
 use crate::time::Timestamp;
-use crate::view::model::{barrier_hold_text, hold_text, refusal_text};
+use crate::view::model::{barrier_hold_text, hold_text, refusal_text, trigger};
 use crate::view::text::{clean, count, cut};
 use crate::view::words;
 
@@ -19,10 +19,13 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
             let (least, forecast) = plan.forecast_calls();
             let rehearsal = if plan.rehearsal { ", rehearsal" } else { "" };
             let flag = if start.approve_all { ", approvals are answered by flag" } else { "" };
-            let tasks = count(plan.tasks.len(), "task");
+            let agents = count(plan.agents().count(), "agent");
+            let handoffs = count(plan.tasks.len() - plan.agents().count(), "handoff");
             (
                 run(state),
-                format!("started by {by}: {tasks}, {least} to about {forecast} agent calls{rehearsal}{flag}"),
+                format!(
+                    "started by {by}: {agents}, {handoffs}, {least} to about {forecast} agent calls{rehearsal}{flag}"
+                ),
             )
         }
         E::RunnerClosing { why } => {
@@ -49,19 +52,13 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
             (run(state), format!("integrated into {into} as {}", short(revision.as_str())))
         }
         E::IntegrationFailed { into, why } => (run(state), format!("not integrated into {into}: {why}")),
-        E::CheckpointPrepared { checkpoint, trigger, subject, .. } => {
-            (checkpoint.to_string(), format!("checkpoint after {subject} ({})", trigger_word(*trigger)))
-        }
         E::CheckpointCreated { checkpoint, revision } => {
-            (checkpoint.to_string(), format!("checkpoint made, commit {}", short(revision.as_str())))
+            let made = state.checkpoints.iter().find(|c| c.id == *checkpoint);
+            let after =
+                made.map(|c| format!(" after {} ({})", c.subject, trigger(c.trigger))).unwrap_or_default();
+            (checkpoint.to_string(), format!("checkpoint{after}, commit {}", short(revision.as_str())))
         }
         E::CheckpointFailed { checkpoint, why } => (checkpoint.to_string(), format!("no checkpoint: {why}")),
-        E::InputDeclared { name, by, how } => {
-            (run(state), format!("input {name} vouched for by {by} ({how})"))
-        }
-        E::CriterionDeclared { name, by, how } => {
-            (run(state), format!("criterion \"{name}\" vouched for by {by} ({how})"))
-        }
         kind => of_approval(kind, state).or_else(|| of_task(kind, state)).or_else(|| of_barrier(kind))?,
     };
     Some(format!("{} {} {}", clock(event.at), clean(&subject), cut(&clean(&text), 400)))
@@ -80,25 +77,19 @@ fn short(revision: &str) -> String {
     crate::view::status::short(revision)
 }
 
-fn trigger_word(trigger: CheckpointTrigger) -> &'static str {
-    crate::view::model::trigger(trigger)
-}
-
 fn of_approval(kind: &EventKind, state: &State) -> Option<(String, String)> {
     match kind {
+        // What a flag answers at once is one line: the answer, with the question.
+        EventKind::ApprovalRequested { approval, .. } if by_flag(state, approval).is_some() => None,
         EventKind::ApprovalRequested { approval, who, question, .. } => {
-            let by_flag = state.approvals.get(approval).and_then(|a| a.answer.as_ref()).is_some();
-            let how = if by_flag {
-                String::new()
-            } else {
-                format!("; answer: consort approve {} {approval}", run(state))
-            };
-            Some((approval.to_string(), format!("asked of {who}: {question}{how}")))
+            let command = format!("consort approve {} {approval}", run(state));
+            Some((approval.to_string(), format!("asked of {who}: {question}; answer with {command}")))
         }
         EventKind::ApprovalGiven { approval, yes, by, how, note } => {
             let word = if *yes { "approved" } else { "rejected" };
+            let asked = by_flag(state, approval).map(|question| format!(": {question}")).unwrap_or_default();
             let note = note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
-            Some((approval.to_string(), format!("{word} by {by} ({how}){note}")))
+            Some((approval.to_string(), format!("{word} by {by} ({how}){asked}{note}")))
         }
         EventKind::ApprovalVoided { approval, why } => {
             Some((approval.to_string(), format!("no longer asked: {why}")))
@@ -112,6 +103,12 @@ fn of_approval(kind: &EventKind, state: &State) -> Option<(String, String)> {
         }
         _ => None,
     }
+}
+
+/// The question, if a flag answered it.
+fn by_flag<'a>(state: &'a State, approval: &ApprovalId) -> Option<&'a str> {
+    let asked = state.approvals.get(approval)?;
+    asked.answer.as_ref().filter(|a| a.how.starts_with("flag")).map(|_| asked.question.as_str())
 }
 
 fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
@@ -128,7 +125,6 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
             };
             (task, format!("round {iteration} {what}"))
         }
-        E::AttemptStarting { attempt, .. } => (&attempt.task, format!("{} starts", doing(&attempt.step))),
         E::AttemptEnded { attempt, end, .. } => {
             let how = ended(end)?;
             (&attempt.task, format!("{} {how}", doing(&attempt.step)))
@@ -148,7 +144,7 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
             (task, format!("round {iteration} scored {composite} {sign} {threshold} {band}"))
         }
         E::RoundDecided { task, iteration, verdict } => (task, verdict_line(*iteration, verdict)?),
-        E::TaskAccepted { task, iteration, .. } => (task, format!("accepted, version of round {iteration}")),
+        E::TaskAccepted { task, iteration, .. } => (task, accepted(state, task, *iteration)),
         E::TaskHeld { task, why } => (task, format!("held: {}", hold_text(why))),
         E::TaskReleased { task, by, new_set, .. } => {
             let how = if *new_set { "with a new set of rounds" } else { "from where it stood" };
@@ -172,11 +168,18 @@ fn name(task: &TaskId) -> String {
     task.to_string()
 }
 
-/// Only what the scores do not say.
+/// `accepted with 0.9405, the version of round 2`
+fn accepted(state: &State, task: &TaskId, iteration: u32) -> String {
+    let composite = state.graph.ix(task).and_then(|ix| state.tasks[ix].composite());
+    let score = composite.map(|c| format!(" with {c}")).unwrap_or_default();
+    format!("accepted{score}, the version of round {iteration}")
+}
+
+/// Only what the line with the scores, and that of the next round, do not say.
 fn verdict_line(iteration: u32, verdict: &Verdict) -> Option<String> {
     match verdict {
-        Verdict::Accepted => None,
-        Verdict::Confirm => Some(format!("round {iteration} passed, to be confirmed by fresh eyes")),
+        Verdict::Accepted | Verdict::Confirm => None,
+        Verdict::Revise(refusals) if *refusals == [GateRefusal::BelowThreshold] => None,
         Verdict::Revise(_) | Verdict::Broken { .. } => {
             Some(format!("round {iteration} {}", crate::view::model::verdict_text(verdict)))
         }

@@ -70,11 +70,11 @@ fn after_completion(view: &RunView) -> NextActions {
 
 /// Barriers and blocked phases that come next, at most ten.
 fn subsequent(view: &RunView) -> Vec<NextAction> {
-    let barriers = view.barriers.iter().filter(|b| b.status != Word::Complete).map(|b| {
+    let barriers = view.barriers.iter().filter(|b| b.status == Word::Pending).map(|b| {
         let after: Vec<String> = b.after.iter().map(|(p, n)| format!("{p} phase {n}")).collect();
         NextAction {
             action: format!(
-                "{}: cross-pollination with {}, gate at >= {}",
+                "cross-pollination over {} with {}, gate at >= {}",
                 b.id,
                 count(b.handoffs.len(), "handoff"),
                 b.threshold

@@ -99,16 +99,24 @@ pub(in crate::view) fn blocked_by(state: &State, ix: usize) -> Vec<String> {
         return Vec::new();
     }
     let mut all: Vec<String> = Vec::new();
-    if let Some(b) = graph.handoff_of(ix) {
-        if matches!(state.barriers[b].stage, BarrierStage::Waiting | BarrierStage::Arrived) {
-            all.push(format!("{} pre-check", graph.plan.barriers[b].id));
-        }
+    if let Some(b) = graph.handoff_of(ix)
+        && matches!(state.barriers[b].stage, BarrierStage::Waiting | BarrierStage::Arrived)
+    {
+        all.push(format!("{} pre-check", graph.plan.barriers[b].id));
     }
     let barriers = task.behind.iter().filter_map(|id| graph.barrier_ix(id));
     let open = barriers.filter(|b| state.barriers[*b].stage != BarrierStage::Complete);
     all.extend(open.map(|b| graph.plan.barriers[b].id.to_string()));
     let needs = task.needs.iter().filter_map(|id| graph.ix(id));
     let open = needs.filter(|n| state.tasks[*n].stage != TaskStage::Accepted);
+    // What an open barrier waits for itself is not said twice.
+    let implied = |n: &usize| {
+        graph.awaited_by(*n).iter().any(|b| {
+            let id = &graph.plan.barriers[*b].id;
+            task.behind.contains(id) || graph.handoff_of(ix) == Some(*b)
+        })
+    };
+    let open = open.filter(|n| !implied(n));
     all.extend(open.map(|n| graph.task(n).id.to_string()));
     all.extend(super::missing_inputs(state, ix).into_iter().map(|name| format!("input {}", clean(&name))));
     all

@@ -284,7 +284,11 @@ pub(super) fn constraints(doc: &mut Doc, plan: &Plan) {
     rows.extend(budget.wall_ms_max.map(|n| fact("Budget: wall time", duration(n), "Then a person decides")));
     let soft = plan.constraints.iter().filter(|c| !c.hard);
     rows.extend(soft.map(|c| {
-        vec![inline(&c.name), c.id.as_deref().map(inline).unwrap_or_default(), inline(&c.enforcement)]
+        vec![
+            inline(&c.name),
+            c.id.as_deref().map(inline).unwrap_or_else(|| "none".into()),
+            inline(&c.enforcement),
+        ]
     }));
     doc.table(&["Constraint", "Value", "Rationale"], &rows);
 }
@@ -393,5 +397,6 @@ pub(super) fn resumption(doc: &mut Doc, view: &RunView) {
     doc.block(&crate::view::markdown::plain_block(&text));
     doc.heading(3, "11.2 Next Actions");
     crate::view::tracker_md::next_actions(doc, view);
-    doc.paragraph(&format!("To go on in any session: {}", code(&view.resumption.command)));
+    let what = if view.is_over() { "To look at it" } else { "To go on" };
+    doc.paragraph(&format!("{what} in any session: {}", code(&view.resumption.command)));
 }

@@ -3,7 +3,8 @@
 use super::super::model::{Blocker, NextAction, RunView, TaskView};
 use super::super::text::percent;
 use super::super::words::Word;
-use super::{Node, direction_key, list, map, number, strategies};
+use super::emit::Node;
+use super::{direction_key, list, map, number, strategies};
 use crate::plan::{Plan, TaskKind};
 use crate::run::State;
 
@@ -163,18 +164,26 @@ fn score(task: &TaskView) -> Node {
     }
 }
 
+/// A decimal with at most eight places, in units of 1e-8: sums of them are exact.
+fn hundred_millionths(decimal: &str) -> Option<u64> {
+    let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
+    Some(whole.parse::<u64>().ok()? * 100_000_000 + format!("{fraction:0<8}").parse::<u64>().ok()?)
+}
+
+/// The average is cut after four places; whether a gate passed is never computed from it.
 fn workflow_quality(view: &RunView) -> Node {
     let judged: Vec<&TaskView> = view.tasks.iter().filter(|t| t.judged).collect();
-    let scores: Vec<f64> = judged.iter().filter_map(|t| t.gate.score.as_deref()?.parse().ok()).collect();
-    // In whole units of 1e-8, so that the mean does not depend on the order of additions.
-    let units: Vec<u64> = scores.iter().map(|s| (s * 1e8).round() as u64).collect();
-    let mean = units.iter().sum::<u64>().checked_div(units.len() as u64).map(|u| (u / 10_000) as f64 / 1e4);
-    let lowest = units.iter().min().map(|u| *u as f64 / 1e8);
+    let units: Vec<u64> =
+        judged.iter().filter_map(|t| hundred_millionths(t.gate.score.as_deref()?)).collect();
+    let mean = units.iter().sum::<u64>().checked_div(units.len() as u64);
+    let decimal =
+        |units: u64| number(&format!("{}.{:04}", units / 100_000_000, units % 100_000_000 / 10_000));
+    let lowest = judged.iter().filter_map(|t| t.gate.score.as_deref()).min_by_key(|s| hundred_millionths(s));
     let gates = |word: Word| judged.iter().filter(|t| t.gate.status == word && !t.gate.overridden).count();
     let overridden = judged.iter().filter(|t| t.gate.overridden).count();
     map! {
-        "average_score" => mean.map(Node::Number),
-        "lowest_score" => lowest.map(Node::Number),
+        "average_score" => mean.map(decimal),
+        "lowest_score" => lowest.map(number),
         "total_iterations" => view.tasks.iter().map(|t| t.gate.rounds).sum::<u32>(),
         "gates_passed" => gates(Word::Complete),
         "gates_failed" => gates(Word::Failed),

@@ -142,6 +142,31 @@ fn a_chain_may_write_the_same_place_again_and_again() {
 }
 
 #[test]
+fn thousands_of_mistakes_are_found_in_a_moment() {
+    let mut text = String::from("tasks:\n");
+    for n in 0..8_000 {
+        text.push_str(&format!(
+            "  t{n}: {{text: x, needs: u{n}, inputs: [{{artifact: t{}}}]}}\n",
+            (n * 7) % 8_000
+        ));
+    }
+    let found = check("w.yaml", &text, &options()).expect_err("8000 unknown names");
+    assert!(found.len() >= 16_000 - 1, "{}", found.len());
+    let shown = render(&found, "w.yaml", &text, false);
+    assert!(shown.lines().count() < 1_000);
+    assert!(shown.ends_with("of them not shown\n"));
+}
+
+#[test]
+fn a_long_chain_that_reads_its_beginning_is_lowered() {
+    let mut text = String::from("workflow: {title: Chain}\nquality: {gate: none}\ntasks:\n  t0: {text: x}\n");
+    for n in 1..4_000 {
+        text.push_str(&format!("  t{n}: {{text: x, needs: t{}, inputs: [{{artifact: t0}}]}}\n", n - 1));
+    }
+    assert_eq!(planned(&text).0.tasks.len(), 4_000);
+}
+
+#[test]
 fn too_many_tasks_are_refused() {
     let mut text = String::from("tasks:\n");
     (0..20_001).for_each(|n| text.push_str(&format!("  t{n}: {{text: x}}\n")));

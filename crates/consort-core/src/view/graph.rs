@@ -1,8 +1,29 @@
-//! Mermaid and DOT: the same nodes and edges in two notations.
+//! A plan as a picture: text for terminals and documents, Mermaid and DOT for other tools.
 
+use super::diagram::diagram;
 use crate::plan::{Plan, Task, TaskKind};
 use std::collections::HashMap;
 use std::fmt::Write;
+
+/// How a plan is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Boxes and lines: [`diagram`] before the start.
+    Ascii,
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+}
+
+/// Draws a plan. Ends with a line break.
+pub fn graph(plan: &Plan, format: Format) -> String {
+    match format {
+        Format::Ascii => diagram(plan, None),
+        Format::Mermaid => mermaid(plan),
+        Format::Dot => dot(plan),
+    }
+}
 
 /// Nodes have numbers, so that no name can break the notation: tasks `t0`, barriers `b0`.
 struct Names<'p> {
@@ -73,7 +94,7 @@ fn groups(plan: &Plan) -> Vec<(String, Vec<usize>)> {
     groups
 }
 
-pub(super) fn mermaid(plan: &Plan) -> String {
+fn mermaid(plan: &Plan) -> String {
     let text = |line: &str| {
         line.chars().fold(String::new(), |mut out, c| {
             match c {
@@ -116,7 +137,7 @@ pub(super) fn mermaid(plan: &Plan) -> String {
     out
 }
 
-pub(super) fn dot(plan: &Plan) -> String {
+fn dot(plan: &Plan) -> String {
     let text = |line: &str| {
         let tame: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         tame.replace('\\', "\\\\").replace('"', "\\\"")

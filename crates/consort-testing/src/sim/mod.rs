@@ -1,0 +1,22 @@
+//! A world in memory, and a driver that behaves as a host does.
+//!
+//! The [`World`] holds what survives a crash of the runner: attempts, workspaces, commits, refs
+//! and a ledger of starts. The [`Disk`] holds the durable part of the journal. [`Sim`] drives a
+//! run through both: it appends, only then acts, and takes reports in any order that its
+//! [`Chooser`] likes. It can be killed at every step and goes on from disk and world alone.
+
+mod chance;
+mod driver;
+mod drill;
+mod host;
+mod people;
+mod players;
+mod world;
+
+pub use chance::{Chooser, Fifo, Random};
+pub use driver::{End, Options, Sim};
+pub use drill::{Summary, drill, summary};
+pub use host::{Crashed, Disk, Host, Record};
+pub use people::People;
+pub use players::{Play, Plays, Profile};
+pub use world::{Commit, Process, Seen, Started, World, commit_id, content_id};

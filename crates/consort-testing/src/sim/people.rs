@@ -1,0 +1,73 @@
+//! People who answer, now and then twice, late or with no.
+
+use super::chance::Chooser;
+use consort_core::ids::ApprovalId;
+use consort_core::run::{Approval, ApprovalKind, Command, RunStatus, State, TaskStage};
+
+/// The people around a run.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    /// So many of 1,000 answers are no.
+    pub no: u32,
+    /// So many of 1,000 answers are given to a question that was answered or is moot.
+    pub late: u32,
+    /// After so many answers people are tired: they only say yes, and give up what is held.
+    pub patience: u32,
+    /// False: nobody is there.
+    pub there: bool,
+}
+
+impl People {
+    /// People who say yes to everything, and give up nothing while it can go on.
+    pub fn kind() -> Self {
+        People { there: true, patience: u32::MAX, ..People::default() }
+    }
+
+    /// True if somebody has something to say.
+    pub fn wants(&self, state: &State) -> bool {
+        let open = state.open_approvals().next().is_some();
+        self.there && !state.is_over() && !state.cancelling && (open || state.status == RunStatus::Paused)
+    }
+
+    /// What somebody says.
+    pub fn say(&mut self, state: &State, chooser: &mut dyn Chooser) -> Option<Command> {
+        if state.status == RunStatus::Paused && (state.is_quiet() || chooser.chance(300)) {
+            return Some(Command::Unpause);
+        }
+        let open: Vec<(&ApprovalId, &Approval)> = state.open_approvals().collect();
+        if open.is_empty() {
+            return (state.status == RunStatus::Paused).then_some(Command::Unpause);
+        }
+        if chooser.chance(self.late) && !state.approvals.is_empty() {
+            let any: Vec<&ApprovalId> = state.approvals.keys().collect();
+            let approval = any[chooser.pick(any.len())].clone();
+            return Some(self.answer(approval, chooser));
+        }
+        let (approval, asked) = open[chooser.pick(open.len())];
+        if self.patience == 0 {
+            let held = matches!(asked.kind, ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. });
+            let approval = approval.clone();
+            let note = Some("enough".to_owned());
+            return Some(if held { Command::Reject { approval, note } } else { Command::Approve { approval, note } });
+        }
+        if let ApprovalKind::Held { task, .. } = &asked.kind
+            && chooser.chance(self.no)
+        {
+            self.patience = self.patience.saturating_sub(1);
+            return Some(Command::Retry { task: task.clone() });
+        }
+        Some(self.answer(approval.clone(), chooser))
+    }
+
+    fn answer(&mut self, approval: ApprovalId, chooser: &mut dyn Chooser) -> Command {
+        self.patience = self.patience.saturating_sub(1);
+        let note = chooser.chance(500).then(|| "because".to_owned());
+        if chooser.chance(self.no) { Command::Reject { approval, note } } else { Command::Approve { approval, note } }
+    }
+
+    /// A task that somebody might try again.
+    pub fn retry(state: &State) -> Option<Command> {
+        let held = (0..state.tasks.len()).find(|ix| matches!(state.tasks[*ix].stage, TaskStage::Failed(_)))?;
+        Some(Command::Retry { task: state.graph.task(held).id.clone() })
+    }
+}

@@ -1,0 +1,4 @@
+//! The proof of the brain: tables, every order of small workflows, simulation, crash drill,
+//! planted bugs.
+
+mod happy;
