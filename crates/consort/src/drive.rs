@@ -13,7 +13,7 @@ use consort_core::run::{Command, Graph, StartRun, State};
 use consort_core::time::duration_text;
 use consort_core::view::approvals;
 use consort_core::view::model::{RunView, run_view};
-use consort_local::host::{Commander, Host, HostError, Opening, Outcome};
+use consort_local::host::{Host, HostError, Opening, Outcome};
 use consort_local::lock::RunLock;
 use consort_worker::dirs::RunDirs;
 use consort_worker::hands::{Hands, Workbench};
@@ -107,19 +107,16 @@ impl Driver {
             open(Opening { lock, store, hands, observer })
         };
         let mut host = driven?;
-        let given = (!orders.is_empty()).then(|| host.commander());
+        for (via, command) in orders {
+            host.give(&person::name(), via, command).map_err(HostError::from)?;
+        }
         let asking = self.ask.then(|| Asking {
             by: person::name(),
             commander: host.commander(),
             runtime: runtime.handle().clone(),
         });
         follow.begin(asking);
-        let ended = runtime.block_on(async {
-            if let Some(commander) = given {
-                tokio::spawn(give(commander, orders));
-            }
-            host.drive().await
-        });
+        let ended = runtime.block_on(host.drive());
         follow.end(ended.as_ref().ok().map(|(_, state)| state));
         // What still watches agents that go on without us need not be waited for.
         runtime.shutdown_background();
@@ -132,16 +129,6 @@ impl Driver {
         let text = ending(outcome, &view, &self.out);
         self.out.print(&text)?;
         Ok(exit::of(outcome))
-    }
-}
-
-/// Orders of the command line itself, such as `--approve all` of a resume. A refusal is no end.
-async fn give(commander: Commander, orders: Vec<(&'static str, Command)>) {
-    let by = person::name();
-    for (via, command) in orders {
-        if let Some(Err(refusal)) = commander.order(&by, via, command).await {
-            crate::out::err(&format!("note: {refusal}\n"));
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::exit;
 use crate::out::Paint;
+use consort_core::run::Refusal;
+use consort_core::view::run_word;
 use consort_local::host::HostError;
 use consort_local::inbox::Inbox;
 use consort_local::journal::JournalError;
@@ -49,6 +51,12 @@ impl Failure {
 
     fn new(code: u8, what: impl Into<String>) -> Self {
         Self { code, what: what.into(), why: Vec::new(), help: Vec::new() }
+    }
+
+    /// With the real file in the commands that it offers.
+    pub(crate) fn naming(mut self, file: &str) -> Self {
+        self.help.iter_mut().for_each(|help| *help = help.replace("run FILE", &format!("run {file}")));
+        self
     }
 
     /// With a cause.
@@ -224,9 +232,17 @@ impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
         match error {
             HostError::Journal(error) => error.into(),
-            HostError::Refused(refusal) => Failure::invalid(refusal.to_string()),
+            HostError::Refused(refusal) => refused(&refusal),
             other => Failure::told(exit::FAILED, &other),
         }
+    }
+}
+
+/// What the engine says no to, in its words.
+pub(crate) fn refused(refusal: &Refusal) -> Failure {
+    match refusal {
+        Refusal::Over(status) => Failure::invalid(format!("the run is over: it is {}", run_word(*status))),
+        other => Failure::invalid(other.to_string()),
     }
 }
 

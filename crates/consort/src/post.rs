@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::exit;
-use crate::failure::{Failure, posting};
+use crate::failure::{self, Failure, posting};
 use crate::follow::now;
 use crate::person;
 use crate::place::{Place, Run};
@@ -67,8 +67,11 @@ fn check(state: &State, run: &Run, command: &Command) -> Result<(), Failure> {
     let input = Input::Command { by: person::name(), via: "inbox".into(), command: command.clone() };
     match step(&mut state.clone(), &input, now()) {
         Ok(_) => Ok(()),
-        Err(refusal) => Err(Failure::invalid(refusal.to_string().replace("RUN", run.id.as_str()))
-            .help(format!("`consort status {}` says what the run waits for", run.id))),
+        Err(refusal) => {
+            let mut failure = failure::refused(&refusal);
+            failure.what = failure.what.replace("RUN", run.id.as_str());
+            Err(failure.help(format!("`consort status {}` shows where the run stands", run.id)))
+        }
     }
 }
 

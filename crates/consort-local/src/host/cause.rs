@@ -3,6 +3,7 @@
 use crate::inbox::{Inbox, Watch};
 use consort_core::run::{Command, EffectKey, Refusal, Report};
 use std::path::Path;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -22,15 +23,28 @@ pub struct Order {
     pub answer: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// Gives commands to a run of this process.
+/// Gives commands to a run of this process. While one exists, a person is there.
 #[derive(Clone)]
-pub struct Commander(mpsc::UnboundedSender<Order>);
+pub struct Commander {
+    orders: mpsc::UnboundedSender<Option<Order>>,
+    _here: Arc<Here>,
+}
+
+/// Somebody who can be asked. When the last one goes, the loop looks up.
+pub(super) struct Here(mpsc::UnboundedSender<Option<Order>>);
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        let _ = self.0.send(None);
+    }
+}
 
 impl Commander {
     /// Gives a command and waits for what becomes of it. `None`: the run is not driven any more.
     pub async fn order(&self, by: &str, via: &str, command: Command) -> Option<Result<(), Refusal>> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Order { by: by.into(), via: via.into(), command, answer }).ok()?;
+        let order = Order { by: by.into(), via: via.into(), command, answer };
+        self.orders.send(Some(order)).ok()?;
         answered.await.ok()
     }
 }
@@ -41,6 +55,8 @@ pub(super) enum Cause {
     Reported(EffectKey, Vec<Report>),
     /// A command of this process.
     Ordered(Order),
+    /// Nobody in this process can answer any more.
+    Left,
     /// Something lies in the inbox.
     Posted,
     /// A signal.
@@ -53,8 +69,9 @@ pub(super) enum Cause {
 pub(super) struct Causes {
     reports: mpsc::UnboundedReceiver<(EffectKey, Vec<Report>)>,
     reporting: mpsc::UnboundedSender<(EffectKey, Vec<Report>)>,
-    orders: mpsc::UnboundedReceiver<Order>,
-    ordering: mpsc::UnboundedSender<Order>,
+    orders: mpsc::UnboundedReceiver<Option<Order>>,
+    ordering: mpsc::UnboundedSender<Option<Order>>,
+    here: Weak<Here>,
     pub(super) inbox: Inbox,
     interrupt: Signal,
     terminate: Signal,
@@ -73,6 +90,7 @@ impl Causes {
             reporting,
             orders,
             ordering,
+            here: Weak::new(),
             mail: inbox.watch(),
             inbox,
             interrupt: signal(SignalKind::interrupt())?,
@@ -86,8 +104,15 @@ impl Causes {
         self.reporting.clone()
     }
 
-    pub(super) fn commander(&self) -> Commander {
-        Commander(self.ordering.clone())
+    pub(super) fn commander(&mut self) -> Commander {
+        let here = self.here.upgrade().unwrap_or_else(|| Arc::new(Here(self.ordering.clone())));
+        self.here = Arc::downgrade(&here);
+        Commander { orders: self.ordering.clone(), _here: here }
+    }
+
+    /// True while someone in this process can answer.
+    pub(super) fn attended(&self) -> bool {
+        self.here.strong_count() > 0
     }
 
     /// Waits for something to happen, at most so many milliseconds, and takes everything that is
@@ -99,7 +124,7 @@ impl Causes {
             if let Ok((key, reports)) = self.reports.try_recv() {
                 causes.push(Cause::Reported(key, reports));
             } else if let Ok(order) = self.orders.try_recv() {
-                causes.push(Cause::Ordered(order));
+                causes.push(order.map_or(Cause::Left, Cause::Ordered));
             } else {
                 break;
             }
@@ -120,7 +145,7 @@ impl Causes {
             _ = self.terminate.recv() => Cause::Interrupted("SIGTERM"),
             _ = self.hangup.recv() => Cause::Interrupted("SIGHUP"),
             Some((key, reports)) = self.reports.recv() => Cause::Reported(key, reports),
-            Some(order) = self.orders.recv() => Cause::Ordered(order),
+            Some(order) = self.orders.recv() => order.map_or(Cause::Left, Cause::Ordered),
             () = self.mail.changed() => Cause::Posted,
             () = time => Cause::Time,
         }

@@ -57,7 +57,7 @@ impl Host {
         }
         let rests =
             matches!(next_deadline(&self.state), Some((_, why)) if why != consort_core::run::Why::Budget);
-        if rests || self.attended {
+        if rests || self.causes.attended() {
             return None;
         }
         let budget =

@@ -30,7 +30,7 @@ use crate::lock::RunLock;
 use act::Acting;
 use cause::{Cause, Causes};
 use clock::Clock;
-use consort_core::run::{Event, Input, Refusal, Report, State, fold, step};
+use consort_core::run::{Command, Event, Input, Refusal, Report, State, fold, step};
 use consort_worker::hands::Hands;
 use project::LiveFiles;
 use std::sync::Arc;
@@ -83,7 +83,6 @@ pub struct Host {
     /// Commands of other processes whose files go after the next flush.
     to_delete: Vec<PostId>,
     interrupts: u32,
-    attended: bool,
 }
 
 impl Host {
@@ -100,8 +99,15 @@ impl Host {
     /// A way to give commands to the run from this process. While one exists the loop waits
     /// for people instead of ending.
     pub fn commander(&mut self) -> Commander {
-        self.attended = true;
         self.causes.commander()
+    }
+
+    /// Gives a command before the run is driven: it acts first, whatever state the run is in.
+    ///
+    /// # Errors
+    /// The refusal; nothing changed.
+    pub fn give(&mut self, by: &str, via: &str, command: Command) -> Result<(), Refusal> {
+        self.command(Input::Command { by: by.to_owned(), via: via.to_owned(), command })
     }
 
     /// Drives the run until it is over, waits for a person who is not here, or is told to end.
@@ -140,6 +146,7 @@ impl Host {
                 let answer = self.command(input);
                 let _ = order.answer.send(answer);
             }
+            Cause::Left => {}
             Cause::Posted => self.read_inbox()?,
             Cause::Interrupted(signal) => {
                 self.interrupts += 1;

@@ -163,7 +163,6 @@ fn assemble(parts: Parts, lock: RunLock, hands: Hands, observer: Observer) -> Re
         to_delete: Vec::new(),
         hands: Arc::new(hands),
         interrupts: 0,
-        attended: false,
         observer,
         state,
         journal,

@@ -21,6 +21,8 @@ struct Attempts {
 struct Gate {
     scored: Option<(u32, Band)>,
     problems: Option<u32>,
+    /// The round of the last candidate: confirmations judge the same bytes.
+    captured: Option<u32>,
     rounds: BTreeSet<u32>,
     overridden: Option<u32>,
 }
@@ -114,6 +116,9 @@ impl Promises {
             }
             EventKind::ProblemsFound { task, iteration, .. } => {
                 self.gates.entry(task.clone()).or_default().problems = Some(*iteration);
+            }
+            EventKind::CandidateCaptured { task, iteration, .. } => {
+                self.gates.entry(task.clone()).or_default().captured = Some(*iteration);
             }
             EventKind::OverrideRecorded { task, iteration, .. } => {
                 self.gates.entry(task.clone()).or_default().overridden = Some(*iteration);
@@ -216,7 +221,10 @@ fn task_revision(kind: &ApprovalKind) -> Option<(&TaskId, &Revision)> {
 /// Why a task should not have passed, if it should not.
 fn closed(before: &State, id: &TaskId, gate: &Gate, iteration: u32) -> Option<String> {
     let task = before.graph.plan.task(id)?;
-    if gate.overridden == Some(iteration) {
+    if gate.captured != Some(iteration) {
+        return Some(format!("round {iteration} is not that of its last candidate"));
+    }
+    if gate.overridden.is_some_and(|round| round >= iteration) {
         return None;
     }
     if gate.problems == Some(iteration) {
@@ -225,13 +233,13 @@ fn closed(before: &State, id: &TaskId, gate: &Gate, iteration: u32) -> Option<St
     if !task.judged {
         return None;
     }
-    let rounds = gate.rounds.len() as u32;
+    let (rounds, last) = (gate.rounds.len() as u32, gate.rounds.last().copied());
     match gate.scored {
-        Some((scored, Band::Pass)) if scored == iteration && rounds >= task.rounds.min => None,
-        Some((scored, Band::Pass)) if scored == iteration => {
-            Some(format!("after {rounds} of at least {} rounds", task.rounds.min))
-        }
-        Some((scored, band)) => Some(format!("round {scored} was {band}, round {iteration} was accepted")),
-        None => Some("it was never scored".into()),
+        Some((scored, band)) if Some(scored) == last => match band {
+            Band::Pass if rounds >= task.rounds.min => None,
+            Band::Pass => Some(format!("after {rounds} of at least {} rounds", task.rounds.min)),
+            _ => Some(format!("round {scored} was {band}")),
+        },
+        _ => Some("its last round was not scored".into()),
     }
 }

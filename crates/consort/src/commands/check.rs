@@ -28,7 +28,7 @@ pub(crate) fn run(ctx: &Context, args: &Check) -> Result<u8, Failure> {
     if args.json {
         return json(ctx, &source, &options);
     }
-    let plan = source.plan(ctx, &options)?;
+    let plan = source.plan(ctx, &options, true)?;
     let mut text = format!("{} is a valid workflow: {}\n", source.name, planning::size(&plan));
     text += &format!("  a run takes {}\n", planning::calls(&plan));
     let missing = planning::without_agent(&plan);

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use clap::Args;
-use consort_core::view::diagram;
+use consort_core::view::graph;
 use std::path::PathBuf;
 
 /// Draws a workflow: pipelines, phases, barriers, and what waits for what.
@@ -34,11 +34,13 @@ enum Format {
 
 pub(crate) fn run(ctx: &Context, args: &Graph) -> Result<u8, Failure> {
     let source = Source::read(ctx, &args.file)?;
-    let plan = source.plan(ctx, &planning::options(args.variables.iter().cloned().collect(), false))?;
-    let text = match args.format {
-        Format::Ascii => diagram(&plan, None),
-        Format::Mermaid | Format::Dot => String::new(),
+    let plan = source.plan(ctx, &planning::options(args.variables.iter().cloned().collect(), false), false)?;
+    let format = match args.format {
+        Format::Ascii => graph::Format::Ascii,
+        Format::Mermaid => graph::Format::Mermaid,
+        Format::Dot => graph::Format::Dot,
     };
+    let text = graph::graph(&plan, format);
     ctx.out.print(&text)?;
     Ok(exit::DONE)
 }

@@ -44,11 +44,17 @@ impl Source {
         Ok(Self { name, text })
     }
 
-    /// The plan, or every mistake on standard error. Warnings are shown either way.
-    pub(crate) fn plan(&self, ctx: &Context, options: &PlanOptions) -> Result<Plan, Failure> {
+    /// The plan, or every mistake on standard error. Warnings are counted, or shown in `full`.
+    pub(crate) fn plan(&self, ctx: &Context, options: &PlanOptions, full: bool) -> Result<Plan, Failure> {
         match definition::check(&self.name, &self.text, options) {
             Ok(Checked { plan, warnings }) => {
-                self.show(ctx, &warnings);
+                if full {
+                    self.show(ctx, &warnings);
+                } else if !warnings.is_empty() {
+                    let n = warnings.len();
+                    let warnings = if n == 1 { "1 warning".into() } else { format!("{n} warnings") };
+                    ctx.out.notice(&format!("{warnings}: `consort check {}` shows them", self.name));
+                }
                 Ok(plan)
             }
             Err(found) => {

@@ -57,7 +57,7 @@ pub(crate) fn run(ctx: &Context, args: &Run) -> Result<u8, Failure> {
     let (place, repo) = Place::with_repo(&ctx.dir)?;
     let plan = frozen(ctx, args, &source, &place)?;
     let wanted = Wanted { again: args.again, approve: args.approve };
-    start(ctx, place, repo, plan, wanted)
+    start(ctx, place, repo, plan, wanted).map_err(|failure| failure.naming(&source.name))
 }
 
 /// How a run is to begin, beyond its plan.
@@ -72,7 +72,7 @@ fn frozen(ctx: &Context, args: &Run, source: &Source, place: &Place) -> Result<P
     if args.id == Some(Id::Auto) {
         options.id = IdChoice::Auto;
     }
-    let plan = source.plan(ctx, &options)?;
+    let plan = source.plan(ctx, &options, false)?;
     let missing = planning::without_agent(&plan);
     if let Some(first) = missing.first() {
         let others = match missing.len() {
