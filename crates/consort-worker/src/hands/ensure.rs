@@ -10,6 +10,7 @@ use consort_core::plan::{Input, Output, Task};
 use consort_core::planted::Bug;
 use consort_core::run::{Artifact, Effect, Ensure, InputRef, Report, Start, Tip};
 use consort_core::time::Timestamp;
+use consort_core::view::VIEW_VERSION;
 
 impl Hands {
     pub(super) fn ensure(&self, ensure: Ensure) -> Vec<Report> {
@@ -205,7 +206,7 @@ impl Hands {
         }
         let checkpoint = id.clone();
         let message = format!(
-            "{id} of {run}\n\nConsort-Run: {run}\nConsort-Checkpoint: {id}\nConsort-Record: {seq}\nConsort-Journal: {journal_head}\n",
+            "{id} of {run}\n\nConsort-Run: {run}\nConsort-Checkpoint: {id}\nConsort-Record: {seq}\nConsort-Journal: {journal_head}\nConsort-View: {VIEW_VERSION}\n",
             run = self.bench.run
         );
         vec![match self.bench.plane.checkpoint(id, &tips, &files, &message, at) {
