@@ -1,4 +1,6 @@
 //! The proof of the brain: tables, every order of small workflows, simulation, crash drill,
 //! planted bugs.
 
+mod drill;
 mod happy;
+mod simulation;
