@@ -93,9 +93,9 @@ impl State {
             Input::File { path } => absent.contains(path) && !self.declared_inputs.contains_key(path),
             _ => false,
         });
-        let precheck = graph.handoff_of(ix).filter(|b| {
-            matches!(self.barriers[*b].stage, BarrierStage::Waiting | BarrierStage::Arrived)
-        });
+        let precheck = graph
+            .handoff_of(ix)
+            .filter(|b| matches!(self.barriers[*b].stage, BarrierStage::Waiting | BarrierStage::Arrived));
         (needs.count() + behind.count() + inputs.count() + precheck.iter().count()) as u32
     }
 }

@@ -318,8 +318,11 @@ impl World {
         let old = self.version(start.candidate.as_ref());
         let version = if start.candidate.is_some() { old + 1 } else { 1 };
         let read: Vec<_> = start.inputs.iter().map(|i| format!("{}={:?}", i.path, i.hash)).collect();
-        let content =
-            Content { task: task.clone(), version, acknowledged: version >= self.profile(task).acknowledges_from };
+        let content = Content {
+            task: task.clone(),
+            version,
+            acknowledged: version >= self.profile(task).acknowledges_from,
+        };
         let hash = content_id(&format!("{content:?} {read:?} {:?}", start.guidance));
         self.contents.insert(hash.clone(), content);
         hash
@@ -337,7 +340,8 @@ impl World {
     /// Makes it so.
     /// `tips` are those of a checkpoint.
     pub fn ensure(&mut self, wish: &Ensure, key: &str, tips: &[Tip]) -> Vec<Report> {
-        let failing = self.failing.iter_mut().find(|(start, left)| key.starts_with(start.as_str()) && **left > 0);
+        let failing =
+            self.failing.iter_mut().find(|(start, left)| key.starts_with(start.as_str()) && **left > 0);
         if let Some((_, left)) = failing {
             *left -= 1;
             return vec![Report::EffectFailed { effect: key.to_owned(), why: "the disk is full".into() }];
@@ -436,7 +440,8 @@ impl World {
             return vec![Report::CandidateRefused { task, generation, iteration, why }];
         };
         let paths: Vec<String> = self.plan.task(&task).map(|t| t.output.paths().to_vec()).unwrap_or_default();
-        let mut tree = base.as_ref().and_then(|b| self.commits.get(b)).map(|c| c.tree.clone()).unwrap_or_default();
+        let mut tree =
+            base.as_ref().and_then(|b| self.commits.get(b)).map(|c| c.tree.clone()).unwrap_or_default();
         let mut artifacts = Vec::new();
         for path in paths {
             tree.insert(path.clone(), hash.clone());
@@ -511,9 +516,7 @@ impl World {
     fn renders(&self, start: &Start) -> bool {
         let Some(task) = self.plan.task(&start.attempt.task) else { return false };
         let named: BTreeSet<&TaskId> = start.inputs.iter().filter_map(|i| i.task.as_ref()).collect();
-        self.plan.handoffs_into(task).all(|h| {
-            matches!(h.kind, TaskKind::Handoff(_)) && named.contains(&h.id)
-        })
+        self.plan.handoffs_into(task).all(|h| matches!(h.kind, TaskKind::Handoff(_)) && named.contains(&h.id))
     }
 
     /// Points a ref at a commit and notes it.

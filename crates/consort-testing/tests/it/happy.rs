@@ -6,7 +6,13 @@ use consort_testing::sim::{End, Profile, Sim};
 
 fn checkpoints(sim: &Sim) -> Vec<String> {
     let shown = sim.state().checkpoints.iter().map(|c| {
-        format!("{} {} {}{}", c.id, serde_json::to_value(c.trigger).unwrap(), c.subject, if c.last { " last" } else { "" })
+        format!(
+            "{} {} {}{}",
+            c.id,
+            serde_json::to_value(c.trigger).unwrap(),
+            c.subject,
+            if c.last { " last" } else { "" }
+        )
     });
     shown.collect()
 }
