@@ -1,18 +1,58 @@
-//! An auditor.
+//! The auditor. It reads journal records and derives, once more and in its own way, what had to
+//! hold. It shares no decision with the brain: only plain types, and [`step`] for the replay.
+//!
+//! ```text
+//! records ──▶ book: who is live, accepted, asked …  ──▶ rules ──▶ violations
+//!                         what is really there (Seen) ──▶
+//! ```
+
+mod book;
+mod gates;
+mod life;
+mod people;
+mod replay;
+mod there;
+
+pub use replay::replay;
 
 use crate::sim::{Record, Seen};
 use consort_core::plan::Plan;
+use std::fmt;
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Record, if it is one's.
+    /// The record that shows it; `None` if the end of the journal or the world does.
     pub seq: Option<u64>,
-    /// What.
+    /// Which promise is broken, in a word.
+    pub rule: &'static str,
+    /// What was found.
     pub what: String,
 }
 
-/// Audits.
-pub fn audit(_plan: &Plan, _records: &[Record], _seen: Option<&Seen>) -> Vec<Violation> {
-    Vec::new()
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seq {
+            Some(seq) => write!(f, "record {seq}: {}: {}", self.rule, self.what),
+            None => write!(f, "{}: {}", self.rule, self.what),
+        }
+    }
+}
+
+/// Audits a whole journal, from record 1 on; `seen`: what is really there, where one can look.
+/// An empty answer means that nothing was found.
+pub fn audit(plan: &Plan, records: &[Record], seen: Option<&Seen>) -> Vec<Violation> {
+    let mut book = book::Book::new(plan);
+    for record in records {
+        book.record(record);
+    }
+    book.at_the_end();
+    let mut found = std::mem::take(&mut book.found);
+    if found.iter().all(|v| v.rule != "order") {
+        found.extend(replay(plan, records));
+    }
+    if let Some(seen) = seen {
+        found.extend(there::compare(&book, records, seen));
+    }
+    found
 }

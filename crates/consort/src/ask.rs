@@ -40,7 +40,7 @@ pub(crate) enum Act {
     /// The answer, for the run.
     Answer(Command),
     /// More about it is wanted.
-    Show(ApprovalView),
+    Show(Box<ApprovalView>),
     /// Not now: `consort approve` answers it at any time.
     Later(String),
 }
@@ -104,7 +104,7 @@ impl Form {
                     *stage = Stage::Reason(String::new());
                     None
                 }
-                's' => Some(Act::Show(approval.clone())),
+                's' => Some(Act::Show(Box::new(approval.clone()))),
                 'l' => {
                     let id = approval.id.clone();
                     self.later.insert(id.clone());

@@ -168,7 +168,7 @@ fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
                 say(format!("  {}", blocker.description));
             }
             say(format!("  why:         consort show {run}"));
-            say(format!("  once more:   consort run FILE --again"));
+            say("  once more:   consort run FILE --again".into());
         }
         Outcome::Cancelled => {
             say(format!(

@@ -111,20 +111,10 @@ pub(crate) enum RuntimeWord {
 impl ScalarValue for RuntimeWord {
     const WHAT: &'static str = "a runtime (`command` or `rehearsal`)";
     fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        if matches!(text, "claude" | "codex" | "acp" | "api") {
-            let fault = Fault::new(
-                "not-yet",
-                format!("runtime `{text}` is not yet in this build: use `command`"),
-                "not yet in this build",
-            );
-            return Err(match text {
-                "claude" => fault.help(
-                    "runtime: command, argv: [claude, -p, --permission-mode, acceptEdits], pass_env: [ANTHROPIC_API_KEY]",
-                ),
-                _ => fault,
-            });
-        }
-        word(text, Self::WHAT, &[("command", RuntimeWord::Command), ("rehearsal", RuntimeWord::Rehearsal)])
+        let known = [("command", RuntimeWord::Command), ("rehearsal", RuntimeWord::Rehearsal)];
+        word(text, Self::WHAT, &known).map_err(|fault| {
+            fault.help("any program can do a task: `{runtime: command, argv: [my-agent, \"{prompt}\"], prompt: file}`")
+        })
     }
     fn stand_in() -> Self {
         RuntimeWord::Rehearsal

@@ -354,7 +354,11 @@ impl<'a> Drawing<'a> {
     fn barrier_lines(&self, b: usize, columns: usize) -> Vec<String> {
         let barrier = &self.plan.barriers[b];
         let mut lines = Vec::new();
-        let title = format!("SYNC {}", clean(barrier.id.as_str()).to_uppercase().replace('-', " "));
+        let id = clean(barrier.id.as_str());
+        let title = match id.strip_prefix("barrier-") {
+            Some(number) => format!("SYNC BARRIER {number}"),
+            None => format!("SYNC BARRIER {id}"),
+        };
         let title = cut(&title, columns);
         lines.push(format!("{}{title}", " ".repeat((columns - width(&title)) / 2)));
         if barrier.after.len() < self.columns.len() || self.stacked {

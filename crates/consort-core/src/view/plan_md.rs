@@ -179,7 +179,7 @@ fn phases(doc: &mut Doc, plan: &Plan, view: &RunView) {
             vec![
                 phase.number.to_string(),
                 inline(&phase.name),
-                phase.purpose.as_deref().map(inline).unwrap_or_default(),
+                phase.purpose.as_deref().map_or_else(|| "not given".into(), inline),
                 now.tasks.join(", "),
                 status_of(now),
             ]

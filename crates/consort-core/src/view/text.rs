@@ -42,7 +42,8 @@ pub(super) fn cut(text: &str, max: usize) -> String {
     match max {
         _ if width(text) <= max => text.to_owned(),
         0 => String::new(),
-        1..8 => head(text, max).to_owned(),
+        1..3 => head(text, max).to_owned(),
+        3..8 => head(text, max - 2).trim_end().to_owned() + "..",
         _ => head(text, max - 3).trim_end().to_owned() + "...",
     }
 }
@@ -147,7 +148,8 @@ mod tests {
         assert_eq!(cut("abcdefghij", 8), "abcde...");
         assert_eq!(width(&fit("日本語日本語", 9)), 9);
         assert_eq!(fit("ab", 4), "ab  ");
-        assert_eq!(cut("abcdef", 3), "abc");
+        assert_eq!(cut("abcdef", 4), "ab..");
+        assert_eq!(cut("abcdef", 2), "ab");
     }
 
     #[test]

@@ -73,6 +73,32 @@ fn no_line_is_wider_than_allowed_and_none_names_the_machine() {
     });
 }
 
+/// The examples as they are shipped, from their start to their end.
+#[test]
+fn examples_keep_width_and_schema() {
+    for file in [
+        include_str!("../../../../examples/multi-instance/workflow.yaml"),
+        include_str!("../../../../examples/sequential/workflow.yaml"),
+        include_str!("../../../../examples/fan-out-changes/workflow.yaml"),
+        include_str!("../../../../examples/overlapping-barriers/workflow.yaml"),
+        include_str!("../../../../examples/first-real-run/workflow.yaml"),
+    ] {
+        let plan = crate::definition::planned(file).0;
+        let run = every_state(Run::start(plan, true), |state| {
+            check_schema(&parsed(state));
+            for (name, text) in files(state) {
+                for line in text.lines() {
+                    // A path of the workflow's own may be longer than a line: it stands alone.
+                    let alone = line.trim_start().split(' ').count() == 1;
+                    assert!(line.width() <= view::WIDTH_MAX || alone, "{name}: {line}");
+                }
+            }
+        });
+        assert_eq!(run.state.status, RunStatus::Complete, "{}", run.state.graph.plan.workflow.id);
+        assert!(view::state_files(&run.state).plan_md.contains("**Status:** COMPLETE"));
+    }
+}
+
 #[test]
 fn the_same_state_gives_the_same_bytes() {
     let mut run = Run::start(seed::plan(), true);

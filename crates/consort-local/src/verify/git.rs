@@ -4,6 +4,7 @@ use super::work::wrong_bytes;
 use super::{Check, Evidence, Prepared, counted};
 use consort_core::ids::{CheckpointId, Revision};
 use consort_core::run::{Artifact, Checkpoint, State};
+use consort_core::view::VIEW_VERSION;
 use consort_worker::hands::CheckpointContent;
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ pub(super) fn checkpoints(
     evidence: Evidence<'_>,
 ) -> Check {
     let mut check = Check::new("checkpoints");
-    let mut files = 0;
+    let (mut files, mut others) = (0, 0);
     for checkpoint in &state.checkpoints {
         let Some(revision) = &checkpoint.revision else { continue };
         check.count += 1;
@@ -25,8 +26,12 @@ pub(super) fn checkpoints(
         };
         match &prepared.content {
             Ok(content) => {
-                files += content.files.len() as u64;
-                same_files(&mut check, &place, revision, content, evidence);
+                if is_of_this_view(revision, evidence) {
+                    files += content.files.len() as u64;
+                    same_files(&mut check, &place, revision, content, evidence);
+                } else {
+                    others += 1;
+                }
                 same_commit(&mut check, checkpoint, revision, content, evidence);
             }
             Err(why) => check.fault(&*place, format!("it cannot be rendered: {why}")),
@@ -37,12 +42,26 @@ pub(super) fn checkpoints(
             check.fault(&*place, why);
         }
     }
-    let summary = format!(
+    let mut summary = format!(
         "{} rendered again, {} are the same bytes",
-        counted(check.count, "checkpoint"),
+        counted(check.count - others, "checkpoint"),
         counted(files, "file")
     );
+    if others > 0 {
+        summary += &format!(
+            "; the files of {} were rendered by another version and are unchecked",
+            counted(others, "checkpoint")
+        );
+    }
     check.said(summary)
+}
+
+/// True unless the checkpoint says that its files were rendered by another version. It cannot be made to
+/// say so later: its commit's id is in the journal.
+fn is_of_this_view(revision: &Revision, evidence: Evidence<'_>) -> bool {
+    let Some(repo) = evidence.repo.filter(|_| !revision.is_plain()) else { return true };
+    let Ok(Some(info)) = repo.commit(revision) else { return true };
+    info.message.lines().any(|line| line == format!("Consort-View: {VIEW_VERSION}"))
 }
 
 fn same_files(

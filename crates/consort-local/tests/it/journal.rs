@@ -153,28 +153,3 @@ fn assert_refused_unchanged(dir: &std::path::Path) {
     assert!(newer(&Reader::open(dir).unwrap_err()));
     assert_eq!((bytes("journal.db"), bytes("journal.db-wal")), before);
 }
-
-/// `cargo test --release -p consort-local -- --ignored --nocapture hundred`
-#[test]
-#[ignore = "a measurement: run it in release"]
-fn a_hundred_thousand_events_are_read_well_within_a_second() {
-    let dir = tempfile::tempdir().unwrap();
-    let journal = Journal::create(&lock(dir.path()), &about()).unwrap();
-    // Two of three records have two events.
-    let records: Vec<_> = (1..=75_000).map(record).collect();
-    let mut events = 0;
-    for chunk in records.chunks(1000) {
-        events += chunk.iter().map(|r| r.events.len()).sum::<usize>();
-        journal.append(chunk.to_vec()).wait().unwrap();
-    }
-    drop(journal);
-    let size = fs::metadata(dir.path().join("journal.db")).unwrap().len();
-    let begin = std::time::Instant::now();
-    let mut read = 0;
-    let journal = Journal::open(&lock(dir.path()), |record| read += record.events.len()).unwrap();
-    let took = begin.elapsed();
-    drop(journal);
-    println!("{read} events, {size} bytes, opened, checked and deserialised in {took:?}");
-    assert_eq!(read, events);
-    assert!(took.as_millis() < 1000);
-}

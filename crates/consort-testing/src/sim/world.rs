@@ -2,8 +2,8 @@
 
 use super::chance::{hash, mix};
 use super::players::{Play, Plays, Profile};
-use consort_core::ids::{AttemptId, CheckpointId, ContentHash, Revision, Step, TaskId};
-use consort_core::plan::{Plan, TaskKind};
+use consort_core::ids::{AttemptId, BarrierId, CheckpointId, ContentHash, Revision, Step, TaskId};
+use consort_core::plan::{Plan, Task, TaskKind};
 use consort_core::planted::Bug;
 use consort_core::run::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -506,17 +506,23 @@ impl World {
         }
         let there = |a: &&Artifact| tree.get(&a.path) == Some(&a.hash);
         let kept: Vec<Artifact> = handoffs.iter().filter(there).cloned().collect();
-        let rendered = consumers.iter().filter(|c| self.renders(c)).map(|c| c.attempt.task.clone()).collect();
+        let rendered =
+            consumers.iter().filter(|c| self.renders(c, &barrier)).map(|c| c.attempt.task.clone()).collect();
         let parents = tips.iter().map(|t| t.revision.clone()).collect();
         let revision = self.commit(&format!("{barrier} {set}"), parents, tree);
         vec![Report::BarrierMerged { barrier, set: *set, revision, handoffs: kept, rendered }]
     }
 
-    /// A prompt names every handoff that its task declares.
-    fn renders(&self, start: &Start) -> bool {
+    /// A prompt names every handoff over this barrier that its task declares.
+    fn renders(&self, start: &Start, barrier: &BarrierId) -> bool {
         let Some(task) = self.plan.task(&start.attempt.task) else { return false };
         let named: BTreeSet<&TaskId> = start.inputs.iter().filter_map(|i| i.task.as_ref()).collect();
+<<<<<<< HEAD
         self.plan.handoffs_into(task).all(|h| matches!(h.kind, TaskKind::Handoff(_)) && named.contains(&h.id))
+=======
+        let over = |t: &&Task| matches!(&t.kind, TaskKind::Handoff(h) if h.barrier == *barrier);
+        self.plan.handoffs_into(task).filter(over).all(|h| named.contains(&h.id))
+>>>>>>> main
     }
 
     /// Points a ref at a commit and notes it.

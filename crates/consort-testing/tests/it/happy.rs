@@ -44,6 +44,8 @@ fn the_seed_runs_to_its_end() {
 fn small_plans_run_to_their_ends() {
     for plan in [chain(4), fan(5), two_way((2, 5)), overlapping()] {
         let mut sim = Sim::calm(&plan);
-        assert_eq!(sim.run(), End::Over(RunStatus::Complete), "{}", plan.workflow.id);
+        let end = sim.run();
+        let open: Vec<_> = sim.state().open_approvals().collect();
+        assert_eq!(end, End::Over(RunStatus::Complete), "{}: {open:#?}", plan.workflow.id);
     }
 }

@@ -2,3 +2,4 @@
 //! planted bugs.
 
 mod happy;
+mod house;

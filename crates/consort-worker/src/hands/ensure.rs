@@ -6,10 +6,11 @@ use crate::agents::prompt;
 use crate::workspace::{Plane, PlaneError, integrate};
 use crate::{briefing, checks};
 use consort_core::ids::{BarrierId, CheckpointId, Revision, TaskId};
-use consort_core::plan::{Output, Task};
+use consort_core::plan::{Input, Output, Task};
 use consort_core::planted::Bug;
 use consort_core::run::{Artifact, Effect, Ensure, InputRef, Report, Start, Tip};
 use consort_core::time::Timestamp;
+use consort_core::view::VIEW_VERSION;
 
 impl Hands {
     pub(super) fn ensure(&self, ensure: Ensure) -> Vec<Report> {
@@ -147,8 +148,10 @@ impl Hands {
         let barrier_id = barrier.clone();
         vec![match self.bench.plane.barrier(barrier, set, &tips, handoffs, at) {
             Ok((revision, handoffs)) => {
-                let rendered =
-                    consumers.iter().filter(|s| self.names_its_handoffs(s)).map(|s| s.attempt.task.clone());
+                let rendered = consumers
+                    .iter()
+                    .filter(|s| self.names_its_handoffs(barrier, s))
+                    .map(|s| s.attempt.task.clone());
                 let rendered = rendered.collect();
                 Report::BarrierMerged { barrier: barrier_id, set, revision, handoffs, rendered }
             }
@@ -161,8 +164,13 @@ impl Hands {
         }]
     }
 
-    /// True if the prompt of this consumer names every handoff it declares, with its hash.
-    fn names_its_handoffs(&self, start: &Start) -> bool {
+    /// True if the prompt of this consumer names every handoff of this barrier that it declares,
+    /// with the accepted hash. Handoffs of other barriers are those barriers' business.
+    fn names_its_handoffs(&self, barrier: &BarrierId, start: &Start) -> bool {
+        let (Some(task), Some(plan)) = (self.plan().task(&start.attempt.task), self.plan().barrier(barrier))
+        else {
+            return false;
+        };
         let dirs = &self.bench.dirs;
         let desk = Desk {
             dir: dirs.desk(&start.attempt),
@@ -173,8 +181,17 @@ impl Hands {
             try_number: 1,
         };
         let text = prompt::render(&briefing::request(self.plan(), start, &[], &desk));
-        let mut handoffs = start.inputs.iter().filter(|i| i.handoff);
-        handoffs.all(|i| i.hash.as_ref().is_some_and(|h| prompt::renders_handoff(&text, &i.path, h.as_str())))
+        let named = |handoff: &TaskId| {
+            let input = start.inputs.iter().find(|i| i.handoff && i.task.as_ref() == Some(handoff));
+            input.is_some_and(|i| {
+                i.hash.as_ref().is_some_and(|hash| prompt::renders_handoff(&text, &i.path, hash.as_str()))
+            })
+        };
+        let mut declared = task.inputs.iter().filter_map(|input| match input {
+            Input::Handoff { task } if plan.handoffs.contains(task) => Some(task),
+            _ => None,
+        });
+        declared.all(named)
     }
 
     pub(super) fn make_checkpoint(
@@ -189,7 +206,7 @@ impl Hands {
         }
         let checkpoint = id.clone();
         let message = format!(
-            "{id} of {run}\n\nConsort-Run: {run}\nConsort-Checkpoint: {id}\nConsort-Record: {seq}\nConsort-Journal: {journal_head}\n",
+            "{id} of {run}\n\nConsort-Run: {run}\nConsort-Checkpoint: {id}\nConsort-Record: {seq}\nConsort-Journal: {journal_head}\nConsort-View: {VIEW_VERSION}\n",
             run = self.bench.run
         );
         vec![match self.bench.plane.checkpoint(id, &tips, &files, &message, at) {

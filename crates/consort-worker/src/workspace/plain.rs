@@ -384,18 +384,48 @@ pub fn read(store: &Store, revision: &Revision, path: &str) -> Result<Option<Vec
     manifest.files.get(path).map(|entry| content(store, path, entry)).transpose()
 }
 
-/// Which files differ, by hash: line by line comparison is git's business.
+/// A unified diff, as git would write it; files that are no text are named with their hashes.
 pub(super) fn diff(store: &Store, base: &Revision, revision: &Revision) -> Result<Vec<u8>, PlaneError> {
-    use std::fmt::Write as _;
     let (before, after) = (Manifest::load(store, base)?, Manifest::load(store, revision)?);
     let mut text = String::new();
     let paths: std::collections::BTreeSet<&String> = before.files.keys().chain(after.files.keys()).collect();
     for path in paths {
         let (old, new) = (before.files.get(path), after.files.get(path));
         if old != new {
-            let hash = |entry: Option<&Entry>| entry.map_or("absent".to_owned(), |e| e.hash.to_string());
-            let _ = writeln!(text, "{path}\n- {}\n+ {}", hash(old), hash(new));
+            text.push_str(&file_diff(store, path, old, new)?);
+        }
+        if text.len() > DIFF_BYTES_MAX {
+            return Err(PlaneError::Refused(format!("its diff is larger than {} MiB", DIFF_BYTES_MAX >> 20)));
         }
     }
     Ok(text.into_bytes())
+}
+
+/// As in a repository.
+const DIFF_BYTES_MAX: usize = 16 << 20;
+
+fn file_diff(
+    store: &Store,
+    path: &str,
+    old: Option<&Entry>,
+    new: Option<&Entry>,
+) -> Result<String, PlaneError> {
+    let side = |prefix: &str, entry: Option<&Entry>| match entry {
+        Some(_) => format!("{prefix}/{path}"),
+        None => "/dev/null".to_owned(),
+    };
+    let (from, to) = (side("a", old), side("b", new));
+    let head = format!("diff --git a/{path} b/{path}\n");
+    let (Some(before), Some(after)) = (text_of(store, path, old)?, text_of(store, path, new)?) else {
+        let hash = |entry: Option<&Entry>| entry.map_or("absent".to_owned(), |e| e.hash.to_string());
+        return Ok(format!("{head}Binary files {from} ({}) and {to} ({}) differ\n", hash(old), hash(new)));
+    };
+    let lines = similar::TextDiff::from_lines(&before, &after);
+    Ok(format!("{head}{}", lines.unified_diff().context_radius(3).header(&from, &to)))
+}
+
+/// The text of a file, empty where there is none; `None` if it is no text.
+fn text_of(store: &Store, path: &str, entry: Option<&Entry>) -> Result<Option<String>, PlaneError> {
+    let Some(entry) = entry else { return Ok(Some(String::new())) };
+    Ok(String::from_utf8(content(store, path, entry)?).ok())
 }

@@ -103,7 +103,10 @@ fn doing(state: &State, view: &RunView) -> String {
         parts.push(if waiting > 0 {
             format!("{} queued", count(waiting, "step"))
         } else {
-            "between two steps".into()
+            match view.tasks.iter().filter(|t| t.status == Word::InProgress).count() {
+                0 => "between two steps".into(),
+                n => format!("{} between two steps", count(n, "task")),
+            }
         });
     }
     parts.join(", ")

@@ -68,7 +68,8 @@ fn work_is_handed_on_from_task_to_task() {
     let saved = place.plane.checkpoint(&id, &[b], &[("s.json".into(), b"{}".to_vec())], "m", AT).unwrap();
     assert_eq!(place.plane.read(&saved, "s.json").unwrap().unwrap(), b"{}");
     assert_eq!(place.plane.read(&saved, "docs/b.md").unwrap().unwrap(), b"b");
-    assert!(String::from_utf8(place.plane.diff(&merged, &saved).unwrap()).unwrap().contains("s.json"));
+    let diff = String::from_utf8(place.plane.diff(&merged, &saved).unwrap()).unwrap();
+    assert!(diff.contains("s.json") && diff.contains("\n+"), "{diff}");
 }
 
 #[test]

@@ -1,0 +1,219 @@
+//! What the auditor keeps while it reads: one page per task, barrier and question.
+
+use super::{Violation, gates, life, people};
+use crate::sim::Record;
+use consort_core::ids::{ApprovalId, AttemptId, Revision, Step, TaskId};
+use consort_core::plan::{Plan, Task};
+use consort_core::run::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One round, as the journal tells it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Round {
+    pub number: u32,
+    pub confirmation: bool,
+    pub began: Vec<Step>,
+    pub self_reviewed: bool,
+    pub reviews: Vec<(String, Review)>,
+    pub composite: Option<u64>,
+    pub weak: bool,
+    pub problems: usize,
+    pub revision: Option<Revision>,
+    pub decided: bool,
+}
+
+/// One task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Page {
+    pub generation: u32,
+    pub attempts: u32,
+    pub rounds: Vec<Round>,
+    /// Number of the first round of the present set.
+    pub set_from: u32,
+    pub candidate: Option<Candidate>,
+    pub accepting: Option<(Revision, Option<ApprovalId>)>,
+    pub accepted: Option<Candidate>,
+    pub accepted_in: BTreeMap<u32, Candidate>,
+    pub overridden: bool,
+    pub failed: bool,
+}
+
+/// One barrier.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Meeting {
+    pub prechecked: bool,
+    pub merged: Option<Revision>,
+    pub verified: bool,
+    pub complete: bool,
+}
+
+/// One question.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub kind: ApprovalKind,
+    pub answer: Option<bool>,
+    pub void: bool,
+}
+
+/// A checkpoint.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub id: String,
+    pub seq: u64,
+    pub trigger: CheckpointTrigger,
+    pub subject: String,
+    pub last: bool,
+    pub revision: Option<Revision>,
+    /// What was accepted when it was prepared.
+    pub accepted: Vec<(TaskId, Candidate)>,
+}
+
+pub(super) struct Book<'a> {
+    pub plan: &'a Plan,
+    pub tasks: BTreeMap<TaskId, &'a Task>,
+    pub pages: BTreeMap<TaskId, Page>,
+    pub meetings: BTreeMap<String, Meeting>,
+    pub questions: BTreeMap<ApprovalId, Question>,
+    pub marks: Vec<Mark>,
+    pub live: BTreeSet<AttemptId>,
+    /// Attempts that ended well in the present record.
+    pub done_now: BTreeSet<AttemptId>,
+    pub stopping: BTreeSet<AttemptId>,
+    pub starts: BTreeMap<AttemptId, u64>,
+    pub start: Option<StartRun>,
+    pub declared: BTreeSet<String>,
+    pub vouched: BTreeSet<String>,
+    pub raised: BTreeMap<String, u64>,
+    pub calls: u64,
+    pub open: bool,
+    pub paused: bool,
+    pub cancelling: bool,
+    pub over: Option<RunStatus>,
+    pub seq: u64,
+    now: i64,
+    pub found: Vec<Violation>,
+}
+
+impl<'a> Book<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        let page = Page { generation: 1, set_from: 1, ..Page::default() };
+        Book {
+            plan,
+            tasks: plan.tasks.iter().map(|t| (t.id.clone(), t)).collect(),
+            pages: plan.tasks.iter().map(|t| (t.id.clone(), page.clone())).collect(),
+            meetings: plan.barriers.iter().map(|b| (b.id.to_string(), Meeting::default())).collect(),
+            questions: BTreeMap::new(),
+            marks: Vec::new(),
+            live: BTreeSet::new(),
+            done_now: BTreeSet::new(),
+            stopping: BTreeSet::new(),
+            starts: BTreeMap::new(),
+            start: None,
+            declared: BTreeSet::new(),
+            vouched: BTreeSet::new(),
+            raised: BTreeMap::new(),
+            calls: 0,
+            open: false,
+            paused: false,
+            cancelling: false,
+            over: None,
+            seq: 0,
+            now: i64::MIN,
+            found: Vec::new(),
+        }
+    }
+
+    /// Notes a violation.
+    pub(super) fn wrong(&mut self, rule: &'static str, what: impl Into<String>) {
+        self.found.push(Violation { seq: Some(self.seq), rule, what: what.into() });
+    }
+
+    /// Notes a violation unless it is so.
+    pub(super) fn must(&mut self, so: bool, rule: &'static str, what: impl FnOnce() -> String) {
+        if !so {
+            self.wrong(rule, what());
+        }
+    }
+
+    pub(super) fn page(&mut self, task: &TaskId) -> &mut Page {
+        self.pages.entry(task.clone()).or_default()
+    }
+
+    pub(super) fn round(&mut self, task: &TaskId, number: u32) -> Option<&mut Round> {
+        self.page(task).rounds.last_mut().filter(|r| r.number == number)
+    }
+
+    pub(super) fn accepted(&self, task: &TaskId) -> bool {
+        self.pages.get(task).is_some_and(|p| p.accepted.is_some())
+    }
+
+    pub(super) fn record(&mut self, record: &Record) {
+        let expected = self.seq + 1;
+        self.must(record.seq == expected, "order", || {
+            format!("record {} stands where {expected} belongs", record.seq)
+        });
+        self.seq = record.seq;
+        let before = self.now;
+        self.must(record.now.0 >= before, "order", || "time went back".into());
+        self.now = record.now.0;
+        self.done_now = ended_well(record);
+        life::reports(self, record);
+        for event in &record.events {
+            self.must(event.at == record.now, "order", || format!("{:?} is not of this record", event.at));
+            let size = serde_json::to_string(event).map_or(usize::MAX, |json| json.len());
+            self.must(size <= EVENT_BYTES_MAX, "size", || format!("an event of {size} bytes"));
+            self.event(&event.kind, record);
+        }
+    }
+
+    fn event(&mut self, kind: &EventKind, record: &Record) {
+        use EventKind as E;
+        let first = self.start.is_none();
+        self.must(first == matches!(kind, E::RunStarted { .. }), "order", || {
+            "the start is not the first event, or not the only one".into()
+        });
+        if self.over.is_some() {
+            people::after_the_end(self, kind);
+        }
+        match kind {
+            E::RunStarted { start, .. } => self.start = Some(start.clone()),
+            E::RunnerOpened { .. } => self.open = true,
+            E::RunnerClosing { .. } => self.open = false,
+            E::RunPaused { .. } => self.paused = true,
+            E::RunUnpaused { .. } => self.paused = false,
+            E::RunCancelling { .. } => self.cancelling = true,
+            E::InputDeclared { name, .. } => drop(self.declared.insert(name.clone())),
+            E::CriterionDeclared { name, .. } => drop(self.vouched.insert(name.clone())),
+            E::BudgetRaised { limit, max, .. } => drop(self.raised.insert(limit.clone(), *max)),
+            E::RunEnded { status } => people::ended(self, *status),
+            E::CheckpointPrepared { .. } | E::CheckpointCreated { .. } => people::checkpoint(self, kind),
+            E::ApprovalRequested { .. } | E::ApprovalGiven { .. } | E::ApprovalVoided { .. } => {
+                people::question(self, kind);
+            }
+            E::BarrierPrechecked { .. }
+            | E::BarrierMerging { .. }
+            | E::BarrierMerged { .. }
+            | E::BarrierVerified { .. }
+            | E::BarrierCompleted { .. }
+            | E::BarrierReopened { .. } => people::barrier(self, kind, record),
+            E::Scored { .. } | E::RoundDecided { .. } | E::TaskAccepting { .. } | E::TaskAccepted { .. } => {
+                gates::gate(self, kind, record);
+            }
+            _ => life::task(self, kind, record),
+        }
+    }
+
+    pub(super) fn at_the_end(&mut self) {
+        if self.over == Some(RunStatus::Complete) {
+            people::complete_checkpoints(self);
+        }
+    }
+}
+
+fn ended_well(record: &Record) -> BTreeSet<AttemptId> {
+    let ends = record.events.iter().filter_map(|e| match &e.kind {
+        EventKind::AttemptEnded { attempt, end: AttemptEnd::Done, .. } => Some(attempt.clone()),
+        _ => None,
+    });
+    ends.collect()
+}
