@@ -517,12 +517,8 @@ impl World {
     fn renders(&self, start: &Start, barrier: &BarrierId) -> bool {
         let Some(task) = self.plan.task(&start.attempt.task) else { return false };
         let named: BTreeSet<&TaskId> = start.inputs.iter().filter_map(|i| i.task.as_ref()).collect();
-<<<<<<< HEAD
-        self.plan.handoffs_into(task).all(|h| matches!(h.kind, TaskKind::Handoff(_)) && named.contains(&h.id))
-=======
         let over = |t: &&Task| matches!(&t.kind, TaskKind::Handoff(h) if h.barrier == *barrier);
         self.plan.handoffs_into(task).filter(over).all(|h| named.contains(&h.id))
->>>>>>> main
     }
 
     /// Points a ref at a commit and notes it.
