@@ -115,8 +115,6 @@ impl Host {
     /// # Errors
     /// The journal cannot be written, or something equally basic. The run can be resumed.
     pub async fn drive(mut self) -> Result<(Outcome, State), HostError> {
-        // What was posted while nobody drove the run comes before any look at what is left to do.
-        self.read_inbox()?;
         loop {
             self.flush().await?;
             self.act();

@@ -89,6 +89,8 @@ where
     let mut host = assemble(parts, opening.lock, hands, opening.observer)?;
     let found: Vec<Found> = host.hands.look(host.state.live.keys());
     host.input(Input::Opened { runner: runner(), found })?;
+    // What people posted while nobody drove the run comes before anything said now.
+    host.read_inbox()?;
     Ok(host)
 }
 
