@@ -4,6 +4,7 @@ use consort_core::ids::ApprovalId;
 use consort_core::run::Command;
 use consort_core::view::approvals;
 use consort_core::view::model::{ApprovalView, RunView};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// No reason is longer, in characters.
@@ -39,7 +40,7 @@ pub(crate) enum Act {
     /// The answer, for the run.
     Answer(Command),
     /// More about it is wanted.
-    Show(ApprovalView),
+    Show(Box<ApprovalView>),
     /// Not now: `consort approve` answers it at any time.
     Later(String),
 }
@@ -66,6 +67,14 @@ impl Form {
     pub(crate) fn nobody_answers(&self, view: &RunView) -> bool {
         let mut open = view.open_approvals().peekable();
         open.peek().is_some() && open.all(|a| self.later.contains(&a.id))
+    }
+
+    /// For the picture above the question: without the question itself.
+    pub(crate) fn without_asked<'v>(&self, view: &'v RunView) -> Cow<'v, RunView> {
+        let Some(open) = &self.open else { return Cow::Borrowed(view) };
+        let mut view = view.clone();
+        view.approvals.retain(|a| a.id != open.approval.id);
+        Cow::Owned(view)
     }
 
     /// The question, below everything else.
@@ -95,7 +104,7 @@ impl Form {
                     *stage = Stage::Reason(String::new());
                     None
                 }
-                's' => Some(Act::Show(approval.clone())),
+                's' => Some(Act::Show(Box::new(approval.clone()))),
                 'l' => {
                     let id = approval.id.clone();
                     self.later.insert(id.clone());

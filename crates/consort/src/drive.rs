@@ -8,6 +8,7 @@ use crate::follow::{Asking, Follow, now};
 use crate::out::Out;
 use crate::person;
 use crate::place::Place;
+use crate::terminal;
 use consort_core::ids::RunId;
 use consort_core::run::{Command, Graph, StartRun, State};
 use consort_core::time::duration_text;
@@ -167,7 +168,7 @@ fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
                 say(format!("  {}", blocker.description));
             }
             say(format!("  why:         consort show {run}"));
-            say(format!("  once more:   consort run FILE --again"));
+            say("  once more:   consort run FILE --again".into());
         }
         Outcome::Cancelled => {
             say(format!(
@@ -179,7 +180,11 @@ fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
             let why =
                 if outcome == Outcome::Waiting { "for an answer" } else { "for a decision about its budget" };
             say(format!("{} {why}: run {run} can go on only then", out.stdout.warning("WAITING")));
-            let open = approvals::open(view, 120);
+            let width = if out.stdout_tty { terminal::size().0.min(120) } else { 120 };
+            let open = approvals::open(view, width);
+            if open.is_empty() && view.status == "PAUSED" {
+                say("  it is paused: nothing new starts".into());
+            }
             say(open.trim_end().to_owned());
             say(format!("  then:  consort resume {run}"));
         }

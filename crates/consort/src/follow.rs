@@ -7,8 +7,8 @@ use crate::screen::Screen;
 use crate::terminal::{self, Keys};
 use consort_core::run::{Event, State};
 use consort_core::time::Timestamp;
-use consort_core::view::model::{RunView, run_view};
-use consort_core::view::{live, task_text};
+use consort_core::view::model::{ApprovalView, RunView, run_view};
+use consort_core::view::{approvals, live, task_text};
 use consort_local::host::{Commander, Observer};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -228,10 +228,7 @@ impl Drawer {
             }
             Some(Act::Show(approval)) => {
                 let width = terminal::size().0.min(120);
-                let text = match view.task(&approval.subject) {
-                    Some(task) => task_text(view, task, now(), width),
-                    None => consort_core::view::approvals::question(&approval, view, width),
-                };
+                let text = more_about(&approval, view, width);
                 self.stay.push(String::new());
                 self.stay.extend(text.lines().map(str::to_owned));
                 if let Some(revision) = approval.revision.filter(|r| !r.starts_with("plain:")) {
@@ -257,7 +254,8 @@ impl Drawer {
         let asked = if done { Vec::new() } else { self.form.lines(view, width) };
         let height = rows.saturating_sub(1 + asked.len());
         let color = self.out.stdout.is_on();
-        let lines = live::screen(view, now(), width, height, self.out.unicode, color);
+        let shown = self.form.without_asked(view);
+        let lines = live::screen(&shown, now(), width, height, self.out.unicode, color);
         let mut frame: Vec<String> = lines.iter().map(|line| self.out.stdout.line(line)).collect();
         frame.extend(asked);
         let stay = std::mem::take(&mut self.stay);
@@ -275,4 +273,16 @@ impl Drawer {
         }
         self.asked = Some(text);
     }
+}
+
+/// The task that a question is about, or the handoffs of its barrier.
+fn more_about(approval: &ApprovalView, view: &RunView, width: usize) -> String {
+    let barrier = view.barriers.iter().find(|b| b.id == approval.subject);
+    let ids: Vec<&str> = match barrier {
+        Some(barrier) => barrier.handoffs.iter().map(String::as_str).collect(),
+        None => vec![&approval.subject],
+    };
+    let texts: Vec<String> =
+        ids.iter().filter_map(|id| view.task(id)).map(|task| task_text(view, task, now(), width)).collect();
+    if texts.is_empty() { approvals::question(approval, view, width) } else { texts.join("\n") }
 }

@@ -62,10 +62,15 @@ pub(crate) fn give(
     Ok(exit::DONE)
 }
 
-/// Refuses at once, in the words of the engine, what it would refuse anyway.
+/// Refuses at once, in the words of the engine, what it would refuse anyway. Commands that lie in
+/// the inbox already come before this one.
 fn check(state: &State, run: &Run, command: &Command) -> Result<(), Failure> {
     let input = Input::Command { by: person::name(), via: "inbox".into(), command: command.clone() };
-    match step(&mut state.clone(), &input, now()) {
+    let mut state = state.clone();
+    for posted in Inbox::of(&run.dir).take().map(|taken| taken.posted).unwrap_or_default() {
+        let _ = step(&mut state, &posted.input(), now());
+    }
+    match step(&mut state, &input, now()) {
         Ok(_) => Ok(()),
         Err(refusal) => {
             let mut failure = failure::refused(&refusal);

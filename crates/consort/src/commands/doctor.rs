@@ -7,7 +7,7 @@ use crate::place::{Place, Run};
 use clap::Args;
 use consort_local::journal::unsuitable_filesystem;
 use consort_worker::os::Capabilities;
-use consort_worker::workspace::{GIT_NEEDED, Git, Repo};
+use consort_worker::workspace::{GIT_NEEDED, Git, GitError, Repo};
 use serde::Serialize;
 use std::path::Path;
 
@@ -103,11 +103,21 @@ fn git() -> Vec<Finding> {
     }
     let used = used.ok().map(|git| git.program().to_owned());
     let others = which::which_all("git").into_iter().flatten().filter(|p| Some(p) != used.as_ref());
-    let others: Vec<String> = others.map(|p| p.display().to_string()).collect();
+    let others: Vec<String> = others.map(|p| format!("{} ({})", p.display(), version_of(&p))).collect();
     if !others.is_empty() {
         found.push(Finding::new("git", State::Note, format!("also in PATH: {}", others.join(", "))));
     }
     found
+}
+
+/// The version of one git among several.
+fn version_of(program: &Path) -> String {
+    let dir = program.parent().unwrap_or(Path::new("/"));
+    match Git::find_in(dir.as_os_str()) {
+        Ok(git) => git.version().to_owned(),
+        Err(GitError::TooOld { version, .. }) => format!("{version}, too old"),
+        Err(_) => "cannot be run".into(),
+    }
 }
 
 fn sqlite() -> Finding {

@@ -55,9 +55,13 @@ enum Id {
 pub(crate) fn run(ctx: &Context, args: &Run) -> Result<u8, Failure> {
     let source = Source::read(ctx, &args.file)?;
     let (place, repo) = Place::with_repo(&ctx.dir)?;
+    if let Some(note) = repo.as_ref().and_then(|repo| repo.git().note()) {
+        ctx.out.notice(note);
+    }
     let plan = frozen(ctx, args, &source, &place)?;
     let wanted = Wanted { again: args.again, approve: args.approve };
-    start(ctx, place, repo, plan, wanted).map_err(|failure| failure.naming(&source.name))
+    let typed = if args.rehearse { format!("{} --rehearse", source.name) } else { source.name };
+    start(ctx, place, repo, plan, wanted).map_err(|failure| failure.naming(&typed))
 }
 
 /// How a run is to begin, beyond its plan.
@@ -81,7 +85,9 @@ fn frozen(ctx: &Context, args: &Run, source: &Source, place: &Place) -> Result<P
         };
         return Err(Failure::invalid(format!("no agent is set up for task `{}`{others}", first.id))
             .why("a run never falls back to anything silently")
-            .help("name a program under `agents:` in the workflow file, such as `runtime: command`")
+            .help(
+                "name a program under `agents:` in the workflow file: `default: {argv: [my-agent, --flag]}`",
+            )
             .help(format!("or rehearse it without agents: `consort run {} --rehearse`", source.name)));
     }
     Ok(plan)

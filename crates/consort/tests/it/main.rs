@@ -1,0 +1,9 @@
+//! The real binary in temporary directories, with real git and real processes.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+mod bad_input;
+mod interrupts;
+mod runs;
+mod support;
+mod verify;
