@@ -88,6 +88,8 @@ pub struct Sim {
     pub options: Options,
     /// Who chooses.
     pub chooser: Box<dyn Chooser>,
+    /// Whether the runner compares live state and fold after every event.
+    pub compares: bool,
     /// How often a runner opened the journal.
     pub opened: u32,
     graph: Arc<Graph>,
@@ -105,6 +107,7 @@ impl Sim {
             people: People::default(),
             options: Options::calm(),
             chooser: Box::new(Fifo),
+            compares: true,
             opened: 0,
             graph: Arc::new(Graph::new(plan.clone())),
             skew: 0,
@@ -158,7 +161,8 @@ impl Sim {
     /// # Panics
     /// If the journal is corrupt.
     pub fn open(&mut self) -> Result<(), Crashed> {
-        let host = Host::open(&self.graph, &self.disk).expect("the journal can be folded");
+        let mut host = Host::open(&self.graph, &self.disk).expect("the journal can be folded");
+        host.compares = self.compares;
         let fresh = host.state.start.is_none();
         let live: Vec<AttemptId> = host.state.live.keys().cloned().collect();
         self.host = Some(host);

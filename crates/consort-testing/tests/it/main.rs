@@ -1,5 +1,7 @@
 //! The proof of the brain: tables, every order of small workflows, simulation, crash drill,
 //! planted bugs.
 
+mod drill;
 mod happy;
 mod house;
+mod simulation;
