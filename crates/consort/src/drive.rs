@@ -101,7 +101,7 @@ impl Driver {
             .build()
             .map_err(|e| Failure::failed("no threads for the run could be started").why(e))?;
         let mut follow = Follow::new(self.out);
-        let observer = follow.observer();
+        let observer = follow.observer(self.ask);
         let store = self.place.places.open_store();
         let driven = {
             let _inside = runtime.enter();

@@ -72,9 +72,11 @@ impl Follow {
         Self { out, shared: Arc::default(), drawing: None }
     }
 
-    /// For the host: told after every flush.
-    pub(crate) fn observer(&self) -> Observer {
+    /// For the host: told after every flush. `asks`: a person is to be asked.
+    pub(crate) fn observer(&self, asks: bool) -> Observer {
         let shared = self.shared.clone();
+        // A view is for the screen and for questions; a pipe needs none.
+        let views = self.out.stdout_tty || asks;
         let lines = !self.out.stdout_tty;
         let out = self.out;
         let mut pace = Pace::default();
@@ -92,7 +94,7 @@ impl Follow {
                 said = true;
                 crate::out::err(&format!("{}\n", ending_text(ending)));
             }
-            if let Some(view) = pace.build(state) {
+            if let Some(view) = views.then(|| pace.build(state)).flatten() {
                 let mut news = shared.news();
                 news.ending = ending;
                 news.view = Some(Arc::new(view));
