@@ -7,7 +7,7 @@
 //! <state dir>/consort/<repository>/<run>/    workspaces, attempts, exports
 //! ```
 
-use crate::journal::JOURNAL_FILE;
+use crate::journal::{JOURNAL_FILE, Reader};
 use crate::lock::{LockError, RunLock};
 use consort_core::ids::RunId;
 use consort_worker::dirs::RunDirs;
@@ -210,15 +210,16 @@ impl Places {
     pub fn begin_run(&self, run: &RunId, purpose: &str) -> Result<RunLock, PlacesError> {
         let dir = self.run_dir(run)?;
         self.create()?;
-        if has_journal(&dir) {
+        if has_journal(&dir) && !never_began(&dir) {
             return Err(PlacesError::RunExists(run.clone()));
         }
         at("create", &dir, durable::create_dirs(&dir))?;
         let lock = RunLock::try_acquire(&dir, purpose)?;
         // Someone may have begun it, and ended, between our look and our lock.
-        if has_journal(&dir) {
+        if has_journal(&dir) && !never_began(&dir) {
             return Err(PlacesError::RunExists(run.clone()));
         }
+        at("clear", &dir, clear_unbegun(&dir))?;
         Ok(lock)
     }
 
@@ -296,6 +297,23 @@ fn has_journal(dir: &Path) -> bool {
     fs::symlink_metadata(dir.join(JOURNAL_FILE)).is_ok()
 }
 
+/// True if there is a journal without a record: its runner died before the first flush, and
+/// nothing acts before that.
+fn never_began(dir: &Path) -> bool {
+    Reader::open(dir).and_then(|reader| reader.head()).is_ok_and(|head| head.seq == 0)
+}
+
+/// Takes away what such a runner left. Only under the lock.
+fn clear_unbegun(dir: &Path) -> io::Result<()> {
+    for name in [JOURNAL_FILE.to_owned(), format!("{JOURNAL_FILE}-wal"), format!("{JOURNAL_FILE}-shm")] {
+        match fs::remove_file(dir.join(name)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn check_run_id(run: &RunId) -> Result<(), PlacesError> {
     let id = run.as_str();
     let good = id.len() <= RUN_ID_BYTES_MAX
@@ -362,6 +380,20 @@ mod tests {
         assert_eq!(runs.len(), 12);
         assert_eq!(runs[0].as_str(), "a-flow");
         assert_eq!([runs[1].as_str(), runs[2].as_str(), runs[11].as_str()], ["flow", "flow.2", "flow.11"]);
+    }
+
+    #[test]
+    fn a_run_that_never_began_can_be_begun() {
+        let (_dir, places) = places();
+        let run = RunId::from("r");
+        let lock = places.begin_run(&run, "run").unwrap();
+        let new =
+            crate::journal::NewJournal { run: run.clone(), created: Default::default(), version: "1".into() };
+        // As if the process had died after making the journal.
+        crate::journal::Journal::create(&lock, &new).unwrap().close();
+        drop(lock);
+        let lock = places.begin_run(&run, "run").unwrap();
+        crate::journal::Journal::create(&lock, &new).unwrap();
     }
 
     #[test]

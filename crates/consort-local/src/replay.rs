@@ -53,33 +53,20 @@ pub struct Replayed {
 /// # Errors
 /// See [`ReplayError`].
 pub fn replay(run_dir: &Path, store: &Store) -> Result<Replayed, ReplayError> {
-    replay_each(run_dir, store, |_, _| {})
+    let reader = Reader::open(run_dir)?;
+    let before = before_first(&reader, store)?;
+    catch_up(&reader, before, |_, _| {})
 }
 
-/// The same, and shows each record and the state before it.
+/// A run before its first record: where a story of it begins.
 ///
 /// # Errors
 /// See [`ReplayError`].
-pub fn replay_each(
-    run_dir: &Path,
-    store: &Store,
-    mut each: impl FnMut(&State, &Record),
-) -> Result<Replayed, ReplayError> {
-    let reader = Reader::open(run_dir)?;
-    let mut replayed: Option<Replayed> = None;
-    for record in reader.records(0)? {
-        let record = record?;
-        let so_far = match replayed.take() {
-            Some(so_far) => so_far,
-            None => Replayed {
-                state: State::new(Arc::new(Graph::new(load_plan(store, &start_of(&record)?.plan)?))),
-                head: Head { seq: 0, hash: record.prev },
-            },
-        };
-        each(&so_far.state, &record);
-        replayed = Some(take(so_far, &record)?);
-    }
-    replayed.map_or_else(|| Err(ReplayError::Empty(reader.run()?)), Ok)
+pub fn before_first(reader: &Reader, store: &Store) -> Result<Replayed, ReplayError> {
+    let Some(first) = reader.records(0)?.next() else { return Err(ReplayError::Empty(reader.run()?)) };
+    let first = first?;
+    let plan = load_plan(store, &start_of(&first)?.plan)?;
+    Ok(Replayed { state: State::new(Arc::new(Graph::new(plan))), head: Head { seq: 0, hash: first.prev } })
 }
 
 /// Folds what was appended since, and shows each record and the state after it.

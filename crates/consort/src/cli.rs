@@ -13,7 +13,7 @@ use std::process::ExitCode;
 /// Runs a team of coding agents through a declared workflow and lets nothing pass that has not
 /// earned it.
 #[derive(Parser)]
-#[command(name = "consort", version, after_help = exit::HELP, max_term_width = 100)]
+#[command(name = "consort", version, about, after_help = exit::HELP, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -101,7 +101,7 @@ impl Driver {
             .build()
             .map_err(|e| Failure::failed("no threads for the run could be started").why(e))?;
         let mut follow = Follow::new(self.out);
-        let observer = follow.observer();
+        let observer = follow.observer(self.ask);
         let store = self.place.places.open_store();
         let driven = {
             let _inside = runtime.enter();
@@ -154,12 +154,12 @@ fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
         Outcome::Complete => {
             let good = out.stdout.good("COMPLETE");
             let tasks = view.agents().count();
-            say(format!(
-                "{good} in {took}: {}, {} agent calls, cost {}",
-                tasks_text(tasks),
-                view.calls.used,
-                view.cost.text
-            ));
+            let calls = match view.calls.used {
+                1 => "1 agent call".to_owned(),
+                n => format!("{n} agent calls"),
+            };
+            let cost = if view.rehearsal { "nothing" } else { &view.cost.text };
+            say(format!("{good} in {took}: {}, {calls}, cost {cost}", tasks_text(tasks)));
             complete(view, &mut say);
         }
         Outcome::Failed => {

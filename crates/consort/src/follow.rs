@@ -38,6 +38,8 @@ struct News {
     view: Option<Arc<RunView>>,
     /// Rises with every view.
     number: u64,
+    /// Agents that the run waits for before it ends, after a signal.
+    ending: Option<usize>,
     done: bool,
 }
 
@@ -70,13 +72,16 @@ impl Follow {
         Self { out, shared: Arc::default(), drawing: None }
     }
 
-    /// For the host: told after every flush.
-    pub(crate) fn observer(&self) -> Observer {
+    /// For the host: told after every flush. `asks`: a person is to be asked.
+    pub(crate) fn observer(&self, asks: bool) -> Observer {
         let shared = self.shared.clone();
+        // A view is for the screen and for questions; a pipe needs none.
+        let views = self.out.stdout_tty || asks;
         let lines = !self.out.stdout_tty;
         let out = self.out;
         let mut pace = Pace::default();
         let mut piped = true;
+        let mut said = false;
         Box::new(move |state: &State, events: &[Event]| {
             if lines && piped {
                 let text: String =
@@ -84,8 +89,14 @@ impl Follow {
                 // A reader that went away does not end the run.
                 piped = text.is_empty() || out.print(&text).is_ok();
             }
-            if let Some(view) = pace.build(state) {
+            let ending = (state.closing && !state.live.is_empty()).then_some(state.live.len());
+            if lines && ending.is_some() && !said {
+                said = true;
+                crate::out::err(&format!("{}\n", ending_text(ending)));
+            }
+            if let Some(view) = views.then(|| pace.build(state)).flatten() {
                 let mut news = shared.news();
+                news.ending = ending;
                 news.view = Some(Arc::new(view));
                 news.number += 1;
                 drop(news);
@@ -252,12 +263,16 @@ impl Drawer {
         }
         let width = columns.min(120);
         let asked = if done { Vec::new() } else { self.form.lines(view, width) };
-        let height = rows.saturating_sub(1 + asked.len());
+        let height = rows.saturating_sub(2 + asked.len());
         let color = self.out.stdout.is_on();
         let shown = self.form.without_asked(view);
         let lines = live::screen(&shown, now(), width, height, self.out.unicode, color);
         let mut frame: Vec<String> = lines.iter().map(|line| self.out.stdout.line(line)).collect();
         frame.extend(asked);
+        let ending = self.shared.news().ending;
+        if ending.is_some() && !done {
+            frame.push(self.out.stdout.warning(&ending_text(ending)));
+        }
         let stay = std::mem::take(&mut self.stay);
         self.screen.draw(&stay, frame, (columns, rows))
     }
@@ -285,4 +300,13 @@ fn more_about(approval: &ApprovalView, view: &RunView, width: usize) -> String {
     let texts: Vec<String> =
         ids.iter().filter_map(|id| view.task(id)).map(|task| task_text(view, task, now(), width)).collect();
     if texts.is_empty() { approvals::question(approval, view, width) } else { texts.join("\n") }
+}
+
+/// What happens after a first signal.
+fn ending_text(live: Option<usize>) -> String {
+    let agents = match live {
+        None | Some(1) => "1 agent that runs".to_owned(),
+        Some(n) => format!("{n} agents that run"),
+    };
+    format!("Ending: waits for {agents}. Ctrl-C once more leaves them to their supervisors.")
 }

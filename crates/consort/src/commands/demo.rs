@@ -20,7 +20,7 @@ const WORKFLOW: &str = include_str!("../../../../examples/multi-instance/workflo
 const FILE: &str = "workflow.yaml";
 const README: &str = "# A demonstration of consort\n\nMade by `consort demo`. Delete it whenever you like.\n";
 
-/// Shows what consort does: a whole workflow in rehearsal, in a fresh repository, in under a minute.
+/// Rehearses a whole workflow in a fresh repository, in under a minute.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort demo /tmp/demo")]
 pub(crate) struct Demo {
@@ -92,8 +92,8 @@ fn shown(view: &RunView, dir: &Path, out: &Out) -> String {
     text += &format!("\n{}\n", out.stdout.bold("Gates"));
     let wide = view.tasks.iter().map(|t| t.id.len()).max().unwrap_or(0);
     for task in view.tasks.iter().filter(|t| t.judged) {
-        let scores: Vec<&str> = task.composites().collect();
-        text += &format!("  {:wide$}  {}  (passes at {})\n", task.id, scores.join("  "), task.threshold);
+        let scores: String = task.composites().map(|score| format!("{score:<10}")).collect();
+        text += &format!("  {:wide$}  {scores}>= {}\n", task.id, task.threshold);
     }
     text += &format!("\n{}\n", out.stdout.bold("Checkpoints"));
     for c in &view.checkpoints {
@@ -107,38 +107,34 @@ fn shown(view: &RunView, dir: &Path, out: &Out) -> String {
 /// Five real commands.
 fn tries(view: &RunView, dir: &Path, out: &Out) -> String {
     let run = &view.id;
-    let at = quoted(&dir.display().to_string());
-    let me = command();
+    let again = format!("consort run {FILE} --again --rehearse --approve all");
     let five = [
         (
-            "Kill it in the middle, then go on as if nothing had happened:",
-            format!(
-                "{me} -C {at} run {FILE} --again --rehearse --approve all & sleep 5; kill -9 $!\n     \
-                 {me} -C {at} resume {run}.2"
-            ),
+            "Kill a run in the middle, then go on as if nothing had happened:",
+            vec![format!("{again} & sleep 2; kill -9 $!"), format!("consort resume {run}.2")],
         ),
-        (
-            "Check everything again from journal, store and repository alone:",
-            format!("{me} -C {at} verify {run}"),
-        ),
-        ("See how one artifact came to pass:", format!("{me} -C {at} show {run} agent-c-001")),
-        ("Answer the approvals yourself:", format!("{me} -C {at} run {FILE} --id auto --rehearse")),
-        ("See what would come to your branch:", format!("{me} -C {at} integrate {run} --dry-run")),
+        ("Check everything from journal, store and repository alone:", vec![format!("consort verify {run}")]),
+        ("See how one artifact came to pass:", vec![format!("consort show {run} agent-c-001")]),
+        ("Answer the approvals yourself:", vec![format!("consort run {FILE} --id auto --rehearse")]),
+        ("See what would come to your branch:", vec![format!("consort integrate {run} --dry-run")]),
     ];
-    let mut text = format!("\n{}\n", out.stdout.bold("Five things to try"));
-    for (number, (what, line)) in (1..).zip(five) {
-        text += &format!("  {number}. {what}\n     {line}\n");
+    let mut text =
+        format!("\n{}\n  cd {}\n", out.stdout.bold("Five things to try"), quoted(&dir.display().to_string()));
+    if let Some(path) = not_in_path() {
+        text += &format!("  alias consort={}\n", quoted(&path.display().to_string()));
+    }
+    for (number, (what, lines)) in (1..).zip(five) {
+        text += &format!("  {number}. {what}\n");
+        lines.iter().for_each(|line| text += &format!("     {line}\n"));
     }
     text
 }
 
-/// How this program was called, if that works from anywhere.
-fn command() -> String {
+/// Where this program is, if typing its name does not start it.
+fn not_in_path() -> Option<PathBuf> {
+    let exe = std::env::current_exe().ok()?;
     let in_path = which::which("consort").ok().and_then(|p| std::fs::canonicalize(p).ok());
-    match std::env::current_exe().ok() {
-        Some(exe) if in_path.as_ref() != Some(&exe) => quoted(&exe.display().to_string()),
-        _ => "consort".into(),
-    }
+    (in_path.as_ref() != Some(&exe)).then_some(exe)
 }
 
 /// For a shell.

@@ -11,7 +11,9 @@ use consort_worker::workspace::{GIT_NEEDED, Git, GitError, Repo};
 use serde::Serialize;
 use std::path::Path;
 
-/// Looks at this machine and this directory: what consort needs, what is missing, what was left behind.
+/// Looks at this machine and this directory.
+///
+/// What consort needs, what is missing, and what was left behind.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort doctor")]
 pub(crate) struct Doctor {

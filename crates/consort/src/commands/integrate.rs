@@ -17,8 +17,9 @@ use consort_worker::workspace::{DryRun, IntegrateError, Repo, integrate_dry_run}
 /// Commits and paths that are listed before the rest is only counted.
 const LISTED: usize = 30;
 
-/// Brings the result of a COMPLETE run to a branch of yours. Asks first: `--approve all` does not
-/// answer this.
+/// Brings the result of a COMPLETE run to a branch of yours.
+///
+/// Asks first: `--approve all` does not answer this. A branch that is checked out must be clean.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  consort integrate review-2026 --dry-run\n  consort integrate review-2026 --into main"

@@ -9,8 +9,8 @@ use clap::Args;
 use consort_core::ids::AttemptId;
 use consort_core::view::model::run_view;
 use consort_core::view::{clean, live};
-use consort_local::journal::{Reader, Record};
-use consort_local::replay::{catch_up, replay_each};
+use consort_local::journal::Reader;
+use consort_local::replay::{before_first, catch_up};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -46,27 +46,10 @@ pub(crate) fn run(ctx: &Context, args: &Logs) -> Result<u8, Failure> {
 
 /// The story of the run, one line per event that a person cares about.
 fn of_run(ctx: &Context, place: &Place, run: &Run, follow: bool) -> Result<u8, Failure> {
-    // Lines are made from the state after an event: fold one record at a time.
     let reader = Reader::open(&run.dir)?;
-    let mut first = None;
-    let mut before: Vec<Record> = Vec::new();
-    let whole = replay_each(&run.dir, &place.places.open_store(), |state, record| {
-        first.get_or_insert_with(|| state.clone());
-        before.push(record.clone());
-    })?;
-    let mut text = String::new();
-    let mut state = first.unwrap_or_else(|| whole.state.clone());
-    for record in &before {
-        // Folded once already, so it folds.
-        let _ = consort_core::run::fold(&mut state, record.seq, &record.events);
-        for line in record.events.iter().filter_map(|e| live::line(e, &state)) {
-            text += &line;
-            text.push('\n');
-        }
-    }
-    ctx.out.print(&text)?;
-    let mut so_far = whole;
-    while follow && !so_far.state.is_over() {
+    let mut so_far = before_first(&reader, &place.places.open_store())?;
+    loop {
+        // Looked at first: what a runner wrote before it ended is then read below.
         let driven = run.holder().is_some();
         let mut text = String::new();
         so_far = catch_up(&reader, so_far, |state, record| {
@@ -74,7 +57,12 @@ fn of_run(ctx: &Context, place: &Place, run: &Run, follow: bool) -> Result<u8, F
         })?;
         if !text.is_empty() {
             ctx.out.print(&text)?;
-        } else if !driven {
+        }
+        // A runner of a run that is over still makes its last checkpoint.
+        if !follow || (so_far.state.is_over() && !driven) {
+            break;
+        }
+        if !driven {
             ctx.out.notice(&format!("nobody drives {} now: consort resume {}", run.id, run.id));
             break;
         }

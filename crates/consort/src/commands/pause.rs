@@ -6,7 +6,9 @@ use crate::post;
 use clap::Args;
 use consort_core::run::Command;
 
-/// Starts no new agent until `consort resume`; agents that run go on to their end.
+/// Starts no new agent until `consort resume`.
+///
+/// Agents that run go on to their end.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort pause review-20260220-001")]
 pub(crate) struct Pause {

@@ -156,10 +156,10 @@ pub(crate) fn cost(plan: &Plan) -> String {
     }
     match plan.limits.budget.micro_usd_max {
         Some(max) => format!(
-            "unknown before the agents report it; the run stops and asks at ${}.{:02}",
+            "unknown before agents report it; the run asks at ${}.{:02}",
             max / 1_000_000,
             max % 1_000_000 / 10_000
         ),
-        None => "unknown before the agents report it; the workflow sets no limit (`limits: budget:`)".into(),
+        None => "unknown before agents report it; no limit is set (limits: budget)".into(),
     }
 }

@@ -6,7 +6,9 @@ use crate::post;
 use clap::Args;
 use consort_core::run::Command;
 
-/// Answers a question of a run with no. The reason guides the next round.
+/// Answers a question of a run with no.
+///
+/// The reason guides the next round.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort reject review-20260220-001 A-002 -m 'section 3 has no sources'")]
 pub(crate) struct Reject {

@@ -7,7 +7,7 @@ use clap::Args;
 use consort_core::ids::TaskId;
 use consort_core::run::Command;
 
-/// Tries a held, failed or conflicted task again, with one more set of rounds.
+/// Tries a held task again, with one more set of rounds.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort retry review-20260220-001 agent-a-001")]
 pub(crate) struct Retry {

@@ -14,7 +14,9 @@ use consort_core::view::model::{RunView, TaskView, run_view};
 use consort_core::view::task_text;
 use std::path::PathBuf;
 
-/// Shows tasks in full: what each does, waits for and has scored, and where its workspace is.
+/// Shows tasks in full.
+///
+/// What each does, waits for and has scored, and where its workspace is.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort show review-2026 agent-a-001")]
 pub(crate) struct Show {

@@ -12,7 +12,9 @@ use consort_core::view::status_text;
 use consort_local::lock::Holder;
 use serde::Serialize;
 
-/// Shows one run on one screen: what it does, each task, barriers, questions, checkpoints, what next.
+/// Shows one run on one screen.
+///
+/// What it does, each task, barriers, questions, checkpoints, and what to do next.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort status review-2026")]
 pub(crate) struct Status {

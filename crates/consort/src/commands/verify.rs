@@ -10,8 +10,10 @@ use consort_local::verify::{self, Report};
 /// Faults that are shown of each check.
 const SHOWN: usize = 20;
 
-/// Checks a run from its journal, the content store and the repository alone: the chain, the
-/// decisions, every score, every artifact, every checkpoint, every promise.
+/// Checks a run from journal, store and repository alone.
+///
+/// The chain, the decisions, every score, every artifact, every checkpoint, every promise is
+/// computed again; nothing else is believed.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort verify review-2026")]
 pub(crate) struct Verify {
