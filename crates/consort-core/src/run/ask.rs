@@ -2,7 +2,9 @@
 
 use super::event::{ApprovalKind, BarrierHold, EventKind, GateRefusal, HoldWhy, RunStatus, Verdict};
 use super::state::{State, TaskStage};
+use super::StopWhy;
 use crate::ids::{ApprovalId, Revision, TaskId};
+use crate::plan::WorkspaceKind;
 
 /// Numbers questions within one decision.
 pub(super) struct Questions<'a> {
@@ -69,7 +71,7 @@ pub(super) fn answered(
     let said = note.clone().unwrap_or_else(|| "no reason was given".into());
     match (kind, reply.yes) {
         (ApprovalKind::Task { task, iteration, revision }, true) => {
-            events.push(accepting(task, *iteration, revision, Some(approval)));
+            events.extend(accepting(state, task, *iteration, revision, Some(approval)));
         }
         (ApprovalKind::Task { task, iteration, .. }, false) => {
             let (task, iteration) = (task.clone(), *iteration);
@@ -88,7 +90,12 @@ pub(super) fn answered(
             events.push(EventKind::InputDeclared { name: name.clone(), by, how });
         }
         (ApprovalKind::Input { name }, false) => {
-            events.extend(state.graph.readers_of(name).iter().map(|ix| EventKind::TaskFailed {
+            // Another of its inputs may have been refused before.
+            let given_up = |ix: &&usize| matches!(state.tasks[**ix].stage, TaskStage::Failed(_));
+            let mut readers: Vec<usize> =
+                state.graph.readers_of(name).iter().filter(|ix| !given_up(ix)).copied().collect();
+            readers.dedup();
+            events.extend(readers.iter().map(|ix| EventKind::TaskFailed {
                 task: state.graph.task(*ix).id.clone(),
                 why: cut(&format!("its input `{name}` was refused: {said}"), 500),
             }));
@@ -97,19 +104,20 @@ pub(super) fn answered(
             events.push(EventKind::CriterionDeclared { name: name.clone(), by, how });
         }
         (ApprovalKind::Completion { .. }, false) => {
-            events.push(EventKind::RunEnded { status: RunStatus::Failed });
+            events.extend(super::settle::end(state, RunStatus::Failed, Some(approval)));
         }
         (ApprovalKind::Held { task, iteration, revision: Some(revision) }, true) => {
             let (task, iteration) = (task.clone(), *iteration);
             let refusals = refused_for(state, &task);
-            let accepting = accepting(&task, iteration, revision, Some(approval));
+            let accepting = accepting(state, &task, iteration, revision, Some(approval));
             events.push(EventKind::OverrideRecorded { task, iteration, by, note, refusals });
-            events.push(accepting);
+            events.extend(accepting);
         }
         (ApprovalKind::Held { task, .. }, true) => {
             events.push(EventKind::TaskReleased { task: task.clone(), guidance: note, new_set: false, by });
         }
         (ApprovalKind::Held { task, .. }, false) => {
+            events.extend(superseded(state, task));
             events.push(EventKind::TaskFailed {
                 task: task.clone(),
                 why: cut(&format!("given up by {by}: {said}"), 500),
@@ -131,13 +139,28 @@ pub(super) fn answered(
     events
 }
 
-fn accepting(task: &TaskId, iteration: u32, revision: &Revision, approval: Option<&ApprovalId>) -> EventKind {
-    EventKind::TaskAccepting {
-        task: task.clone(),
-        iteration,
-        revision: revision.clone(),
-        approval: approval.cloned(),
+/// A candidate is accepted. Where there is no ref to move, nothing outside has to change and
+/// that is all.
+pub(super) fn accepting(
+    state: &State,
+    id: &TaskId,
+    iteration: u32,
+    revision: &Revision,
+    approval: Option<&ApprovalId>,
+) -> Vec<EventKind> {
+    let (task, revision, approval) = (id.clone(), revision.clone(), approval.cloned());
+    let mut events = vec![EventKind::TaskAccepting { task, iteration, revision, approval }];
+    let scratch = state.graph.ix(id).filter(|ix| state.graph.task(*ix).workspace == WorkspaceKind::None);
+    if let Some(candidate) = scratch.and_then(|ix| state.tasks[ix].candidate.clone()) {
+        events.push(EventKind::TaskAccepted { task: id.clone(), iteration, candidate });
     }
+    events
+}
+
+/// Attempts of a task whose results nobody wants any more.
+pub(super) fn superseded(state: &State, task: &TaskId) -> Vec<EventKind> {
+    let live = state.live.iter().filter(|(a, l)| a.task == *task && l.stopping.is_none());
+    live.map(|(a, _)| EventKind::AttemptStopping { attempt: a.clone(), why: StopWhy::Superseded }).collect()
 }
 
 fn refused_for(state: &State, task: &TaskId) -> Vec<GateRefusal> {
@@ -202,8 +225,7 @@ pub(super) fn still_asked(state: &State, kind: &ApprovalKind, approval: &Approva
     match kind {
         ApprovalKind::Task { task, revision, .. } => stage(task).is_some_and(|it| {
             let same = it.candidate.as_ref().is_some_and(|c| c.revision == *revision);
-            it.stage == TaskStage::AwaitingApproval(approval.clone())
-                && (same || crate::planted::Bug::ApprovalForOlderCommit.is_planted())
+            it.stage == TaskStage::AwaitingApproval(approval.clone()) && same
         }),
         ApprovalKind::Held { task, .. } => {
             stage(task).is_some_and(|it| matches!(it.stage, TaskStage::Held(_)))
@@ -211,8 +233,7 @@ pub(super) fn still_asked(state: &State, kind: &ApprovalKind, approval: &Approva
         ApprovalKind::Barrier { barrier, revision } => state.graph.barrier_ix(barrier).is_some_and(|b| {
             let it = &state.barriers[b];
             it.stage == super::state::BarrierStage::AwaitingApproval(approval.clone())
-                && (it.revision.as_ref() == Some(revision)
-                    || crate::planted::Bug::ApprovalForOlderCommit.is_planted())
+                && it.revision.as_ref() == Some(revision)
         }),
         ApprovalKind::BarrierHeld { barrier } => state
             .graph
@@ -230,4 +251,18 @@ pub(super) fn cut(text: &str, max: usize) -> String {
     let mut short: String = text.chars().take(max.saturating_sub(1)).collect();
     short.push('…');
     short
+}
+
+/// Planted: a late yes to a question about an older candidate counts for the present one.
+pub(super) fn for_older_commit(state: &State, approval: &ApprovalId) -> Option<Vec<EventKind>> {
+    let ApprovalKind::Task { task, .. } = &state.approvals.get(approval)?.kind else { return None };
+    let it = &state.tasks[state.graph.ix(task)?];
+    let TaskStage::AwaitingApproval(present) = &it.stage else { return None };
+    if present == approval {
+        return None;
+    }
+    let why = "planted".to_owned();
+    let mut events = vec![EventKind::ApprovalVoided { approval: present.clone(), why }];
+    events.extend(accepting(state, task, it.iteration, &it.candidate.as_ref()?.revision, Some(approval)));
+    Some(events)
 }

@@ -15,7 +15,8 @@ struct Reached {
 fn limits(state: &State, now: Timestamp) -> impl Iterator<Item = Reached> + '_ {
     let budget = state.graph.plan.limits.budget;
     let used = &state.used;
-    let wall = now.since_ms(state.started_at).saturating_sub(used.suspended_ms);
+    let paused = used.paused_ms.saturating_add(state.paused_at.map_or(0, |since| now.since_ms(since)));
+    let wall = now.since_ms(state.started_at).saturating_sub(used.suspended_ms).saturating_sub(paused);
     let all = [
         ("agent_calls", u64::from(used.agent_calls), budget.agent_calls_max.map(u64::from)),
         ("micro_usd", used.micro_usd, budget.micro_usd_max),
@@ -65,6 +66,10 @@ pub(super) fn next_max(state: &State, limit: &str) -> u64 {
 
 /// When the wall-time budget runs out, if it is the only thing to wait for.
 pub(super) fn wall_deadline(state: &State) -> Option<Timestamp> {
+    if state.paused_at.is_some() {
+        return None;
+    }
     let max = state.raised.get("wall_ms").copied().or(state.graph.plan.limits.budget.wall_ms_max)?;
-    Some(state.started_at.plus_ms(max).plus_ms(state.used.suspended_ms))
+    let used = &state.used;
+    Some(state.started_at.plus_ms(max).plus_ms(used.suspended_ms).plus_ms(used.paused_ms))
 }

@@ -41,8 +41,9 @@ pub(super) fn verdict(task: &Task, state: &TaskState) -> Verdict {
     let Some(round) = state.round() else { return Verdict::Revise(vec![GateRefusal::BelowThreshold]) };
     let refusals = refusals(task, round);
     let done = state.rounds_in_set();
+    let min = if Bug::TwoRoundsAccepted.is_planted() { task.rounds.min.min(2) } else { task.rounds.min };
     if refusals.is_empty() {
-        return if done >= task.rounds.min {
+        return if done >= min {
             Verdict::Accepted
         } else if round.count(Severity::Major) == 0 {
             Verdict::Confirm

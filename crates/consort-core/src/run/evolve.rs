@@ -66,8 +66,13 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         }
         E::RunnerOpened { .. } => {
             state.closing = false;
-            for live in state.live.values_mut().filter(|l| l.phase == LivePhase::Starting) {
-                live.phase = LivePhase::Adrift;
+            let planted = crate::planted::Bug::StartedAgainAtOpen.is_planted();
+            for live in state.live.values_mut() {
+                if planted {
+                    live.phase = LivePhase::Starting;
+                } else if live.phase == LivePhase::Starting {
+                    live.phase = LivePhase::Adrift;
+                }
             }
         }
         E::RunnerClosing { .. } => state.closing = true,
@@ -136,7 +141,9 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::StepRequeued { task, step } => rounds::step_requeued(state, index(state, task)?, step)?,
 
         E::RoundStarted { task, iteration, kind } => {
-            rounds::started(state, index(state, task)?, *iteration, *kind)?;
+            let ix = index(state, task)?;
+            state.tasks[ix].began_at.get_or_insert(at);
+            rounds::started(state, ix, *iteration, *kind)?;
         }
         E::StepsQueued { task, steps, .. } => rounds::queue(state, index(state, task)?, steps)?,
         E::SelfReviewed { task, iteration, review } => {
@@ -206,6 +213,8 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::TaskHeld { task, why } => {
             let ix = at_stage(state, task, "held", |s| matches!(s, TaskStage::Deciding(_)))?;
             done(state, &Due::Task(ix));
+            // Its other steps wait with it.
+            unqueue(state, ix);
             state.tasks[ix].stage = TaskStage::Held(why.clone());
         }
         E::TaskReleased { task, guidance, new_set, .. } => {
@@ -216,7 +225,10 @@ fn apply(state: &mut State, event: &Event) -> Applied {
                 state.front.given_up -= 1;
             }
             state.tasks[ix].guidance.extend(guidance.clone());
-            rounds::released(state, ix, *new_set);
+            match rounds::interrupted(&state.tasks[ix]).filter(|_| !new_set) {
+                Some(point) => decide(state, ix, point),
+                None => rounds::released(state, ix, *new_set),
+            }
         }
         E::HandoffRestarted { task, barrier, .. } => {
             let ix = at_stage(state, task, "restarted", |s| matches!(s, TaskStage::Deciding(_)))?;
@@ -360,6 +372,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         }
 
         E::EffectFailed { effect, failures, not_before, why } => {
+            attempts::adrift(state, effect);
             let failing = Failing { failures: *failures, until: Some(*not_before), why: why.clone() };
             state.failing.insert(effect.clone(), failing);
         }
@@ -378,8 +391,15 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::BudgetRaised { limit, max, .. } => {
             state.raised.insert(limit.clone(), *max);
         }
-        E::RunPaused { .. } => state.status = RunStatus::Paused,
-        E::RunUnpaused { .. } => state.status = RunStatus::Active,
+        E::RunPaused { .. } => {
+            state.status = RunStatus::Paused;
+            state.paused_at = Some(at);
+        }
+        E::RunUnpaused { .. } => {
+            state.status = RunStatus::Active;
+            let paused = state.paused_at.take().map_or(0, |since| at.since_ms(since));
+            state.used.paused_ms = state.used.paused_ms.saturating_add(paused);
+        }
         E::RunCancelling { .. } => {
             state.cancelling = true;
             state.front.due.clear();

@@ -1,7 +1,7 @@
 //! What an input itself brings. Refusals are for people; a late, second or stale report simply
 //! brings nothing.
 
-use super::ask::{Reply, answered, cut, still_asked};
+use super::ask::{Reply, answered, cut, for_older_commit, still_asked, superseded};
 use super::event::{ApprovalKind, ApproveAll, AttemptEnd, CheckpointTrigger, EventKind, RunStatus};
 use super::input::{Command, Found, FoundState, Input, StartRun};
 use super::state::{State, TaskStage};
@@ -89,6 +89,8 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         Command::Start(_) => Err(Refusal::AlreadyStarted),
         Command::Integrate { into, expected } => integrate(state, by, into, expected),
         _ if over => Err(Refusal::Over(state.status)),
+        Command::Cancel if state.cancelling => Err(Refusal::Not("the run is being cancelled already".into())),
+        _ if state.cancelling => Err(Refusal::Not("the run is being cancelled".into())),
         Command::Approve { approval, note } => answer(state, approval, true, by, via, note.clone()),
         Command::Reject { approval, note } => answer(state, approval, false, by, via, note.clone()),
         Command::Pause if state.status == RunStatus::Paused => {
@@ -99,7 +101,6 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
             Err(Refusal::Not("the run is not paused".into()))
         }
         Command::Unpause => Ok(vec![EventKind::RunUnpaused { by: by.to_owned() }]),
-        Command::Cancel if state.cancelling => Err(Refusal::Not("the run is being cancelled already".into())),
         Command::Cancel => Ok(cancelling(state, by)),
         Command::Retry { task } => retry(state, task, by),
         Command::ApproveAll => Ok(approve_all(state, by)),
@@ -116,6 +117,12 @@ fn answer(
     note: Option<String>,
 ) -> Brought {
     let asked = state.approvals.get(approval).ok_or_else(|| Refusal::NoApproval(approval.clone()))?;
+    if Bug::ApprovalForOlderCommit.is_planted()
+        && yes
+        && let Some(events) = for_older_commit(state, approval)
+    {
+        return Ok(events);
+    }
     if let Some(given) = &asked.answer {
         let word = if given.yes { "approved" } else { "rejected" };
         let answer = format!("{word} by {} ({}) at {}", given.by, given.how, given.at);
@@ -173,6 +180,7 @@ fn retry(state: &State, task: &TaskId, by: &str) -> Brought {
             why: format!("{by} retries {task}"),
         })
         .collect();
+    events.extend(superseded(state, task));
     events.push(EventKind::TaskReleased {
         task: task.clone(),
         guidance: None,
@@ -214,15 +222,11 @@ fn integrate(state: &State, by: &str, into: &str, expected: &Revision) -> Brough
 
 /// A runner opened the journal: what it found of each live attempt decides how it goes on.
 fn opened(state: &State, runner: &str, found: &[Found]) -> Vec<EventKind> {
-    let mut events = Vec::new();
-    if !Bug::StartedAgainAtOpen.is_planted() || state.live.is_empty() {
-        events.push(EventKind::RunnerOpened { runner: cut(runner, 200) });
-    } else {
-        events.push(EventKind::RunnerClosing { why: "planted".into() });
-    }
+    let mut events = vec![EventKind::RunnerOpened { runner: cut(runner, 200) }];
     for Found { attempt, state: there } in found {
         let Some(live) = state.live.get(attempt) else { continue };
         match there {
+            FoundState::Alive(_) if Bug::StartedAgainAtOpen.is_planted() => {}
             FoundState::Alive(process) => {
                 if live.process.is_none() {
                     let process = process.clone();

@@ -7,7 +7,7 @@ use super::handle::gone;
 use super::input::{Artifact, Ended, Exit, Given, Report};
 use super::settle::{composite, hold_barrier, holds};
 use super::state::{BarrierStage, State, TaskStage, WorkspaceState};
-use crate::ids::{AttemptId, Step, TaskId};
+use crate::ids::{AttemptId, CheckpointId, Step, TaskId};
 use crate::planted::Bug;
 use crate::time::Timestamp;
 
@@ -16,6 +16,9 @@ const ARTIFACTS_MAX: usize = 10;
 
 /// Events that a report brings.
 pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<EventKind> {
+    if (state.cancelling || state.is_over()) && is_work(report) {
+        return Vec::new();
+    }
     match report {
         Report::WorkspaceReady { task, generation, base } => {
             if at(state, task, *generation, |s| *s == TaskStage::Preparing).is_none() {
@@ -59,12 +62,12 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
             hold_barrier(state, b, BarrierHold::Conflict { between: between.clone(), paths: short(paths) })
         }
         Report::CheckpointCommitted { checkpoint, revision } => {
-            let open = state.checkpoints.iter().any(|c| c.id == *checkpoint && c.revision.is_none());
+            let open = is_making(state, checkpoint);
             let (checkpoint, revision) = (checkpoint.clone(), revision.clone());
             open.then_some(EventKind::CheckpointCreated { checkpoint, revision }).into_iter().collect()
         }
         Report::CheckpointConflicted { checkpoint, paths } => {
-            let open = state.checkpoints.iter().any(|c| c.id == *checkpoint && c.revision.is_none());
+            let open = is_making(state, checkpoint);
             let why = cut(&format!("its tips do not merge: {}", short(paths).join(", ")), 1_000);
             open.then_some(EventKind::CheckpointFailed { checkpoint: checkpoint.clone(), why })
                 .into_iter()
@@ -82,12 +85,34 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
                 .collect()
         }
         Report::Integrated { into, revision } => {
-            let open = state.integration.as_ref().is_some_and(|i| i.into == *into && i.revision.is_none());
+            let open = state
+                .integration
+                .as_ref()
+                .is_some_and(|i| i.into == *into && i.revision.is_none() && i.failed.is_none());
             let (into, revision) = (into.clone(), revision.clone());
             open.then_some(EventKind::Integrated { into, revision }).into_iter().collect()
         }
         Report::EffectFailed { effect, why } => effect_failed(state, effect, why, now),
     }
+}
+
+/// What nobody wants any more once the run is over, or is being cancelled.
+fn is_work(report: &Report) -> bool {
+    matches!(
+        report,
+        Report::WorkspaceReady { .. }
+            | Report::WorkspaceConflicted { .. }
+            | Report::CandidateCaptured { .. }
+            | Report::CandidateRefused { .. }
+            | Report::TaskCommitted { .. }
+            | Report::BarrierMerged { .. }
+            | Report::BarrierConflicted { .. }
+    )
+}
+
+/// True while this checkpoint is being made.
+fn is_making(state: &State, checkpoint: &CheckpointId) -> bool {
+    state.front.checkpointing.iter().any(|at| state.checkpoints[*at].id == *checkpoint)
 }
 
 fn at(state: &State, task: &TaskId, generation: u32, stage: impl Fn(&TaskStage) -> bool) -> Option<usize> {
@@ -268,6 +293,9 @@ fn malformed(why: &str) -> AttemptEnd {
 const EFFECT_FAILURES_MAX: u32 = 5;
 
 fn effect_failed(state: &State, effect: &str, why: &str, now: Timestamp) -> Vec<EventKind> {
+    if !super::wanted::wanted(state).iter().any(|wish| wish.key().0 == effect) {
+        return Vec::new();
+    }
     let (kind, rest) = effect.split_once('/').unwrap_or((effect, ""));
     let why = cut(why, 1_000);
     if kind == "integrated" {

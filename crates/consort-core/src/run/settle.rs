@@ -3,9 +3,9 @@
 
 use super::ask::{Questions, about_barrier, about_held};
 use super::event::{ApprovalKind, CheckpointTrigger, EventKind, HoldWhy, RoundKind, RunStatus, Verdict};
-use super::state::{BarrierStage, Due, LivePhase, Point, State, StepStatus, TaskStage};
+use super::state::{BarrierStage, Due, LivePhase, Point, State, StepStatus, TaskStage, WorkspaceState};
 use super::{budget, decide};
-use crate::ids::{AttemptId, CheckpointId, Step};
+use crate::ids::{ApprovalId, AttemptId, CheckpointId, Step};
 use crate::plan::{CompletionBy, Input, Task, TaskKind, WorkspaceKind};
 use crate::quality::Composite;
 use crate::time::Timestamp;
@@ -16,7 +16,7 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
         return Vec::new();
     }
     if state.cancelling && !state.is_over() {
-        return if state.live.is_empty() { end(state, RunStatus::Cancelled) } else { rested(state, now) };
+        return if state.live.is_empty() { end(state, RunStatus::Cancelled, None) } else { rested(state, now) };
     }
     if let Some(due) = state.front.due.first() {
         return match due {
@@ -54,7 +54,7 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
         return started;
     }
     let stuck = state.front.given_up > 0 && state.is_quiet() && state.front.open_approvals.is_empty();
-    if stuck { end(state, RunStatus::Failed) } else { Vec::new() }
+    if stuck { end(state, RunStatus::Failed, None) } else { Vec::new() }
 }
 
 /// Steps and effects whose back-off is over.
@@ -153,7 +153,13 @@ fn task(state: &State, ix: usize, now: Timestamp) -> Vec<EventKind> {
             held(state, ix, HoldWhy::Conflict { between: between.clone(), paths: paths.clone() })
         }
         Point::EffectFailed(why) => {
-            held(state, ix, HoldWhy::Attempts { step: "workspace".into(), last: why.clone() })
+            // The workspace, the capture or the commit: by how far the task had come.
+            let step = match it.round() {
+                _ if it.workspace == WorkspaceState::Preparing => "workspace",
+                Some(round) if round.verdict.is_some() => "commit",
+                _ => "capture",
+            };
+            held(state, ix, HoldWhy::Attempts { step: step.into(), last: why.clone() })
         }
     }
 }
@@ -214,21 +220,7 @@ fn accept(state: &State, ix: usize) -> Vec<EventKind> {
         let question = format!("accept {} after round {}{score}?", task.id, it.iteration);
         return Questions::new(state).ask(kind, &approval.who, question);
     }
-    let mut events = vec![EventKind::TaskAccepting {
-        task: task.id.clone(),
-        iteration: it.iteration,
-        revision,
-        approval: None,
-    }];
-    if task.workspace == WorkspaceKind::None {
-        // Nothing outside has to change: there is no ref to move.
-        events.push(EventKind::TaskAccepted {
-            task: task.id.clone(),
-            iteration: it.iteration,
-            candidate: candidate.clone(),
-        });
-    }
-    events
+    super::ask::accepting(state, &task.id, it.iteration, &revision, None)
 }
 
 fn held(state: &State, ix: usize, why: HoldWhy) -> Vec<EventKind> {
@@ -366,16 +358,17 @@ fn completion(state: &State) -> Vec<EventKind> {
             }
         };
         if !met {
-            return end(state, RunStatus::Failed);
+            return end(state, RunStatus::Failed, None);
         }
     }
-    if open == 0 { end(state, RunStatus::Complete) } else { events }
+    if open == 0 { end(state, RunStatus::Complete, None) } else { events }
 }
 
-/// The end of the run: open questions become moot.
-pub(super) fn end(state: &State, status: RunStatus) -> Vec<EventKind> {
+/// The end of the run: open questions become moot, but the one that was just answered.
+pub(super) fn end(state: &State, status: RunStatus, answered: Option<&ApprovalId>) -> Vec<EventKind> {
     let mut events: Vec<EventKind> = state
         .open_approvals()
+        .filter(|(id, _)| Some(*id) != answered)
         .map(|(id, _)| EventKind::ApprovalVoided { approval: id.clone(), why: "the run is over".into() })
         .collect();
     events.push(EventKind::RunEnded { status });

@@ -40,6 +40,8 @@ pub struct State {
     pub status: RunStatus,
     /// A cancellation is under way.
     pub cancelling: bool,
+    /// Since when nothing new starts, while the run is paused.
+    pub paused_at: Option<Timestamp>,
     /// The runner is about to end, or none has opened yet.
     pub closing: bool,
     /// Who set `--approve all`, if anyone.
@@ -494,6 +496,9 @@ pub struct Used {
     pub wall_ms: u64,
     /// Time the machine slept, in milliseconds.
     pub suspended_ms: u64,
+    /// Time the run was paused, in milliseconds, up to the last pause that ended.
+    #[serde(default)]
+    pub paused_ms: u64,
 }
 
 /// An effect that failed.
@@ -533,6 +538,7 @@ impl State {
             ended_at: None,
             status: RunStatus::Active,
             cancelling: false,
+            paused_at: None,
             closing: true,
             approve_all: None,
             barriers: barriers.collect(),
@@ -630,8 +636,11 @@ impl TaskState {
     }
 
     /// Rounds of the present set so far, the present one included.
+    ///
+    /// A round that was broken off, because a step failed for the last time, does not count.
     pub fn rounds_in_set(&self) -> u32 {
-        (self.iteration + 1).saturating_sub(self.set_began)
+        let of_set = self.rounds.iter().filter(|r| r.iteration >= self.set_began);
+        of_set.filter(|r| r.verdict.is_some() || r.iteration == self.iteration).count() as u32
     }
 
     /// The latest composite.

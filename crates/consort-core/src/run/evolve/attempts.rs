@@ -38,6 +38,16 @@ pub(super) fn starting(
     Ok(())
 }
 
+/// A start that failed may have begun all the same: from here on the attempt is only watched.
+pub(super) fn adrift(state: &mut State, effect: &str) {
+    let attempt = effect.strip_prefix("start/").and_then(|id| id.parse().ok());
+    if let Some(live) = attempt.and_then(|id: AttemptId| state.live.get_mut(&id))
+        && live.phase == LivePhase::Starting
+    {
+        live.phase = LivePhase::Adrift;
+    }
+}
+
 /// The attempt is over: its step is done, or is to be tried again.
 pub(super) fn ended(
     state: &mut State,
@@ -71,7 +81,9 @@ pub(super) fn ended(
 
 fn requeue(state: &mut State, ix: usize, position: usize) {
     state.tasks[ix].steps[position].status = StepStatus::Queued;
-    if matches!(state.tasks[ix].stage, TaskStage::Working) && !state.cancelling {
+    // A sibling may have failed in the same record, and is decided upon in a moment.
+    let under_way = matches!(state.tasks[ix].stage, TaskStage::Working | TaskStage::Deciding(_));
+    if under_way && !state.cancelling {
         state.front.queued.insert((ix, position));
     }
 }

@@ -4,8 +4,8 @@ use super::tasks::{self, done};
 use crate::ids::{Step, StrategyId};
 use crate::plan::WorkspaceKind;
 use crate::run::FindingsRef;
-use crate::run::event::RoundKind;
-use crate::run::state::{Due, Point, Round, State, StepState, StepStatus, TaskStage, WorkspaceState};
+use crate::run::event::{HoldWhy, RoundKind};
+use crate::run::state::{Due, Point, Round, State, StepState, StepStatus, TaskStage, TaskState, WorkspaceState};
 use crate::time::Timestamp;
 
 /// The present round, which must have this number.
@@ -124,6 +124,17 @@ pub(super) fn step_requeued(state: &mut State, ix: usize, step: &Step) -> Result
         }
     }
     Err(format!("{}: {step} does not rest", state.graph.task(ix).id))
+}
+
+/// Where a task goes on that is held because git or the disk failed, not an agent: no work is
+/// done again.
+pub(super) fn interrupted(it: &TaskState) -> Option<Point> {
+    let TaskStage::Held(HoldWhy::Attempts { step, .. }) = &it.stage else { return None };
+    match step.as_str() {
+        "capture" => Some(Point::SelfReviewed),
+        "commit" => it.round().and_then(|r| r.verdict.clone()).map(Point::Decided),
+        _ => None,
+    }
 }
 
 /// The task goes on after a hold: from the step that failed, or with a new set of rounds.
