@@ -88,6 +88,8 @@ pub struct Sim {
     pub options: Options,
     /// Who chooses.
     pub chooser: Box<dyn Chooser>,
+    /// Whether the runner compares live state and fold after every event.
+    pub compares: bool,
     /// How often a runner opened the journal.
     pub opened: u32,
     graph: Arc<Graph>,
@@ -105,6 +107,7 @@ impl Sim {
             people: People::default(),
             options: Options::calm(),
             chooser: Box::new(Fifo),
+            compares: true,
             opened: 0,
             graph: Arc::new(Graph::new(plan.clone())),
             skew: 0,
@@ -114,6 +117,30 @@ impl Sim {
     /// A run of this plan in which a seed chooses.
     pub fn seeded(plan: &Plan, seed: u64) -> Self {
         Sim { chooser: Box::new(Random::new(seed)), ..Sim::calm(plan) }
+    }
+
+    /// The same run, from here on chosen in order.
+    pub fn fork(&self) -> Self {
+        Sim {
+            world: self.world.clone(),
+            disk: self.disk.clone(),
+            host: self.host.clone(),
+            people: self.people.clone(),
+            options: self.options.clone(),
+            chooser: Box::new(Fifo),
+            compares: self.compares,
+            opened: self.opened,
+            graph: self.graph.clone(),
+            skew: self.skew,
+        }
+    }
+
+    /// One step: opens the journal if no runner lives, else goes on. `Some` at the end.
+    ///
+    /// # Errors
+    /// A crash that was asked for.
+    pub fn step(&mut self) -> Result<Option<End>, Crashed> {
+        if self.host.is_none() { self.open().map(|()| None) } else { self.advance() }
     }
 
     /// The runner's state.
@@ -158,7 +185,8 @@ impl Sim {
     /// # Panics
     /// If the journal is corrupt.
     pub fn open(&mut self) -> Result<(), Crashed> {
-        let host = Host::open(&self.graph, &self.disk).expect("the journal can be folded");
+        let mut host = Host::open(&self.graph, &self.disk).expect("the journal can be folded");
+        host.compares = self.compares;
         let fresh = host.state.start.is_none();
         let live: Vec<AttemptId> = host.state.live.keys().cloned().collect();
         self.host = Some(host);
@@ -207,8 +235,7 @@ impl Sim {
     /// If it does not come to an end.
     pub fn run(&mut self) -> End {
         for _ in 0..self.options.steps_max {
-            let result = if self.host.is_none() { self.open().map(|()| None) } else { self.advance() };
-            match result {
+            match self.step() {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
                 Err(Crashed) => self.crash(),
@@ -216,6 +243,21 @@ impl Sim {
         }
         let state = self.host.as_ref().map(|h| (&h.state.status, wanted(&h.state), &h.running));
         panic!("no end after {} steps: {state:#?}", self.options.steps_max);
+    }
+
+    /// Opens and goes on until it is so; false if it ended before.
+    pub fn run_until(&mut self, so: impl Fn(&State) -> bool) -> bool {
+        for _ in 0..self.options.steps_max {
+            if self.host.as_ref().is_some_and(|h| so(&h.state)) {
+                return true;
+            }
+            match self.step() {
+                Ok(None) => {}
+                Ok(Some(_)) => return self.host.as_ref().is_some_and(|h| so(&h.state)),
+                Err(Crashed) => self.crash(),
+            }
+        }
+        false
     }
 
     /// The runner is gone with everything that it had in memory; the world goes on.
@@ -242,9 +284,12 @@ impl Sim {
         self.trouble()?;
         let Some(host) = &mut self.host else { return Ok(None) };
         host.follow(&self.world);
+        if host.is_idle() && self.world.ending().next().is_none() {
+            // Time passes only when everything decided so far is under way.
+            self.settle_down()?;
+        }
         let actions = self.actions();
         if actions.is_empty() {
-            self.settle_down()?;
             return Ok(self.end());
         }
         let at = self.chooser.pick(actions.len());

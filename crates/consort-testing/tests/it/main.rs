@@ -1,4 +1,8 @@
 //! The proof of the brain: tables, every order of small workflows, simulation, crash drill,
 //! planted bugs.
 
+mod drill;
 mod happy;
+mod planted;
+mod simulation;
+mod tables;

@@ -1,0 +1,135 @@
+//! Whole runs by seed: misbehaving players, crashes, reboots, jumping clocks, late and double
+//! reports, people who say no, pause, retry and cancel. Each ends, and the auditor is content.
+//!
+//! `CONSORT_SEEDS=20000 cargo nextest run -p consort-testing simulation` for more;
+//! `CONSORT_SEED=17` for one.
+
+use consort_core::plan::{Plan, Task};
+use consort_core::run::RunStatus;
+use consort_testing::audit::audit;
+use consort_testing::plans::{PlanExt, TaskExt, chain, fan, overlapping, plan, seed_plan, task, two_way};
+use consort_testing::sim::{Chooser, End, People, Profile, Random, Sim};
+use std::collections::BTreeMap;
+
+/// A plan with something of everything.
+fn medley() -> Plan {
+    let judged = |id: &str| task(id).judged(2, 4).self_reviewed().critics(&["S-002", "S-007"]);
+    let mut plan = plan(
+        "medley",
+        vec![
+            judged("a").approved().outside("the entity").reads("PLAN.md"),
+            task("b").scratch().approved(),
+            judged("c").needs(&["a"]).critics(&["S-002", "S-004", "S-012", "S-013"]),
+            task("d").needs(&["a", "c"]).critics(&["S-007"]),
+            task("e").scratch().needs(&["b"]).outside("the entity").outside("another"),
+            task("f").judged(3, 3).needs(&["b"]),
+        ],
+    )
+    .vouched("somebody looked");
+    plan.limits.budget.agent_calls_max = Some(25);
+    plan.limits.budget.wall_ms_max = Some(4_000_000);
+    plan
+}
+
+/// One of several plans, with one of several kinds of work.
+fn scene(seed: u64) -> Sim {
+    let mut dice = Random::new(seed ^ 0xfeed);
+    let plan = match dice.pick(7) {
+        0 => chain(3),
+        1 => fan(4),
+        2 => two_way((2, 4)).approved_barriers(),
+        3 => overlapping(),
+        4 => seed_plan(),
+        _ => medley(),
+    };
+    let mut sim = Sim::seeded(&plan, seed);
+    sim.options.absent = vec!["PLAN.md".into()];
+    for each in &plan.tasks {
+        let profile = profile(&mut dice, each);
+        sim.world.profiles.insert(each.id.clone(), profile);
+    }
+    sim.world.plays.seeded = Some((seed, [0, 30, 150, 400][dice.pick(4)]));
+    let some = |dice: &mut Random, most: u32| [0, most / 4, most][dice.pick(3)];
+    let options = &mut sim.options;
+    options.approve_all = dice.chance(400);
+    options.twice = some(&mut dice, 300);
+    options.kill = some(&mut dice, 30);
+    options.reboot = some(&mut dice, 500);
+    options.close = some(&mut dice, 8);
+    options.clock = some(&mut dice, 20);
+    options.meddle = some(&mut dice, 20);
+    options.cancel = [0, 0, 0, 4][dice.pick(4)];
+    options.linger = some(&mut dice, 600);
+    if dice.chance(200) {
+        for kind in ["workspace/", "candidate/", "committed/", "barrier/", "checkpoint/", "released/"] {
+            sim.world.failing.insert(kind.into(), dice.pick(7) as u32);
+        }
+    }
+    if dice.chance(100) {
+        sim.world.lost_handoffs = 1;
+    }
+    if dice.chance(50) {
+        sim.world.occupy(&plan.tasks[0].id);
+    }
+    sim.people = People {
+        no: some(&mut dice, 300),
+        late: some(&mut dice, 200),
+        patience: 20,
+        there: !dice.chance(50),
+    };
+    sim
+}
+
+fn profile(dice: &mut Random, task: &Task) -> Profile {
+    let mut profile = Profile::scores(match dice.pick(6) {
+        0 => &[9_100, 9_300],
+        1 => &[8_000, 9_199, 9_200],
+        2 => &[9_199],
+        3 => &[9_000, 8_000, 7_000],
+        4 => &[5_000, 9_500],
+        _ => &[],
+    });
+    profile.lead = [0, 0, 1][dice.pick(3)];
+    if dice.chance(200) {
+        profile.critical = vec![1, 0];
+        profile.major = vec![2, 1, 0];
+    }
+    if dice.chance(150) {
+        profile.problems = vec![2, 0];
+    }
+    if !task.inputs.is_empty() && dice.chance(300) {
+        profile.acknowledges_from = 2;
+    }
+    profile
+}
+
+fn check(seed: u64) -> String {
+    let mut sim = scene(seed);
+    let end = sim.run();
+    let plan = sim.graph().plan.clone();
+    let found = audit(&plan, &sim.disk.records, Some(&sim.world.seen()));
+    assert!(found.is_empty(), "seed {seed}: {}", found.iter().map(|v| format!("\n{v}")).collect::<String>());
+    let waits = sim.state().open_approvals().count();
+    if end == End::Waiting {
+        let paused = sim.state().status == RunStatus::Paused;
+        assert!(!sim.people.there && (waits > 0 || paused), "seed {seed}: it waits for nobody");
+    }
+    format!("{} {end:?}", plan.workflow.id)
+}
+
+#[test]
+fn every_seed_ends_and_the_auditor_is_content() {
+    if let Ok(seed) = std::env::var("CONSORT_SEED") {
+        return println!("{}", check(seed.parse().expect("a number")));
+    }
+    let seeds: u64 = std::env::var("CONSORT_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(200);
+    let mut ends: BTreeMap<String, u32> = BTreeMap::new();
+    for seed in 0..seeds {
+        let end = std::panic::catch_unwind(|| check(seed));
+        let end = end.unwrap_or_else(|_| panic!("CONSORT_SEED={seed} shows it again"));
+        *ends.entry(end).or_default() += 1;
+    }
+    println!("{seeds} seeds: {ends:#?}");
+    // A simulation in which every run ends the same way shows little.
+    assert!(ends.len() >= 8, "{ends:#?}");
+}
