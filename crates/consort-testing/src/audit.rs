@@ -17,6 +17,7 @@ pub use replay::replay;
 
 use crate::sim::{Record, Seen};
 use consort_core::plan::Plan;
+use consort_core::run::{EVENT_BYTES_MAX, Event};
 use std::fmt;
 
 /// Something that must not be.
@@ -42,6 +43,23 @@ impl fmt::Display for Violation {
 /// Audits a whole journal, from record 1 on; `seen`: what is really there, where one can look.
 /// An empty answer means that nothing was found.
 pub fn audit(plan: &Plan, records: &[Record], seen: Option<&Seen>) -> Vec<Violation> {
+    let mut found = sizes(records);
+    found.extend(promises(plan, records, seen));
+    found
+}
+
+/// No event is too large.
+fn sizes(records: &[Record]) -> Vec<Violation> {
+    let size = |e: &Event| serde_json::to_string(e).map_or(usize::MAX, |json| json.len());
+    let all = records.iter().flat_map(|r| r.events.iter().map(|e| (r.seq, size(e))));
+    let large = all.filter(|(_, size)| *size > EVENT_BYTES_MAX);
+    large
+        .map(|(seq, size)| Violation { seq: Some(seq), rule: "size", what: format!("an event of {size} bytes") })
+        .collect()
+}
+
+/// [`audit`], without measuring every event.
+pub(crate) fn promises(plan: &Plan, records: &[Record], seen: Option<&Seen>) -> Vec<Violation> {
     let mut book = book::Book::new(plan);
     for record in records {
         book.record(record);

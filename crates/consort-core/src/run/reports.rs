@@ -85,7 +85,10 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
                 .collect()
         }
         Report::Integrated { into, revision } => {
-            let open = state.integration.as_ref().is_some_and(|i| i.into == *into && i.revision.is_none());
+            let open = state
+                .integration
+                .as_ref()
+                .is_some_and(|i| i.into == *into && i.revision.is_none() && i.failed.is_none());
             let (into, revision) = (into.clone(), revision.clone());
             open.then_some(EventKind::Integrated { into, revision }).into_iter().collect()
         }

@@ -13,8 +13,7 @@ pub(super) fn reports(book: &mut Book<'_>, record: &Record) {
             !book.live.contains(attempt)
         }
         Input::Reported(
-            Report::CandidateCaptured { task, generation, .. }
-            | Report::WorkspaceReady { task, generation, .. },
+            Report::CandidateCaptured { task, generation, .. } | Report::WorkspaceReady { task, generation, .. },
         ) => book.pages.get(task).is_none_or(|p| p.generation != *generation || p.accepted.is_some()),
         _ => false,
     };
@@ -121,9 +120,7 @@ fn starting(book: &mut Book<'_>, attempt: &AttemptId) {
     book.must(may, "attempts", || format!("{attempt} starts while nothing may start"));
     let max = book.plan.limits.max_concurrent_agents.max(1) as usize;
     let live = book.live.len();
-    book.must(live < max, "concurrency", || {
-        format!("{attempt} starts beside {live} others of at most {max}")
-    });
+    book.must(live < max, "concurrency", || format!("{attempt} starts beside {live} others of at most {max}"));
     book.calls += 1;
     let budget = book.plan.limits.budget.agent_calls_max.map(u64::from);
     let budget = book.raised.get("agent_calls").copied().or(budget);
@@ -134,7 +131,9 @@ fn starting(book: &mut Book<'_>, attempt: &AttemptId) {
     page.attempts = number;
     let round = page.rounds.last().map_or(0, |r| r.number);
     let fits = attempt.generation == generation && attempt.attempt == number && attempt.iteration == round;
-    book.must(fits, "attempts", || format!("{attempt} where {generation}.{round}.{number} was expected"));
+    book.must(fits, "attempts", || {
+        format!("{attempt} where {generation}.{round}.{number} was expected")
+    });
     book.live.insert(attempt.clone());
     let seq = book.seq;
     let again = book.starts.insert(attempt.clone(), seq).is_some();
@@ -190,15 +189,11 @@ fn may_begin(book: &mut Book<'_>, id: &TaskId) {
     let open = |b: &&consort_core::ids::BarrierId| !book.meetings.get(b.as_str()).is_some_and(|m| m.complete);
     missing.extend(task.behind.iter().filter(open).map(ToString::to_string));
     let absent = book.start.as_ref().map(|s| s.absent.clone()).unwrap_or_default();
-    missing.extend(task.inputs.iter().filter_map(|input| {
-        match input {
-            Reads::Outside { name, .. } => Some(name),
-            Reads::File { path } if absent.contains(path) => Some(path),
-            _ => None,
-        }
-        .filter(|name| !book.declared.contains(*name))
-        .cloned()
-    }));
+    missing.extend(task.inputs.iter().filter_map(|input| match input {
+        Reads::Outside { name, .. } => Some(name),
+        Reads::File { path } if absent.contains(path) => Some(path),
+        _ => None,
+    }.filter(|name| !book.declared.contains(*name)).cloned()));
     if let TaskKind::Handoff(handoff) = &task.kind
         && !book.meetings.get(handoff.barrier.as_str()).is_some_and(|m| m.prechecked)
     {
@@ -211,13 +206,8 @@ fn may_begin(book: &mut Book<'_>, id: &TaskId) {
 
 /// A capture is what the worker reported, with all its problems.
 fn captured(book: &mut Book<'_>, id: &TaskId, iteration: u32, candidate: &Candidate, record: &Record) {
-    let Input::Reported(Report::CandidateCaptured {
-        task,
-        generation,
-        iteration: reported,
-        candidate: there,
-        problems,
-    }) = &record.cause
+    let Input::Reported(Report::CandidateCaptured { task, generation, iteration: reported, candidate: there, problems }) =
+        &record.cause
     else {
         return book.wrong("late", format!("{id} was captured on nobody's word"));
     };

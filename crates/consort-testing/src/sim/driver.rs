@@ -119,6 +119,30 @@ impl Sim {
         Sim { chooser: Box::new(Random::new(seed)), ..Sim::calm(plan) }
     }
 
+    /// The same run, from here on chosen in order.
+    pub fn fork(&self) -> Self {
+        Sim {
+            world: self.world.clone(),
+            disk: self.disk.clone(),
+            host: self.host.clone(),
+            people: self.people.clone(),
+            options: self.options.clone(),
+            chooser: Box::new(Fifo),
+            compares: self.compares,
+            opened: self.opened,
+            graph: self.graph.clone(),
+            skew: self.skew,
+        }
+    }
+
+    /// One step: opens the journal if no runner lives, else goes on. `Some` at the end.
+    ///
+    /// # Errors
+    /// A crash that was asked for.
+    pub fn step(&mut self) -> Result<Option<End>, Crashed> {
+        if self.host.is_none() { self.open().map(|()| None) } else { self.advance() }
+    }
+
     /// The runner's state.
     ///
     /// # Panics
@@ -179,8 +203,10 @@ impl Sim {
             };
             self.command(Command::Start(Box::new(start))).expect("a run starts once");
         }
-        let found: Vec<Found> =
-            live.into_iter().map(|attempt| Found { state: self.world.look(&attempt), attempt }).collect();
+        let found: Vec<Found> = live
+            .into_iter()
+            .map(|attempt| Found { state: self.world.look(&attempt), attempt })
+            .collect();
         let runner = format!("runner {}", self.opened);
         self.input(&Input::Opened { runner, found }).expect("not a command");
         self.settle_down()
@@ -209,8 +235,7 @@ impl Sim {
     /// If it does not come to an end.
     pub fn run(&mut self) -> End {
         for _ in 0..self.options.steps_max {
-            let result = if self.host.is_none() { self.open().map(|()| None) } else { self.advance() };
-            match result {
+            match self.step() {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
                 Err(Crashed) => self.crash(),
@@ -218,6 +243,21 @@ impl Sim {
         }
         let state = self.host.as_ref().map(|h| (&h.state.status, wanted(&h.state), &h.running));
         panic!("no end after {} steps: {state:#?}", self.options.steps_max);
+    }
+
+    /// Opens and goes on until it is so; false if it ended before.
+    pub fn run_until(&mut self, so: impl Fn(&State) -> bool) -> bool {
+        for _ in 0..self.options.steps_max {
+            if self.host.as_ref().is_some_and(|h| so(&h.state)) {
+                return true;
+            }
+            match self.step() {
+                Ok(None) => {}
+                Ok(Some(_)) => return self.host.as_ref().is_some_and(|h| so(&h.state)),
+                Err(Crashed) => self.crash(),
+            }
+        }
+        false
     }
 
     /// The runner is gone with everything that it had in memory; the world goes on.
@@ -244,9 +284,12 @@ impl Sim {
         self.trouble()?;
         let Some(host) = &mut self.host else { return Ok(None) };
         host.follow(&self.world);
+        if host.is_idle() && self.world.ending().next().is_none() {
+            // Time passes only when everything decided so far is under way.
+            self.settle_down()?;
+        }
         let actions = self.actions();
         if actions.is_empty() {
-            self.settle_down()?;
             return Ok(self.end());
         }
         let at = self.chooser.pick(actions.len());

@@ -172,6 +172,11 @@ impl Host {
         }
     }
 
+    /// True if nothing is to be done and no report is on its way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.inbox.is_empty() && self.todo().is_empty()
+    }
+
     /// Effects that are begun and not done.
     pub(crate) fn todo(&self) -> Vec<EffectKey> {
         let todo = self.running.iter().filter(|(_, r)| matches!(r, Running::Todo(_)));

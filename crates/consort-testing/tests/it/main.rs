@@ -4,4 +4,6 @@
 mod drill;
 mod happy;
 mod house;
+mod planted;
 mod simulation;
+mod tables;

@@ -122,7 +122,7 @@ fn every_seed_ends_and_the_auditor_is_content() {
     if let Ok(seed) = std::env::var("CONSORT_SEED") {
         return println!("{}", check(seed.parse().expect("a number")));
     }
-    let seeds: u64 = std::env::var("CONSORT_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
+    let seeds: u64 = std::env::var("CONSORT_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(200);
     let mut ends: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..seeds {
         let end = std::panic::catch_unwind(|| check(seed));
