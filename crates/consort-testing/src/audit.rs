@@ -54,7 +54,11 @@ fn sizes(records: &[Record]) -> Vec<Violation> {
     let all = records.iter().flat_map(|r| r.events.iter().map(|e| (r.seq, size(e))));
     let large = all.filter(|(_, size)| *size > EVENT_BYTES_MAX);
     large
-        .map(|(seq, size)| Violation { seq: Some(seq), rule: "size", what: format!("an event of {size} bytes") })
+        .map(|(seq, size)| Violation {
+            seq: Some(seq),
+            rule: "size",
+            what: format!("an event of {size} bytes"),
+        })
         .collect()
 }
 

@@ -282,7 +282,8 @@ impl PlanExt for Plan {
         like: Task,
     ) -> Self {
         let of = |pipeline: &str| -> Vec<TaskId> {
-            let member = |t: &&Task| t.place == Some((pipeline.into(), phase)) && t.kind == TaskKind::Declared;
+            let member =
+                |t: &&Task| t.place == Some((pipeline.into(), phase)) && t.kind == TaskKind::Declared;
             self.tasks.iter().filter(member).map(|t| t.id.clone()).collect()
         };
         let waits_for = pipelines.iter().flat_map(|p| of(p)).collect();
@@ -294,7 +295,8 @@ impl PlanExt for Plan {
                 task.needs = of(from);
                 task.inputs = task.needs.iter().map(|t| Input::Artifact { task: t.clone() }).collect();
                 task.place = Some(((*from).into(), phase));
-                task.output = Output::Document { paths: vec![format!("cross/{id}/{from}-to-{to}/handoff.md")] };
+                task.output =
+                    Output::Document { paths: vec![format!("cross/{id}/{from}-to-{to}/handoff.md")] };
                 task.kind = TaskKind::Handoff(Handoff {
                     barrier: id.into(),
                     from: (*from).into(),

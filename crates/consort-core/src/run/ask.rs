@@ -1,8 +1,8 @@
 //! Questions to people, and what follows from their answers.
 
+use super::StopWhy;
 use super::event::{ApprovalKind, BarrierHold, EventKind, GateRefusal, HoldWhy, RunStatus, Verdict};
 use super::state::{State, TaskStage};
-use super::StopWhy;
 use crate::ids::{ApprovalId, Revision, TaskId};
 use crate::plan::WorkspaceKind;
 

@@ -20,7 +20,7 @@ pub enum Refusal {
     #[error("the run has not begun")]
     NotStarted,
     /// The run is over.
-    #[error("the run is over: it is {0:?}")]
+    #[error("the run is over: it is {}", crate::view::run_word(*.0))]
     Over(RunStatus),
     /// There is no such question.
     #[error("there is no approval {0}; `consort show RUN` lists the open ones")]

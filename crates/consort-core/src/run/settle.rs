@@ -16,7 +16,11 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
         return Vec::new();
     }
     if state.cancelling && !state.is_over() {
-        return if state.live.is_empty() { end(state, RunStatus::Cancelled, None) } else { rested(state, now) };
+        return if state.live.is_empty() {
+            end(state, RunStatus::Cancelled, None)
+        } else {
+            rested(state, now)
+        };
     }
     if let Some(due) = state.front.due.first() {
         return match due {

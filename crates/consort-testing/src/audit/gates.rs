@@ -30,7 +30,8 @@ fn scored(book: &mut Book<'_>, id: &TaskId, iteration: u32, scores: &[DimensionS
     for dimension in &book.plan.quality.dimensions {
         match scores.iter().find(|s| s.dimension == dimension.id) {
             Some(s) => {
-                composite += u64::from(dimension.weight.ten_thousandths()) * u64::from(s.score.ten_thousandths());
+                composite +=
+                    u64::from(dimension.weight.ten_thousandths()) * u64::from(s.score.ten_thousandths());
             }
             None => complete = false,
         }
@@ -128,7 +129,9 @@ fn accepting(
         book.must(given, "approval", || format!("{id}: {approval} was not given"));
         let bound = question.is_some_and(|q| match &q.kind {
             ApprovalKind::Task { task, revision: asked, .. } => task == id && asked == revision,
-            ApprovalKind::Held { task, revision: asked, .. } => task == id && asked.as_ref() == Some(revision),
+            ApprovalKind::Held { task, revision: asked, .. } => {
+                task == id && asked.as_ref() == Some(revision)
+            }
             _ => false,
         });
         book.must(bound, "approval", || format!("{id}: {approval} is not about {revision}"));

@@ -13,7 +13,8 @@ pub(super) fn reports(book: &mut Book<'_>, record: &Record) {
             !book.live.contains(attempt)
         }
         Input::Reported(
-            Report::CandidateCaptured { task, generation, .. } | Report::WorkspaceReady { task, generation, .. },
+            Report::CandidateCaptured { task, generation, .. }
+            | Report::WorkspaceReady { task, generation, .. },
         ) => book.pages.get(task).is_none_or(|p| p.generation != *generation || p.accepted.is_some()),
         _ => false,
     };
@@ -29,9 +30,7 @@ pub(super) fn reports(book: &mut Book<'_>, record: &Record) {
         _ => false,
     };
     let news = record.events.iter().any(brings);
-    book.must(!late || !news, "late", || {
-        format!("a late report changed something: {:?}", record.cause)
-    });
+    book.must(!late || !news, "late", || format!("a late report changed something: {:?}", record.cause));
 }
 
 pub(super) fn task(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
@@ -120,7 +119,9 @@ fn starting(book: &mut Book<'_>, attempt: &AttemptId) {
     book.must(may, "attempts", || format!("{attempt} starts while nothing may start"));
     let max = book.plan.limits.max_concurrent_agents.max(1) as usize;
     let live = book.live.len();
-    book.must(live < max, "concurrency", || format!("{attempt} starts beside {live} others of at most {max}"));
+    book.must(live < max, "concurrency", || {
+        format!("{attempt} starts beside {live} others of at most {max}")
+    });
     book.calls += 1;
     let budget = book.plan.limits.budget.agent_calls_max.map(u64::from);
     let budget = book.raised.get("agent_calls").copied().or(budget);
@@ -131,9 +132,7 @@ fn starting(book: &mut Book<'_>, attempt: &AttemptId) {
     page.attempts = number;
     let round = page.rounds.last().map_or(0, |r| r.number);
     let fits = attempt.generation == generation && attempt.attempt == number && attempt.iteration == round;
-    book.must(fits, "attempts", || {
-        format!("{attempt} where {generation}.{round}.{number} was expected")
-    });
+    book.must(fits, "attempts", || format!("{attempt} where {generation}.{round}.{number} was expected"));
     book.live.insert(attempt.clone());
     let seq = book.seq;
     let again = book.starts.insert(attempt.clone(), seq).is_some();
@@ -189,11 +188,15 @@ fn may_begin(book: &mut Book<'_>, id: &TaskId) {
     let open = |b: &&consort_core::ids::BarrierId| !book.meetings.get(b.as_str()).is_some_and(|m| m.complete);
     missing.extend(task.behind.iter().filter(open).map(ToString::to_string));
     let absent = book.start.as_ref().map(|s| s.absent.clone()).unwrap_or_default();
-    missing.extend(task.inputs.iter().filter_map(|input| match input {
-        Reads::Outside { name, .. } => Some(name),
-        Reads::File { path } if absent.contains(path) => Some(path),
-        _ => None,
-    }.filter(|name| !book.declared.contains(*name)).cloned()));
+    missing.extend(task.inputs.iter().filter_map(|input| {
+        match input {
+            Reads::Outside { name, .. } => Some(name),
+            Reads::File { path } if absent.contains(path) => Some(path),
+            _ => None,
+        }
+        .filter(|name| !book.declared.contains(*name))
+        .cloned()
+    }));
     if let TaskKind::Handoff(handoff) = &task.kind
         && !book.meetings.get(handoff.barrier.as_str()).is_some_and(|m| m.prechecked)
     {
@@ -206,8 +209,13 @@ fn may_begin(book: &mut Book<'_>, id: &TaskId) {
 
 /// A capture is what the worker reported, with all its problems.
 fn captured(book: &mut Book<'_>, id: &TaskId, iteration: u32, candidate: &Candidate, record: &Record) {
-    let Input::Reported(Report::CandidateCaptured { task, generation, iteration: reported, candidate: there, problems }) =
-        &record.cause
+    let Input::Reported(Report::CandidateCaptured {
+        task,
+        generation,
+        iteration: reported,
+        candidate: there,
+        problems,
+    }) = &record.cause
     else {
         return book.wrong("late", format!("{id} was captured on nobody's word"));
     };

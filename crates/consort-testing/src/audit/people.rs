@@ -21,8 +21,10 @@ pub(super) fn question(book: &mut Book<'_>, kind: &EventKind) {
             question.answer = Some(*yes);
             let kind = question.kind.clone();
             book.must(first, "approval", || format!("{approval} was answered before, or is moot"));
-            let against =
-                matches!(kind, ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. } | ApprovalKind::Budget { .. });
+            let against = matches!(
+                kind,
+                ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. } | ApprovalKind::Budget { .. }
+            );
             book.must(!(against && how.starts_with("flag")), "approval", || {
                 format!("{approval}: a flag decided what only a person may")
             });
@@ -54,11 +56,15 @@ pub(super) fn barrier(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
     let mut meeting = book.meetings[id.as_str()].clone();
     match kind {
         E::BarrierPrechecked { .. } => {
-            book.must(arrived, "barrier", || format!("{id}: pre-check before all participants were accepted"));
+            book.must(arrived, "barrier", || {
+                format!("{id}: pre-check before all participants were accepted")
+            });
             meeting.prechecked = true;
         }
         E::BarrierMerging { .. } => {
-            book.must(arrived && carried, "barrier", || format!("{id}: merged before all handoffs were accepted"));
+            book.must(arrived && carried, "barrier", || {
+                format!("{id}: merged before all handoffs were accepted")
+            });
         }
         E::BarrierMerged { revision, .. } => {
             merged(book, plan, record);

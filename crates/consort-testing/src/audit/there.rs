@@ -20,12 +20,7 @@ pub(super) fn compare(book: &Book<'_>, records: &[Record], seen: &Seen) -> Vec<V
 }
 
 /// No attempt is started twice, and none before its starting is durable.
-fn ledger(
-    book: &Book<'_>,
-    records: &[Record],
-    seen: &Seen,
-    wrong: &mut impl FnMut(&'static str, String),
-) {
+fn ledger(book: &Book<'_>, records: &[Record], seen: &Seen, wrong: &mut impl FnMut(&'static str, String)) {
     let mut times: BTreeMap<_, u32> = BTreeMap::new();
     for started in &seen.ledger {
         *times.entry(&started.attempt).or_default() += 1;

@@ -24,7 +24,10 @@ pub fn summary(state: &State, ordered: bool) -> Summary {
         let artifacts = it.accepted().into_iter().flat_map(|c| &c.artifacts);
         let artifacts = artifacts.map(|a| (a.path.clone(), a.hash.to_string())).collect();
         let accepted = it.stage == TaskStage::Accepted;
-        (state.graph.task(ix).id.to_string(), (accepted, it.iteration, it.composite().map(|c| c.units()), artifacts))
+        (
+            state.graph.task(ix).id.to_string(),
+            (accepted, it.iteration, it.composite().map(|c| c.units()), artifacts),
+        )
     };
     let trigger = |t: CheckpointTrigger| format!("{t:?}");
     let mut checkpoints: Vec<_> =

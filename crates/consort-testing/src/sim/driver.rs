@@ -203,10 +203,8 @@ impl Sim {
             };
             self.command(Command::Start(Box::new(start))).expect("a run starts once");
         }
-        let found: Vec<Found> = live
-            .into_iter()
-            .map(|attempt| Found { state: self.world.look(&attempt), attempt })
-            .collect();
+        let found: Vec<Found> =
+            live.into_iter().map(|attempt| Found { state: self.world.look(&attempt), attempt }).collect();
         let runner = format!("runner {}", self.opened);
         self.input(&Input::Opened { runner, found }).expect("not a command");
         self.settle_down()

@@ -95,7 +95,14 @@ impl Host {
     pub fn open(graph: &Arc<Graph>, disk: &Disk) -> Result<Self, Corrupt> {
         let state = disk.state_at(graph, u64::MAX)?;
         let shadow = state.clone();
-        Ok(Host { state, compares: true, shadow, memory: Vec::new(), running: BTreeMap::new(), inbox: Vec::new() })
+        Ok(Host {
+            state,
+            compares: true,
+            shadow,
+            memory: Vec::new(),
+            running: BTreeMap::new(),
+            inbox: Vec::new(),
+        })
     }
 
     /// Takes an input. What it brings is in memory until the next flush.

@@ -6,16 +6,16 @@
 //! [`Chooser`] likes. It can be killed at every step and goes on from disk and world alone.
 
 mod chance;
-mod driver;
 mod drill;
+mod driver;
 mod host;
 mod people;
 mod players;
 mod world;
 
 pub use chance::{Chooser, Fifo, Random};
-pub use driver::{End, Options, Sim};
 pub use drill::{Summary, drill, summary};
+pub use driver::{End, Options, Sim};
 pub use host::{Crashed, Disk, Host, Record};
 pub use people::People;
 pub use players::{Play, Plays, Profile};

@@ -48,7 +48,11 @@ impl People {
             let held = matches!(asked.kind, ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. });
             let approval = approval.clone();
             let note = Some("enough".to_owned());
-            return Some(if held { Command::Reject { approval, note } } else { Command::Approve { approval, note } });
+            return Some(if held {
+                Command::Reject { approval, note }
+            } else {
+                Command::Approve { approval, note }
+            });
         }
         if let ApprovalKind::Held { task, .. } = &asked.kind
             && chooser.chance(self.no)
@@ -62,12 +66,17 @@ impl People {
     fn answer(&mut self, approval: ApprovalId, chooser: &mut dyn Chooser) -> Command {
         self.patience = self.patience.saturating_sub(1);
         let note = chooser.chance(500).then(|| "because".to_owned());
-        if chooser.chance(self.no) { Command::Reject { approval, note } } else { Command::Approve { approval, note } }
+        if chooser.chance(self.no) {
+            Command::Reject { approval, note }
+        } else {
+            Command::Approve { approval, note }
+        }
     }
 
     /// A task that somebody might try again.
     pub fn retry(state: &State) -> Option<Command> {
-        let held = (0..state.tasks.len()).find(|ix| matches!(state.tasks[*ix].stage, TaskStage::Failed(_)))?;
+        let held =
+            (0..state.tasks.len()).find(|ix| matches!(state.tasks[*ix].stage, TaskStage::Failed(_)))?;
         Some(Command::Retry { task: state.graph.task(held).id.clone() })
     }
 }

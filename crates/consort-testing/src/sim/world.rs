@@ -318,8 +318,11 @@ impl World {
         let old = self.version(start.candidate.as_ref());
         let version = if start.candidate.is_some() { old + 1 } else { 1 };
         let read: Vec<_> = start.inputs.iter().map(|i| format!("{}={:?}", i.path, i.hash)).collect();
-        let content =
-            Content { task: task.clone(), version, acknowledged: version >= self.profile(task).acknowledges_from };
+        let content = Content {
+            task: task.clone(),
+            version,
+            acknowledged: version >= self.profile(task).acknowledges_from,
+        };
         let hash = content_id(&format!("{content:?} {read:?} {:?}", start.guidance));
         self.contents.insert(hash.clone(), content);
         hash
@@ -337,7 +340,8 @@ impl World {
     /// Makes it so.
     /// `tips` are those of a checkpoint.
     pub fn ensure(&mut self, wish: &Ensure, key: &str, tips: &[Tip]) -> Vec<Report> {
-        let failing = self.failing.iter_mut().find(|(start, left)| key.starts_with(start.as_str()) && **left > 0);
+        let failing =
+            self.failing.iter_mut().find(|(start, left)| key.starts_with(start.as_str()) && **left > 0);
         if let Some((_, left)) = failing {
             *left -= 1;
             return vec![Report::EffectFailed { effect: key.to_owned(), why: "the disk is full".into() }];
@@ -436,7 +440,8 @@ impl World {
             return vec![Report::CandidateRefused { task, generation, iteration, why }];
         };
         let paths: Vec<String> = self.plan.task(&task).map(|t| t.output.paths().to_vec()).unwrap_or_default();
-        let mut tree = base.as_ref().and_then(|b| self.commits.get(b)).map(|c| c.tree.clone()).unwrap_or_default();
+        let mut tree =
+            base.as_ref().and_then(|b| self.commits.get(b)).map(|c| c.tree.clone()).unwrap_or_default();
         let mut artifacts = Vec::new();
         for path in paths {
             tree.insert(path.clone(), hash.clone());
@@ -501,7 +506,8 @@ impl World {
         }
         let there = |a: &&Artifact| tree.get(&a.path) == Some(&a.hash);
         let kept: Vec<Artifact> = handoffs.iter().filter(there).cloned().collect();
-        let rendered = consumers.iter().filter(|c| self.renders(c, &barrier)).map(|c| c.attempt.task.clone()).collect();
+        let rendered =
+            consumers.iter().filter(|c| self.renders(c, &barrier)).map(|c| c.attempt.task.clone()).collect();
         let parents = tips.iter().map(|t| t.revision.clone()).collect();
         let revision = self.commit(&format!("{barrier} {set}"), parents, tree);
         vec![Report::BarrierMerged { barrier, set: *set, revision, handoffs: kept, rendered }]

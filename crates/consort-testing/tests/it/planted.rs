@@ -25,10 +25,11 @@ fn scene(bug: Bug) -> Vec<Violation> {
             let seen = sim.world.ledger.iter().find(|s| s.attempt.step == Step::Judge);
             let attempt = seen.expect("a judge was started").attempt.clone();
             // The first judge answers after all, long after it was given up.
-            let scores = sim.graph().plan.quality.dimensions.iter().map(|d| consort_core::run::DimensionScore {
-                dimension: d.id.clone(),
-                score: consort_testing::plans::score(9_900),
-            });
+            let scores =
+                sim.graph().plan.quality.dimensions.iter().map(|d| consort_core::run::DimensionScore {
+                    dimension: d.id.clone(),
+                    score: consort_testing::plans::score(9_900),
+                });
             let ended = consort_core::run::Ended {
                 exit: consort_core::run::Exit::Code(0),
                 given: consort_core::run::Given::Scores { scores: scores.collect(), answer: "late".into() },

@@ -5,7 +5,9 @@ use crate::ids::{Step, StrategyId};
 use crate::plan::WorkspaceKind;
 use crate::run::FindingsRef;
 use crate::run::event::{HoldWhy, RoundKind};
-use crate::run::state::{Due, Point, Round, State, StepState, StepStatus, TaskStage, TaskState, WorkspaceState};
+use crate::run::state::{
+    Due, Point, Round, State, StepState, StepStatus, TaskStage, TaskState, WorkspaceState,
+};
 use crate::time::Timestamp;
 
 /// The present round, which must have this number.

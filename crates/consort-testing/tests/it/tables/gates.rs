@@ -177,7 +177,10 @@ fn a_refused_barrier_makes_its_handoffs_again_in_a_new_generation() {
     assert_eq!(sim.run(), End::Waiting);
     assert_ne!(sim.state().barriers[0].revision, first);
     assert_eq!(sim.state().barriers[0].set, 2);
-    assert!(sim.world.refs.contains_key("task/meet_a-to-b--1") && sim.world.refs.contains_key("task/meet_a-to-b--2"));
+    assert!(
+        sim.world.refs.contains_key("task/meet_a-to-b--1")
+            && sim.world.refs.contains_key("task/meet_a-to-b--2")
+    );
     approve(&mut sim, "A-002").expect("it is asked");
     assert_eq!(sim.run(), End::Over(RunStatus::Complete));
     clean(&sim);

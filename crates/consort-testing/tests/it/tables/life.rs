@@ -1,7 +1,7 @@
 //! Attempts and steps: retries, time-outs, what a runner finds, pause, cancel, slots.
 
 use super::*;
-use consort_testing::plans::{TaskExt, PlanExt, chain, plan, task};
+use consort_testing::plans::{PlanExt, TaskExt, chain, plan, task};
 
 #[test]
 fn without_a_judge_the_first_capture_is_accepted() {
@@ -64,7 +64,11 @@ fn failures_are_tried_again_later_and_later_and_then_a_person_decides() {
         let (mut sim, end) =
             played(&plan, |sim| script(sim, "a", step.clone(), &[plays[0], plays[1], plays[0]]));
         assert_eq!(end, End::Waiting);
-        assert!(matches!(stage(&sim, "a"), TaskStage::Held(HoldWhy::Attempts { .. })), "{:?}", stage(&sim, "a"));
+        assert!(
+            matches!(stage(&sim, "a"), TaskStage::Held(HoldWhy::Attempts { .. })),
+            "{:?}",
+            stage(&sim, "a")
+        );
         approve(&mut sim, "A-001").expect("it is asked");
         assert_eq!(sim.run(), End::Over(RunStatus::Complete), "{step} {plays:?}");
         clean(&sim);
@@ -167,7 +171,13 @@ fn a_paused_run_starts_nothing_and_its_pause_costs_no_budget() {
     sim.command(Command::Unpause).expect("it is paused");
     assert!(sim.command(Command::Unpause).is_err(), "twice");
     let end = sim.run();
-    assert_eq!(end, End::Over(RunStatus::Complete), "the pause was counted: {:?} {:?}", sim.state().used, open(&sim));
+    assert_eq!(
+        end,
+        End::Over(RunStatus::Complete),
+        "the pause was counted: {:?} {:?}",
+        sim.state().used,
+        open(&sim)
+    );
     clean(&sim);
 }
 
@@ -177,7 +187,9 @@ fn a_cancelled_run_stops_everything_and_hears_nothing_more() {
     script(&mut sim, "t1", Step::Create, &[Play::Hang]);
     assert!(sim.run_until(|s| s.live.values().any(|l| l.process.is_some())));
     sim.command(Command::Cancel).expect("it runs");
-    for refused in [Command::Cancel, Command::Pause, Command::Retry { task: "t1".into() }, Command::ApproveAll] {
+    for refused in
+        [Command::Cancel, Command::Pause, Command::Retry { task: "t1".into() }, Command::ApproveAll]
+    {
         assert!(matches!(sim.command(refused), Err(Refusal::Not(_))));
     }
     assert_eq!(sim.run(), End::Over(RunStatus::Cancelled));

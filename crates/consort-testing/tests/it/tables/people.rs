@@ -67,7 +67,9 @@ fn criteria_that_only_a_person_can_vouch_for_are_the_last_words() {
     });
     let (sim, end) = played(&two, |_| ());
     assert_eq!(end, End::Over(RunStatus::Complete));
-    assert!(sim.state().approvals.values().all(|a| a.answer.as_ref().is_some_and(|a| a.how.starts_with("flag"))));
+    assert!(
+        sim.state().approvals.values().all(|a| a.answer.as_ref().is_some_and(|a| a.how.starts_with("flag")))
+    );
 
     let mut sim = Sim::calm(&two);
     sim.options.approve_all = false;

@@ -15,12 +15,18 @@ fn effects_are_tried_again_and_after_five_failures_a_person_decides() {
         let approved = plan("p", vec![task("t1").judged(1, 3).self_reviewed().approved()]);
         let (mut sim, end) = played(&approved, |sim| drop(sim.world.failing.insert(kind.into(), 5)));
         assert_eq!(end, End::Waiting, "{kind}");
-        let TaskStage::Held(HoldWhy::Attempts { step: held, .. }) = stage(&sim, "t1") else { panic!("{kind}") };
+        let TaskStage::Held(HoldWhy::Attempts { step: held, .. }) = stage(&sim, "t1") else {
+            panic!("{kind}")
+        };
         assert_eq!(held, step);
         let asked = open(&sim).remove(0);
         approve(&mut sim, &asked).expect("it is asked");
         assert_eq!(sim.run(), End::Over(RunStatus::Complete), "{kind}");
-        assert_eq!(steps(&sim, "t1"), ["1.1 create", "1.2 self-review", "1.3 judge"], "no work is done again");
+        assert_eq!(
+            steps(&sim, "t1"),
+            ["1.1 create", "1.2 self-review", "1.3 judge"],
+            "no work is done again"
+        );
         clean(&sim);
     }
     let (mut sim, end) = played(&two_way((1, 2)), |sim| drop(sim.world.failing.insert("barrier/".into(), 5)));
@@ -58,8 +64,15 @@ fn papers_are_put_in_order_after_the_end_too() {
 fn failures_of_what_nobody_wants_change_nothing() {
     let mut sim = Sim::calm(&chain(2));
     assert!(sim.run_until(|s| !s.live.is_empty()));
-    let effects =
-        ["checkpoint/CP-009", "candidate/t1/1.1", "committed/t2/1", "start/t9/1.1.1/create", "barrier/x/1", "", "///"];
+    let effects = [
+        "checkpoint/CP-009",
+        "candidate/t1/1.1",
+        "committed/t2/1",
+        "start/t9/1.1.1/create",
+        "barrier/x/1",
+        "",
+        "///",
+    ];
     for effect in effects {
         for _ in 0..6 {
             let report = Report::EffectFailed { effect: effect.into(), why: "why".into() };
@@ -174,7 +187,12 @@ fn a_corrupt_journal_is_told_from_a_good_one() {
     // The same facts under a right number: no attempt starts twice, nothing is accepted twice.
     for record in records {
         let telling = |e: &&Event| {
-            matches!(e.kind, EventKind::AttemptStarting { .. } | EventKind::TaskAccepted { .. } | EventKind::ApprovalGiven { .. })
+            matches!(
+                e.kind,
+                EventKind::AttemptStarting { .. }
+                    | EventKind::TaskAccepted { .. }
+                    | EventKind::ApprovalGiven { .. }
+            )
         };
         for event in record.events.iter().filter(telling) {
             let mut state = State::new(sim.graph().clone());
@@ -190,7 +208,8 @@ fn a_corrupt_journal_is_told_from_a_good_one() {
 #[test]
 fn no_text_makes_an_event_too_large() {
     let long = "very long, very ".repeat(2_000);
-    let mut sim = Sim::calm(&plan("p", vec![task("a").judged(1, 2).approved(), task("b").outside(&"x".repeat(300))]));
+    let mut sim =
+        Sim::calm(&plan("p", vec![task("a").judged(1, 2).approved(), task("b").outside(&"x".repeat(300))]));
     sim.options.approve_all = false;
     sim.world.failing.insert("candidate/a".into(), 1);
     sim.run();
