@@ -25,7 +25,7 @@ pub use open::{Begin, Opening, begin, load_plan, reopen};
 pub use project::{STATE_FILES, rendered};
 
 use crate::inbox::{Journalled, PostId};
-use crate::journal::{Journal, JournalError, NewRecord};
+use crate::journal::{CommitCounter, Journal, JournalError, NewRecord};
 use crate::lock::RunLock;
 use act::Acting;
 use cause::{Cause, Causes};
@@ -91,9 +91,9 @@ impl Host {
         &self.state
     }
 
-    /// Journal transactions of this process, for benchmarks.
-    pub fn commits(&self) -> u64 {
-        self.journal.commits()
+    /// Counts journal transactions of this process, for benchmarks: also after the run was driven.
+    pub fn commit_counter(&self) -> CommitCounter {
+        self.journal.counter()
     }
 
     /// A way to give commands to the run from this process. While one exists the loop waits

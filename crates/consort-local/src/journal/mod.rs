@@ -24,7 +24,7 @@ mod writer;
 pub use error::JournalError;
 pub use format::{ChainHash, FORMAT, JOURNAL_FILE, sqlite_version, unsuitable_filesystem};
 pub use reader::{Reader, Records};
-pub use writer::{Appended, Journal, NewJournal};
+pub use writer::{Appended, CommitCounter, Journal, NewJournal};
 
 use consort_core::run::{DECISION_VERSION, Event, Input};
 use consort_core::time::Timestamp;

@@ -55,6 +55,17 @@ impl Shared {
     }
 }
 
+/// Counts the transactions of one open journal.
+#[derive(Clone, Debug)]
+pub struct CommitCounter(Arc<Shared>);
+
+impl CommitCounter {
+    /// Transactions since the journal was opened.
+    pub fn commits(&self) -> u64 {
+        self.0.commits.load(Ordering::Relaxed)
+    }
+}
+
 struct Request {
     records: Vec<NewRecord>,
     done: oneshot::Sender<Result<Head, JournalError>>,
@@ -162,7 +173,12 @@ impl Journal {
 
     /// Transactions since it was opened, for benchmarks: each is one flush of the log.
     pub fn commits(&self) -> u64 {
-        self.shared.commits.load(Ordering::Relaxed)
+        self.counter().commits()
+    }
+
+    /// The same count, to be read also after the journal is closed.
+    pub fn counter(&self) -> CommitCounter {
+        CommitCounter(self.shared.clone())
     }
 
     /// Waits until everything handed over is written or has failed, and closes the file. The

@@ -145,6 +145,11 @@ impl Hands {
     fn prepare(&self, start: &Start) -> Result<Ready, String> {
         let task = self.plan().task(&start.attempt.task).ok_or("the plan has no such task")?;
         let desk = self.desk(task, &start.attempt);
+        if task.workspace == WorkspaceKind::None {
+            // One for the whole run, and nobody is asked to prepare it. `state` above it is private.
+            std::fs::create_dir_all(self.bench.dirs.scratch())
+                .map_err(|e| format!("cannot make `{}`: {e}", self.bench.dirs.scratch().display()))?;
+        }
         if start.attempt.step.is_creator() {
             self.lay_data(start, &desk.cwd)?;
         } else {
