@@ -113,6 +113,11 @@ impl World {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Runs it in the background; nobody listens.
+    pub(crate) fn spawn_quiet(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// A run that waits for its one approval.
     pub(crate) fn waiting() -> Self {
         let world = Self::new(SMALL);

@@ -3,6 +3,7 @@
 use super::tasks::{self, done};
 use crate::ids::{Step, StrategyId};
 use crate::plan::WorkspaceKind;
+use crate::quality::group_of;
 use crate::run::FindingsRef;
 use crate::run::event::{HoldWhy, RoundKind};
 use crate::run::state::{
@@ -57,7 +58,11 @@ pub(super) fn started(state: &mut State, ix: usize, iteration: u32, kind: RoundK
 
 /// What the reviewers of a round found, critics first, the judge last.
 pub(in crate::run) fn findings_of(round: &Round) -> Vec<FindingsRef> {
-    let reviews = round.reviews.iter().map(|(strategy, review)| FindingsRef {
+    // In the order of the strategies, not of arrival: what the creator reads must not depend on
+    // who was faster.
+    let mut reviews: Vec<_> = round.reviews.iter().collect();
+    reviews.sort_by_key(|(strategy, _)| (group_of(strategy), strategy.clone()));
+    let reviews = reviews.into_iter().map(|(strategy, review)| FindingsRef {
         strategy: strategy.clone(),
         iteration: round.iteration,
         answer: review.answer.clone(),
