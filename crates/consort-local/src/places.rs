@@ -82,6 +82,9 @@ pub enum PlacesError {
     /// It would depend on where a command was typed.
     #[error("the state directory `{0}` is not an absolute path. Give one that begins with `/`")]
     RelativeStateDir(PathBuf),
+    /// What agents and supervisors are handed is text.
+    #[error("the path {0:?} is not UTF-8, and agents could not be told of it. Move or rename it")]
+    NotText(PathBuf),
 }
 
 fn next_for(error: &io::Error) -> &'static str {
@@ -139,6 +142,7 @@ impl Places {
 
     /// Creates `.consort`, which ignores itself, so that no commit ever holds a journal.
     pub fn create(&self) -> Result<(), PlacesError> {
+        text(&self.top)?;
         for dir in [&self.consort, &self.runs(), &self.store] {
             at("create", dir, durable::create_dirs(dir))?;
         }
@@ -239,6 +243,22 @@ impl Places {
         }
     }
 
+    /// Moves away what lies where a run that begins keeps its workspaces and attempts: it belongs to
+    /// a run of the same name whose journal is gone (a repository that was deleted and made again),
+    /// and its exit records would be taken for those of the new one. Says where it is now.
+    pub fn set_aside(&self, dirs: &RunDirs, lock: &RunLock) -> Result<Option<PathBuf>, PlacesError> {
+        debug_assert_eq!(lock.dir(), dirs.run);
+        if fs::symlink_metadata(&dirs.state).is_err() {
+            return Ok(None);
+        }
+        let name = dirs.state.file_name().unwrap_or_default().to_string_lossy();
+        // No run is called so: an id begins with a letter or a digit.
+        let mut free = (1u32..).map(|n| dirs.state.with_file_name(format!(".left-{name}-{n}")));
+        let to = free.find(|to| fs::symlink_metadata(to).is_err()).expect("some number is not taken");
+        at("move away", &dirs.state, fs::rename(&dirs.state, &to))?;
+        Ok(Some(to))
+    }
+
     /// Takes the lock of a run that has begun.
     pub fn take_run(&self, run: &RunId, purpose: &str) -> Result<RunLock, PlacesError> {
         Ok(RunLock::try_acquire(&self.existing_run(run)?, purpose)?)
@@ -266,7 +286,7 @@ impl Places {
             return Err(PlacesError::RelativeStateDir(state_dir.to_path_buf()));
         }
         let run_dir = self.run_dir(run)?;
-        let state = state_dir.join("consort").join(self.repository_name()).join(run.as_str());
+        let state = text(state_dir)?.join("consort").join(self.repository_name()).join(run.as_str());
         Ok(RunDirs { state, run: run_dir, store: self.store.clone() })
     }
 }
@@ -312,6 +332,10 @@ fn clear_unbegun(dir: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn text(path: &Path) -> Result<&Path, PlacesError> {
+    if path.to_str().is_some() { Ok(path) } else { Err(PlacesError::NotText(path.to_owned())) }
 }
 
 fn check_run_id(run: &RunId) -> Result<(), PlacesError> {

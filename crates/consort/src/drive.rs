@@ -67,6 +67,18 @@ impl Driver {
         Ok(Self { out: ctx.out, place, repo, dirs, run, ask: ctx.out.can_ask && approve.is_none() })
     }
 
+    /// For a run that begins: what another run of this name left is not its own.
+    pub(crate) fn set_aside(&self, lock: &RunLock) -> Result<(), Failure> {
+        if let Some(to) = self.place.places.set_aside(&self.dirs, lock)? {
+            let run = &self.run;
+            self.out.notice(&format!(
+                "workspaces of an earlier run `{run}` were in the way: they are in {} now",
+                to.display()
+            ));
+        }
+        Ok(())
+    }
+
     /// The data plane of the run.
     pub(crate) fn plane(&self) -> Result<Plane, Failure> {
         Ok(match &self.repo {
@@ -135,7 +147,10 @@ impl Driver {
     pub(crate) fn report(&self, outcome: Outcome, state: &State) -> Result<u8, Failure> {
         let view = run_view(state);
         let text = ending(outcome, &view, &self.out);
-        self.out.print(&text)?;
+        if let Err(error) = self.out.print(&text) {
+            // How the run stands is worth more to a script than this.
+            self.out.notice(&error.to_string());
+        }
         Ok(exit::of(outcome))
     }
 }

@@ -87,7 +87,7 @@ impl Follow {
                 let text: String =
                     events.iter().filter_map(|e| live::line(e, state)).map(|l| l + "\n").collect();
                 // A reader that went away does not end the run.
-                piped = text.is_empty() || out.print(&text).is_ok();
+                piped = text.is_empty() || out.stream(&text).is_ok();
             }
             let ending = (state.closing && !state.live.is_empty()).then_some(state.live.len());
             if lines && ending.is_some() && !said {

@@ -111,8 +111,18 @@ impl Out {
         }
     }
 
-    /// Data, or the answer to what was asked.
+    /// Data, or the answer to what was asked. A reader that has seen enough (`| head`) changes
+    /// neither what is done nor the exit code.
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {
+        match self.stream(text) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(e) => Err(io::Error::new(e.kind(), format!("standard output cannot be written: {e}"))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The same for words without end: `BrokenPipe` if nobody reads any more.
+    pub(crate) fn stream(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(text.as_bytes())?;
         if !text.ends_with('\n') {

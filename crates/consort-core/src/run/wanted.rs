@@ -111,18 +111,12 @@ fn base(state: &State) -> Vec<Tip> {
 
 fn accepted_tip(state: &State, ix: usize) -> Option<Tip> {
     let revision = state.tasks[ix].accepted()?.revision.clone();
-    Some(Tip { name: state.graph.task(ix).id.to_string(), revision }).filter(|tip| mergeable(state, tip))
+    Some(Tip { name: state.graph.task(ix).id.to_string(), revision })
 }
 
 fn barrier_tip(state: &State, b: usize) -> Option<Tip> {
     let revision = state.barriers[b].revision.clone()?;
     Some(Tip { name: state.graph.plan.barriers[b].id.to_string(), revision })
-}
-
-/// Results of tasks with `workspace: none` are manifests and take no part in merges of commits.
-fn mergeable(state: &State, tip: &Tip) -> bool {
-    let in_git = state.start.as_ref().is_some_and(|s| s.base.is_some());
-    in_git != tip.revision.is_plain()
 }
 
 /// What a checkpoint of this state merges: the run's base, COMPLETE barriers, accepted commits,

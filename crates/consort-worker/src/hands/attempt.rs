@@ -7,7 +7,7 @@ use crate::judges::{self, Finding};
 use crate::processes::{self, LaunchError, ProcessSpec, Watched};
 use consort_core::ids::{AttemptId, Revision, Step};
 use consort_core::plan::{Task, WorkspaceKind};
-use consort_core::run::{EffectKey, Ended, Exit, FindingsRef, Given, Report, Start, StopWhy, Usage};
+use consort_core::run::{EffectKey, Ended, Exit, FindingsRef, Given, Report, Start, StopWhy, Tip, Usage};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -151,6 +151,7 @@ impl Hands {
                 .map_err(|e| format!("cannot make `{}`: {e}", self.bench.dirs.scratch().display()))?;
         }
         if start.attempt.step.is_creator() {
+            self.mend_workspace(task, start, &desk.cwd)?;
             self.lay_data(start, &desk.cwd)?;
         } else {
             self.export(start, &desk.cwd)?;
@@ -170,6 +171,16 @@ impl Hands {
             run_dir: self.bench.dirs.run.clone(),
         };
         Ok(Ready { spec, supervise: outfit.supervise, dir: self.bench.dirs.attempt(&start.attempt) })
+    }
+
+    /// A workspace that its agent removed, or put a link in the place of, is made again: the link may
+    /// lead to the person's checkout. What was captured of it is kept, the rest went with it.
+    fn mend_workspace(&self, task: &Task, start: &Start, dir: &Path) -> Result<(), String> {
+        let is_real = std::fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir());
+        let Some(base) = start.base.clone().filter(|_| !is_real) else { return Ok(()) };
+        let tips = [Tip { name: "base".into(), revision: base }];
+        let made = self.bench.plane.prepare(task, start.attempt.generation, &tips, start.at);
+        made.map(|_| ()).map_err(|e| format!("the workspace {} was gone: {e}", dir.display()))
     }
 
     fn desk(&self, task: &Task, attempt: &AttemptId) -> Desk {

@@ -56,7 +56,7 @@ fn of_run(ctx: &Context, place: &Place, run: &Run, follow: bool) -> Result<u8, F
             text.extend(record.events.iter().filter_map(|e| live::line(e, state)).map(|l| l + "\n"));
         })?;
         if !text.is_empty() {
-            ctx.out.print(&text)?;
+            ctx.out.stream(&text)?;
         }
         // A runner of a run that is over still makes its last checkpoint.
         if !follow || (so_far.state.is_over() && !driven) {
@@ -116,7 +116,7 @@ fn more(ctx: &Context, attempts: &Path, task: &str, shown: &mut Shown) -> Result
                 shown.last = Some(path);
             }
             text += &printable(&String::from_utf8_lossy(&bytes), ctx.out.stdout_tty);
-            ctx.out.print(&text)?;
+            ctx.out.stream(&text)?;
         }
     }
     Ok(news)

@@ -104,9 +104,12 @@ pub(crate) fn start(
     if repo.is_none() {
         without_git(ctx, &place, &plan)?;
     }
+    // What is wrong with them is said before anything is made.
+    place.settings()?;
     let facts = Facts::look(&place, repo.as_ref(), &plan)?;
     let (run, lock) = take_id(&place, &plan, wanted.again)?;
     let driver = Driver::new(ctx, place, repo, run.clone(), wanted.approve)?;
+    driver.set_aside(&lock)?;
     let start = StartRun {
         run,
         // Filled in where the plan is stored.

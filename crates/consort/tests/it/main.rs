@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod crashes;
+mod hostile;
 mod interrupts;
 mod runs;
 mod support;
