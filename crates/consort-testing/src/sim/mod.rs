@@ -8,6 +8,7 @@
 mod chance;
 mod driver;
 mod drill;
+mod every;
 mod host;
 mod people;
 mod players;
@@ -15,6 +16,7 @@ mod world;
 
 pub use chance::{Chooser, Fifo, Random};
 pub use driver::{End, Options, Sim};
+pub use every::{Explored, Once, every_order};
 pub use drill::{Summary, drill, summary};
 pub use host::{Crashed, Disk, Host, Record};
 pub use people::People;

@@ -1,7 +1,9 @@
 //! The proof of the brain: tables, every order of small workflows, simulation, crash drill,
 //! planted bugs.
 
+mod cost;
 mod drill;
+mod every;
 mod happy;
 mod planted;
 mod simulation;
