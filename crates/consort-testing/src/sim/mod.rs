@@ -8,6 +8,7 @@
 mod chance;
 mod drill;
 mod driver;
+mod every;
 mod host;
 mod people;
 mod players;
@@ -16,6 +17,7 @@ mod world;
 pub use chance::{Chooser, Fifo, Random};
 pub use drill::{Summary, drill, summary};
 pub use driver::{End, Options, Sim};
+pub use every::{Explored, Once, every_order};
 pub use host::{Crashed, Disk, Host, Record};
 pub use people::People;
 pub use players::{Play, Plays, Profile};

@@ -2,6 +2,7 @@
 //! planted bugs.
 
 mod drill;
+mod every;
 mod happy;
 mod house;
 mod planted;
