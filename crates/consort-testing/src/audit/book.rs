@@ -59,7 +59,6 @@ pub(super) struct Question {
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     pub id: String,
-    pub seq: u64,
     pub trigger: CheckpointTrigger,
     pub subject: String,
     pub last: bool,

@@ -19,15 +19,17 @@ pub(super) fn reports(book: &mut Book<'_>, record: &Record) {
         _ => false,
     };
     // Time passes with a late report too: what only waited for it may go on.
-    let brings = |e: &Event| match &e.kind {
-        EventKind::AttemptEnded { .. }
-        | EventKind::CandidateCaptured { .. }
-        | EventKind::WorkspaceReady { .. }
-        | EventKind::SelfReviewed { .. }
-        | EventKind::Reviewed { .. }
-        | EventKind::Scored { .. }
-        | EventKind::RoundDecided { .. } => true,
-        _ => false,
+    let brings = |e: &Event| {
+        matches!(
+            e.kind,
+            EventKind::AttemptEnded { .. }
+                | EventKind::CandidateCaptured { .. }
+                | EventKind::WorkspaceReady { .. }
+                | EventKind::SelfReviewed { .. }
+                | EventKind::Reviewed { .. }
+                | EventKind::Scored { .. }
+                | EventKind::RoundDecided { .. }
+        )
     };
     let news = record.events.iter().any(brings);
     book.must(!late || !news, "late", || format!("a late report changed something: {:?}", record.cause));

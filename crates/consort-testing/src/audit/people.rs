@@ -136,7 +136,6 @@ pub(super) fn checkpoint(book: &mut Book<'_>, kind: &EventKind) {
             let accepted = book.pages.iter().filter_map(|(t, p)| Some((t.clone(), p.accepted.clone()?)));
             let mark = Mark {
                 id: checkpoint.to_string(),
-                seq: *seq,
                 trigger: *trigger,
                 subject: subject.clone(),
                 last: *last,

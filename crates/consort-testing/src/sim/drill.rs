@@ -1,10 +1,13 @@
 //! The crash drill: killed before and after every append and every effect.
 
-use super::driver::{End, Sim};
+use super::driver::Sim;
 use crate::audit::{Violation, promises};
 use consort_core::plan::Plan;
 use consort_core::run::{CheckpointTrigger, RunStatus, State, TaskStage};
 use std::collections::BTreeMap;
+
+/// Of one task: whether it is accepted, in which round, with which composite, and what.
+pub type TaskSummary = (bool, u32, Option<u32>, Vec<(String, String)>);
 
 /// What a crash must not change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +15,7 @@ pub struct Summary {
     /// How it ended.
     pub status: RunStatus,
     /// By task: whether it is accepted, in which round, with which composite, and what.
-    pub tasks: BTreeMap<String, (bool, u32, Option<u32>, Vec<(String, String)>)>,
+    pub tasks: BTreeMap<String, TaskSummary>,
     /// Checkpoints: trigger and subject, in order where there is one.
     pub checkpoints: Vec<(String, String)>,
 }

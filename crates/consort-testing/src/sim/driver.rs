@@ -343,10 +343,10 @@ impl Sim {
     fn deliver(&mut self, n: usize) {
         let Some(host) = &mut self.host else { return };
         let (key, report) = host.inbox.remove(n);
-        if let Some(key) = key {
-            if matches!(host.running.get(&key), Some(Running::Reported)) {
-                host.running.remove(&key);
-            }
+        if let Some(key) = key
+            && matches!(host.running.get(&key), Some(Running::Reported))
+        {
+            host.running.remove(&key);
         }
         if self.chooser.chance(self.options.twice) {
             host.inbox.push((None, report.clone()));

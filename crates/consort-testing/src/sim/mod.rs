@@ -15,7 +15,7 @@ mod players;
 mod world;
 
 pub use chance::{Chooser, Fifo, Random};
-pub use drill::{Summary, drill, summary};
+pub use drill::{Summary, TaskSummary, drill, summary};
 pub use driver::{End, Options, Sim};
 pub use every::{Explored, Once, every_order};
 pub use host::{Crashed, Disk, Host, Record};

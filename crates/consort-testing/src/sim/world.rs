@@ -394,7 +394,7 @@ impl World {
     }
 
     /// Merges trees; a path on which two sides differ, and neither is the base's, is in conflict.
-    fn merge(&self, tips: &[Tip]) -> Result<BTreeMap<String, ContentHash>, ((String, String), Vec<String>)> {
+    fn merge(&self, tips: &[Tip]) -> Result<BTreeMap<String, ContentHash>, Clash> {
         let base = self.commits.get(&World::base()).map(|c| c.tree.clone()).unwrap_or_default();
         let mut merged = base.clone();
         let mut from: BTreeMap<String, &str> = BTreeMap::new();
@@ -544,3 +544,6 @@ fn ended(exit: Exit, given: Given) -> Ended {
     let usage = Usage { tokens_in: 100, tokens_out: 10, micro_usd: Some(1_000) };
     Ended { exit, given, wall_ms: 10, usage, leaked: 0, record: None }
 }
+
+/// Two sides that do not merge, and the paths.
+type Clash = ((String, String), Vec<String>);

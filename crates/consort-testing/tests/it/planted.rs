@@ -7,7 +7,7 @@ use consort_core::plan::Plan;
 use consort_core::planted::Bug;
 use consort_core::run::{Command, Report};
 use consort_testing::audit::{Violation, audit};
-use consort_testing::plans::{PlanExt, TaskExt, chain, plan, task, two_way};
+use consort_testing::plans::{TaskExt, chain, plan, task, two_way};
 use consort_testing::sim::{Play, Profile, Sim};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -95,7 +95,10 @@ fn audited(plan: &Plan, prepare: impl Fn(&mut Sim)) -> Vec<Violation> {
 }
 
 fn run(plan: &Plan, sim: &mut Sim) -> Vec<Violation> {
-    let broke = catch_unwind(AssertUnwindSafe(|| drop(sim.run()))).is_err();
+    let broke = catch_unwind(AssertUnwindSafe(|| {
+        sim.run();
+    }))
+    .is_err();
     let mut found = audit(plan, &sim.disk.records, Some(&sim.world.seen()));
     if broke {
         found.push(Violation { seq: None, rule: "broke", what: "the run did not come to an end".into() });

@@ -2,18 +2,22 @@
 
 use super::*;
 use consort_core::time::Timestamp;
-use consort_testing::plans::{PlanExt, TaskExt, chain, plan, task, two_way};
+use consort_testing::plans::{TaskExt, chain, plan, task, two_way};
 use consort_testing::sim::{Profile, commit_id};
 
 #[test]
 fn effects_are_tried_again_and_after_five_failures_a_person_decides() {
     for (kind, step) in [("workspace/", "workspace"), ("candidate/", "capture"), ("committed/", "commit")] {
-        let (sim, end) = played(&chain(1), |sim| drop(sim.world.failing.insert(kind.into(), 4)));
+        let (sim, end) = played(&chain(1), |sim| {
+            sim.world.failing.insert(kind.into(), 4);
+        });
         assert_eq!(end, End::Over(RunStatus::Complete), "{kind}");
         assert!(sim.state().failing.is_empty());
 
         let approved = plan("p", vec![task("t1").judged(1, 3).self_reviewed().approved()]);
-        let (mut sim, end) = played(&approved, |sim| drop(sim.world.failing.insert(kind.into(), 5)));
+        let (mut sim, end) = played(&approved, |sim| {
+            sim.world.failing.insert(kind.into(), 5);
+        });
         assert_eq!(end, End::Waiting, "{kind}");
         let TaskStage::Held(HoldWhy::Attempts { step: held, .. }) = stage(&sim, "t1") else {
             panic!("{kind}")
@@ -29,7 +33,9 @@ fn effects_are_tried_again_and_after_five_failures_a_person_decides() {
         );
         clean(&sim);
     }
-    let (mut sim, end) = played(&two_way((1, 2)), |sim| drop(sim.world.failing.insert("barrier/".into(), 5)));
+    let (mut sim, end) = played(&two_way((1, 2)), |sim| {
+        sim.world.failing.insert("barrier/".into(), 5);
+    });
     assert_eq!(end, End::Waiting);
     assert!(matches!(sim.state().barriers[0].stage, BarrierStage::Held(BarrierHold::Failed(_))));
     approve(&mut sim, "A-001").expect("it is asked");
@@ -47,7 +53,9 @@ fn papers_are_put_in_order_after_the_end_too() {
     assert_eq!(sim.state().tasks[0].workspace, WorkspaceState::Released);
 
     // A checkpoint that cannot be made is given up, and says so; what comes later changes nothing.
-    let (mut sim, _) = played(&chain(1), |sim| drop(sim.world.failing.insert("checkpoint/".into(), 5)));
+    let (mut sim, _) = played(&chain(1), |sim| {
+        sim.world.failing.insert("checkpoint/".into(), 5);
+    });
     let failed = sim.state().checkpoints[0].clone();
     assert!(failed.failed.is_some() && failed.revision.is_none());
     let checkpoint = failed.id.clone();
