@@ -245,7 +245,8 @@ impl Places {
 
     /// Moves away what lies where a run that begins keeps its workspaces and attempts: it belongs to
     /// a run of the same name whose journal is gone (a repository that was deleted and made again),
-    /// and its exit records would be taken for those of the new one. Says where it is now.
+    /// and its exit records would be taken for those of the new one. Says where it is now; without
+    /// any work in it, it is removed.
     pub fn set_aside(&self, dirs: &RunDirs, lock: &RunLock) -> Result<Option<PathBuf>, PlacesError> {
         debug_assert_eq!(lock.dir(), dirs.run);
         if fs::symlink_metadata(&dirs.state).is_err() {
@@ -256,7 +257,13 @@ impl Places {
         let mut free = (1u32..).map(|n| dirs.state.with_file_name(format!(".left-{name}-{n}")));
         let to = free.find(|to| fs::symlink_metadata(to).is_err()).expect("some number is not taken");
         at("move away", &dirs.state, fs::rename(&dirs.state, &to))?;
-        Ok(Some(to))
+        let worked =
+            ["workspaces", "scratch", "salvage", "attempts"].iter().any(|part| to.join(part).exists());
+        if !worked {
+            // A run that could not begin. If it cannot be removed, it is in nobody's way.
+            let _ = fs::remove_dir_all(&to);
+        }
+        Ok(worked.then_some(to))
     }
 
     /// Takes the lock of a run that has begun.

@@ -223,6 +223,10 @@ impl From<PlaneError> for Failure {
         match error {
             PlaneError::Git(error) => error.into(),
             PlaneError::Refused(_) => Failure::told(exit::INVALID, &error),
+            PlaneError::Io { ref source, .. } if forbidden(source) => Failure::told(exit::INVALID, &error)
+                .help(
+                    "give yourself the right to write there; `CONSORT_STATE_DIR` moves workspaces elsewhere",
+                ),
             _ => Failure::told(exit::FAILED, &error),
         }
     }
@@ -236,6 +240,10 @@ impl From<HostError> for Failure {
             other => Failure::told(exit::FAILED, &other),
         }
     }
+}
+
+fn forbidden(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// What the engine says no to, in its words.

@@ -76,8 +76,8 @@ impl Follow {
     pub(crate) fn observer(&self, asks: bool) -> Observer {
         let shared = self.shared.clone();
         // A view is for the screen and for questions; a pipe needs none.
-        let views = self.out.stdout_tty || asks;
-        let lines = !self.out.stdout_tty;
+        let views = self.out.redraws || asks;
+        let lines = !self.out.redraws;
         let out = self.out;
         let mut pace = Pace::default();
         let mut piped = true;
@@ -107,7 +107,7 @@ impl Follow {
 
     /// Shows from now on. With `asking`, questions are asked.
     pub(crate) fn begin(&mut self, asking: Option<Asking>) {
-        if !self.out.stdout_tty && asking.is_none() {
+        if !self.out.redraws && asking.is_none() {
             return;
         }
         let drawer = Drawer {
@@ -257,7 +257,7 @@ impl Drawer {
 
     fn draw(&mut self, view: &RunView, done: bool) -> io::Result<()> {
         let (columns, rows) = terminal::size();
-        if !self.out.stdout_tty {
+        if !self.out.redraws {
             self.print_question(view, columns);
             return Ok(());
         }

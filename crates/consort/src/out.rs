@@ -26,11 +26,10 @@ impl Paint {
     /// For a stream that is, or is not, a terminal.
     pub(crate) fn new(when: When, terminal: bool) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let on = match when {
             When::Always => true,
             When::Never => false,
-            When::Auto => terminal && !dumb && !set("NO_COLOR"),
+            When::Auto => terminal && !is_dumb() && !set("NO_COLOR"),
         };
         Self { on }
     }
@@ -93,6 +92,8 @@ pub(crate) struct Out {
     pub stderr: Paint,
     /// Standard output is a terminal.
     pub stdout_tty: bool,
+    /// What was printed there can be drawn again in place: a dumb terminal shows the commands for it.
+    pub redraws: bool,
     /// A person can be asked: standard input and standard error are terminals.
     pub can_ask: bool,
     /// Pictures may use characters beyond ASCII.
@@ -106,6 +107,7 @@ impl Out {
             stdout: Paint::new(when, stdout_tty),
             stderr: Paint::new(when, stderr_tty),
             stdout_tty,
+            redraws: stdout_tty && !is_dumb(),
             can_ask: io::stdin().is_terminal() && stderr_tty,
             unicode: has_unicode(),
         }
@@ -140,6 +142,10 @@ impl Out {
     pub(crate) fn notice(&self, text: &str) {
         err(&format!("{} {text}\n", self.stderr.warning("note:")));
     }
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// What the locale says; `CONSORT_ASCII=1` forbids it.

@@ -155,14 +155,16 @@ pub fn integrate_dry_run(
     let ground = Ground::new(repo)?;
     check_names(repo, into, &[result])?;
     let from = repo.ref_value(into)?.ok_or_else(|| IntegrateError::NoBranch(into.to_owned()))?;
-    let (after, obstacle) = match ground.ready(run, into, &from, result, at) {
-        Ok(Step::Done(_)) => (from.clone(), Some(format!("`{into}` contains the result already"))),
-        Ok(Step::Ready(ready)) => (ready.commit, None),
+    let (before, after, obstacle) = match ground.ready(run, into, &from, result, at) {
+        Ok(Step::Done(_)) => {
+            (from.clone(), from.clone(), Some(format!("`{into}` contains the result already")))
+        }
+        Ok(Step::Ready(ready)) => (from.clone(), ready.commit, None),
         Err(
             error @ (IntegrateError::Dirty { .. }
             | IntegrateError::Busy { .. }
             | IntegrateError::Conflict { .. }),
-        ) => (result.clone(), Some(error.to_string())),
+        ) => (ground.met(&from, result)?, result.clone(), Some(error.to_string())),
         Err(other) => return Err(other),
     };
     let call = repo.call("log").args(["-z", "--format=%H %s", "--max-count=200", result.as_str()]);
@@ -174,7 +176,7 @@ pub fn integrate_dry_run(
     });
     let commits = commits.collect();
     let call = ground.engine.call("diff-tree").args(["-r", "-z", "--name-status", "--no-renames"]);
-    let done = call.args([from.as_str(), after.as_str(), "--"]).run()?;
+    let done = call.args([before.as_str(), after.as_str(), "--"]).run()?;
     let mut pieces = done.pieces();
     let mut paths = Vec::new();
     while let (Some(status), Some(path)) = (pieces.next(), pieces.next()) {
@@ -217,6 +219,13 @@ impl<'a> Ground<'a> {
         let blank = tempfile::tempdir().map_err(|e| PlaneError::io("write in", &tmp, e))?;
         let engine = Engine::open(repo, &blank.path().join("engine.git"))?;
         Ok(Self { repo, engine, blank })
+    }
+
+    /// Where two commits met last, else the first: what a branch gained since is not the result's to lose.
+    fn met(&self, one: &Revision, other: &Revision) -> Result<Revision, IntegrateError> {
+        let call = self.repo.call("merge-base").args([one.as_str(), other.as_str()]);
+        let done = call.or_code(&[1]).run()?;
+        Ok(if done.code == 0 { Revision(done.line()) } else { one.clone() })
     }
 
     fn ready(

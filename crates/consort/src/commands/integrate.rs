@@ -65,7 +65,12 @@ pub(crate) fn run(ctx: &Context, args: &Integrate) -> Result<u8, Failure> {
     if let Some(obstacle) = &wish.plan.obstacle {
         // Contained already: nothing is wrong, and nothing is left to do.
         let contained = wish.plan.commits.is_empty();
-        return if contained { Ok(exit::DONE) } else { Err(refused(obstacle)) };
+        if !contained {
+            return Err(refused(obstacle));
+        }
+        let into = wish.into.trim_start_matches("refs/heads/");
+        ctx.out.print(&format!("{into} contains it already: nothing is left to do."))?;
+        return Ok(exit::DONE);
     }
     if args.dry_run {
         return Ok(exit::DONE);

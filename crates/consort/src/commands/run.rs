@@ -121,7 +121,8 @@ pub(crate) fn start(
         unseen: facts.unseen.clone(),
     };
     if let Some(base) = &start.base {
-        driver.plane()?.start(base, crate::follow::now())?;
+        let started = driver.plane()?.start(base, crate::follow::now());
+        started.map_err(|e| Failure::from(e).help("`consort doctor` looks at this repository"))?;
     }
     ctx.out.print(&announcement(&plan, &start, &driver, &facts))?;
     let by = person::name();

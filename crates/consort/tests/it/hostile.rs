@@ -83,3 +83,26 @@ fn a_path_that_is_not_text_is_refused_before_anything_is_made() {
     assert!(said.stderr.contains("is not UTF-8"), "{}", said.stderr);
     assert!(!odd.join(".consort").exists());
 }
+
+/// What a person committed meanwhile is not shown as if the result took it away.
+#[test]
+fn a_refused_integration_lists_only_what_the_result_brings() {
+    let world = World::new(crate::support::SMALL);
+    assert_eq!(world.consort(&["run", "workflow.yaml", "--rehearse", "--approve", "all"]).code, 0);
+    world.write("mine.txt", "mine\n");
+    world.git(&["add", "-A"]);
+    world.git(&["commit", "-q", "-m", "Meanwhile"]);
+    world.write("mine.txt", "not committed\n");
+    let said = world.consort(&["integrate", "--dry-run"]);
+    assert_eq!(said.code, 2, "{}{}", said.stdout, said.stderr);
+    assert!(said.stderr.contains("uncommitted changes (mine.txt)"), "{}", said.stderr);
+    assert!(said.stdout.contains("  A orchestration/"), "{}", said.stdout);
+    assert!(!said.stdout.contains("mine.txt"), "{}", said.stdout);
+
+    world.git(&["checkout", "-q", "mine.txt"]);
+    assert_eq!(world.consort(&["integrate", "--yes"]).code, 0);
+    let again = world.consort(&["integrate", "--yes"]);
+    assert_eq!(again.code, 0);
+    assert!(again.stdout.contains("main contains it already"), "{}", again.stdout);
+    assert_eq!(fs::read_to_string(world.repo().join("mine.txt")).unwrap(), "mine\n");
+}
