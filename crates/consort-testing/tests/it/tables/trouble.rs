@@ -2,7 +2,7 @@
 
 use super::*;
 use consort_core::time::Timestamp;
-use consort_testing::plans::{TaskExt, chain, plan, task, two_way};
+use consort_testing::plans::{PlanExt, TaskExt, chain, plan, task, two_way};
 use consort_testing::sim::{Profile, commit_id};
 
 #[test]
