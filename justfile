@@ -19,3 +19,12 @@ lint:
 # The demo, in a fresh directory.
 demo DIR="":
     cargo run --release -- demo {{DIR}}
+
+# Kills the real binary at random instants, SEEDS times twenty times, and compares.
+prove-crash SEEDS="5":
+    CONSORT_PROVE_SEEDS={{SEEDS}} cargo nextest run -p consort --no-capture crashes::twenty
+
+# Benchmarks: ours, the floor and the ratio from the same run.
+bench *ARGS:
+    cargo build --release
+    cargo run --release -p consort-testing --bin bench -- {{ARGS}}

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod crashes;
+mod examples;
 mod hostile;
 mod interrupts;
 mod runs;
