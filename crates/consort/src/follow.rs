@@ -38,6 +38,8 @@ struct News {
     view: Option<Arc<RunView>>,
     /// Rises with every view.
     number: u64,
+    /// Somebody looks at views: they are not made for nobody.
+    watched: bool,
     done: bool,
 }
 
@@ -84,6 +86,9 @@ impl Follow {
                 // A reader that went away does not end the run.
                 piped = text.is_empty() || out.print(&text).is_ok();
             }
+            if !shared.news().watched {
+                return;
+            }
             if let Some(view) = pace.build(state) {
                 let mut news = shared.news();
                 news.view = Some(Arc::new(view));
@@ -109,6 +114,7 @@ impl Follow {
             stay: Vec::new(),
             asked: None,
         };
+        self.shared.news().watched = true;
         self.drawing = Some(std::thread::spawn(move || drawer.follow()));
     }
 
