@@ -19,3 +19,9 @@ lint:
 # The demo, in a fresh directory.
 demo DIR="":
     cargo run --release -- demo {{DIR}}
+
+# What consort costs beside the same work without it; `just bench brain reopen` measures some. See docs/benchmarks.md.
+bench *NAMES:
+    cargo build --release -p consort
+    cargo build --release -p consort-testing --bin bench
+    -target/release/bench {{NAMES}}

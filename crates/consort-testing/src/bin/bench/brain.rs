@@ -21,7 +21,10 @@ pub(crate) fn fan_and_chain(_: &Stage, table: &mut Table) -> Result<(), Missed> 
         let [small, middle, large] = of_size.map(median);
         let title = format!("brain per event, {name}: 10,000 to 100 tasks");
         table.row(&title, large, Some(small), "us", Goal::Ratio(2.0));
-        table.note(&format!("1,000 tasks: {middle:.2} us; by function at 10,000: {}", per_event(shape, SIZES[2])));
+        table.note(&format!(
+            "1,000 tasks: {middle:.2} us; by function at 10,000: {}",
+            per_event(shape, SIZES[2])
+        ));
     }
     Ok(())
 }
