@@ -24,7 +24,8 @@ demo DIR="":
 prove-crash SEEDS="5":
     CONSORT_PROVE_SEEDS={{SEEDS}} cargo nextest run -p consort --no-capture crashes::twenty
 
-# Benchmarks: ours, the floor and the ratio from the same run.
-bench *ARGS:
-    cargo build --release
-    cargo run --release -p consort-testing --bin bench -- {{ARGS}}
+# What consort costs beside the same work without it; `just bench brain reopen` measures some. See docs/benchmarks.md.
+bench *NAMES:
+    cargo build --release -p consort
+    cargo build --release -p consort-testing --bin bench
+    -target/release/bench {{NAMES}}

@@ -3,7 +3,7 @@
 //! ```text
 //! <top>/.consort/                     ignores itself
 //!   runs/<run>/journal.db, lock, inbox/
-//!   store/ab/cdef…
+//!   store/abcdef…
 //! <state dir>/consort/<repository>/<run>/    workspaces, attempts, exports
 //! ```
 
@@ -391,7 +391,7 @@ mod tests {
         places.create().unwrap();
         assert_eq!(fs::read_to_string(places.consort.join(".gitignore")).unwrap(), "*\n");
         let hash = places.open_store().put(b"x").unwrap();
-        assert!(places.store.join(&hash.as_str()[..2]).is_dir());
+        assert!(places.store.join(hash.as_str()).is_file());
     }
 
     #[test]

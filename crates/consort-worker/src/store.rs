@@ -1,5 +1,8 @@
-//! Content by its SHA-256: `<store>/ab/cdef…`. Plans, prompts, answers, records and texts that
+//! Content by its SHA-256: `<store>/abcdef…`. Plans, prompts, answers, records and texts that
 //! are too long for an event live here, flushed before the event that names them.
+//!
+//! One directory for all: a new name costs one flush of it, and folders by the first letters would
+//! cost one more each; file systems of today find a name among a million as quickly.
 //!
 //! Objects are never changed and never deleted by a run. Two processes may put the same
 //! content at once: both write the same bytes and one rename wins.
@@ -8,10 +11,10 @@ use crate::drill;
 use crate::durable;
 use consort_core::ids::ContentHash;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 /// No object is larger than this, in bytes (64 MiB).
@@ -64,6 +67,12 @@ impl From<StoreError> for io::Error {
     }
 }
 
+/// So many flushes of one call go on side by side.
+const FLUSHERS: usize = 4;
+
+/// Files that are flushed, and the names they are to get.
+type Staged<'a> = Vec<(tempfile::NamedTempFile, &'a Path)>;
+
 /// The content store of one repository. Calls block: from async code use `spawn_blocking`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
@@ -94,7 +103,7 @@ impl Store {
         if !is_hash {
             return Err(StoreError::NotAHash(text.chars().take(80).collect()));
         }
-        Ok(self.root.join(&text[..2]).join(&text[2..]))
+        Ok(self.root.join(text))
     }
 
     /// Stores bytes. When it returns they survive a power cut.
@@ -103,7 +112,7 @@ impl Store {
         Ok(hashes.pop().expect("one object gives one hash"))
     }
 
-    /// Stores several objects: one flush per new object and one per directory touched.
+    /// Stores several objects: one flush per new object, side by side, and one of the directory.
     /// If it fails some of them may be stored, each whole.
     pub fn put_many<'a>(
         &self,
@@ -111,34 +120,52 @@ impl Store {
     ) -> Result<Vec<ContentHash>, StoreError> {
         drill::site("store.put.before");
         let mut hashes = Vec::new();
-        let mut staged = Vec::new();
-        let mut touched = BTreeSet::new();
+        let mut new = Vec::new();
         for bytes in objects {
             if bytes.len() as u64 > OBJECT_BYTES_MAX {
                 return Err(StoreError::TooLarge { bytes: bytes.len() as u64 });
             }
             let hash = Self::hash_of(bytes);
             let path = self.path_of(&hash)?;
-            let dir = path.parent().expect("an object's path has a directory").to_path_buf();
             if !is_there(&path, bytes.len() as u64)? {
-                durable::create_dirs(&dir).map_err(io_at("cannot create", &dir))?;
-                let file = durable::stage(&dir, bytes, 0o444)
-                    .map_err(io_at("cannot write stored content", &path))?;
-                staged.push((file, path));
+                new.push((bytes, path));
             }
-            // Also where the object is there: another process may have renamed it and not yet
-            // flushed its name. Flushing a clean directory costs nothing.
-            touched.insert(dir);
             hashes.push(hash);
         }
-        for (file, path) in staged {
-            file.persist(&path).map_err(|e| io_at("cannot name stored content", &path)(e.error))?;
+        if hashes.is_empty() {
+            return Ok(hashes);
         }
-        for dir in &touched {
-            durable::sync_dir(dir).map_err(io_at("cannot flush", dir))?;
+        durable::create_dirs(&self.root).map_err(io_at("cannot create", &self.root))?;
+        for (file, path) in self.stage_all(&new)? {
+            file.persist(path).map_err(|e| io_at("cannot name stored content", path)(e.error))?;
         }
+        // Also where all objects are there: another process may have renamed one and not yet
+        // flushed its name. Flushing a clean directory costs nothing.
+        durable::sync_dir(&self.root).map_err(io_at("cannot flush", &self.root))?;
         drill::site("store.put.after");
         Ok(hashes)
+    }
+
+    /// Flushed files without their names. Flushes that go on side by side share what the file system
+    /// does for them.
+    fn stage_all<'a>(&self, new: &'a [(&[u8], PathBuf)]) -> Result<Staged<'a>, StoreError> {
+        let stage = |(bytes, path): &'a (&[u8], PathBuf)| {
+            let file = durable::stage(&self.root, bytes, 0o444);
+            let file = file.map_err(io_at("cannot write stored content", path))?;
+            Ok((file, path.as_path()))
+        };
+        if new.len() <= 1 {
+            return new.iter().map(stage).collect();
+        }
+        let stage = &stage;
+        std::thread::scope(|scope| {
+            let parts = new.chunks(new.len().div_ceil(FLUSHERS));
+            let threads: Vec<_> =
+                parts.map(|part| scope.spawn(|| part.iter().map(stage).collect())).collect();
+            let staged: Result<Vec<Staged<'a>>, StoreError> =
+                threads.into_iter().map(|t| t.join().unwrap_or_else(|p| resume_unwind(p))).collect();
+            Ok(staged?.into_iter().flatten().collect())
+        })
     }
 
     /// The bytes of an object; `None` if it is not there. Never returns other bytes than
@@ -219,7 +246,7 @@ mod tests {
         assert_eq!(store.get(&hash).unwrap().unwrap(), b"abc");
         assert_eq!(
             store.path_of(&hash).unwrap().strip_prefix(store.root()).unwrap(),
-            Path::new("ba/7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+            Path::new("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
         );
         assert_eq!(store.get(&Store::hash_of(b"other")).unwrap(), None);
         let empty = store.put(b"").unwrap();
@@ -237,7 +264,7 @@ mod tests {
         assert_eq!(many[1], many[2]);
         assert_eq!(fs::metadata(store.path_of(&hash).unwrap()).unwrap().ino(), inode);
         assert_eq!(store.get(&many[1]).unwrap().unwrap(), b"new");
-        assert_eq!(fs::read_dir(store.path_of(&many[1]).unwrap().parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(store.root()).unwrap().count(), 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::briefing::{self, Exhibit, ExhibitSource};
 use crate::judges::{self, Finding};
 use crate::processes::{self, LaunchError, ProcessSpec, Watched};
 use consort_core::ids::{AttemptId, Revision, Step};
-use consort_core::plan::{Task, WorkspaceKind};
+use consort_core::plan::{Runtime, Task, WorkspaceKind};
 use consort_core::run::{EffectKey, Ended, Exit, FindingsRef, Given, Report, Start, StopWhy, Tip, Usage};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -190,13 +190,16 @@ impl Hands {
             (true, WorkspaceKind::None) => dirs.scratch(),
             (true, _) => dirs.workspace(&task.id, attempt.generation),
         };
+        // Only scripts of misbehaviour count tries: to count them is to look through all attempts.
+        let misbehaves = matches!(&briefing::spec(task, &attempt.step).runtime,
+            Runtime::Rehearsal { misbehave } if !misbehave.is_empty());
         Desk {
             dir: dirs.desk(attempt),
             cwd,
             root: self.bench.root.clone(),
             self_exe: self.bench.self_exe.clone(),
             env: self.bench.env.clone(),
-            try_number: briefing::try_number(dirs, attempt),
+            try_number: if misbehaves { briefing::try_number(dirs, attempt) } else { 1 },
         }
     }
 

@@ -185,3 +185,30 @@ fn a_story_can_be_followed_to_its_end() {
     let printed = world.consort(&["logs", "slow", "a"]);
     assert_eq!(printed.code, 0, "{}", printed.stderr);
 }
+
+const SCRATCH: &str = "\
+workflow: {id: scratch, title: Two files without git}
+criticality: C1
+quality: {gate: none}
+workspace: none
+agents:
+  default: {argv: [sh, -c, 'echo done > \"${CONSORT_ATTEMPT%%--*}.txt\"'], prompt: file, supervise: false}
+tasks:
+  first: {text: Write one file, path: first.txt}
+  second: {text: Write one file, needs: first, path: second.txt}
+";
+
+/// Nobody prepares the scratch directory of a run: it is there when the first command begins. With
+/// git and without, and the transactions of the journal are counted for benchmarks.
+#[test]
+fn commands_without_a_workspace_share_a_scratch_directory() {
+    for world in [World::new(SCRATCH), World::plain()] {
+        world.write("workflow.yaml", SCRATCH);
+        let counted = world.path("commits");
+        let mut command = world.command(&["run", "workflow.yaml", "--approve", "all"]);
+        let output = command.env("CONSORT_COMMITS_FILE", &counted).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let commits: u64 = std::fs::read_to_string(&counted).unwrap().parse().unwrap();
+        assert!((2..40).contains(&commits), "{commits}");
+    }
+}
