@@ -211,7 +211,7 @@ fn integrate(state: &State, by: &str, into: &str, expected: &Revision) -> Brough
         ));
     }
     if state.integration.as_ref().is_some_and(|i| i.revision.is_none() && i.failed.is_none()) {
-        return Err(Refusal::Not("an integration is under way".into()));
+        return Err(Refusal::Not("an integration is under way: `consort resume RUN` finishes it".into()));
     }
     Ok(vec![EventKind::IntegrationApproved {
         into: into.to_owned(),
