@@ -50,10 +50,13 @@ tasks:
   two: {text: Hang once., path: out/two.txt, gate: none, agent: slow, needs: one}
 ";
 
+/// Whether it is accepted, its artifacts with their hashes, its rounds.
+type Task = (bool, Vec<(String, String)>, Vec<String>);
+
 /// What must be the same however often the runner died.
 #[derive(Debug, PartialEq, Eq)]
 struct Ended {
-    tasks: BTreeMap<String, (bool, Vec<(String, String)>, Vec<String>)>,
+    tasks: BTreeMap<String, Task>,
     checkpoints: Vec<(String, String, String, bool)>,
     status: String,
 }
@@ -192,7 +195,7 @@ fn every_numbered_site_is_survived() {
         (MEETING, "meeting-20260220-001", true, undisturbed(MEETING, "meeting-20260220-001", true)),
         (COMMANDS, "commands-20260220-001", false, undisturbed(COMMANDS, "commands-20260220-001", false)),
     ];
-    let todo = Mutex::new(SITES.iter().copied().collect::<Vec<_>>());
+    let todo = Mutex::new(SITES.to_vec());
     let missed = Mutex::new(BTreeSet::new());
     let visit = || {
         while let Some(site) = { todo.lock().unwrap().pop() } {
@@ -211,7 +214,7 @@ fn every_numbered_site_is_survived() {
     };
     std::thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(&visit);
+            scope.spawn(visit);
         }
     });
     let missed = missed.into_inner().unwrap();
