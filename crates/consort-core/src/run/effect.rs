@@ -21,7 +21,7 @@ pub enum Effect {
 }
 
 /// Why an attempt is stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopWhy {
     /// Its wall time is used up.
@@ -125,7 +125,7 @@ pub enum Ensure {
 }
 
 /// A commit under the name by which a conflict would call it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tip {
     /// `base`, a task id or a barrier id.
     pub name: String,
@@ -173,7 +173,7 @@ pub struct InputRef {
 }
 
 /// A review whose findings are open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FindingsRef {
     /// By which strategy.
     pub strategy: StrategyId,

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Event {
     /// When it was decided: the record's `now`.
     pub at: Timestamp,
@@ -20,7 +20,7 @@ pub struct Event {
 }
 
 /// What can happen in a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // the variant's doc says it; fields are ids and values of documented types
 pub enum EventKind {
@@ -186,14 +186,14 @@ pub enum EventKind {
 }
 
 /// Who set `--approve all`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ApproveAll {
     /// The person.
     pub by: String,
 }
 
 /// A creation asks the creator; a confirmation shows the same bytes to fresh eyes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoundKind {
     /// The creator writes or revises.
@@ -203,7 +203,7 @@ pub enum RoundKind {
 }
 
 /// How an attempt is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptEnd {
     /// It did what its step asks for.
@@ -219,7 +219,7 @@ pub enum AttemptEnd {
 }
 
 /// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// Its process ended badly.
@@ -231,7 +231,7 @@ pub enum Failure {
 }
 
 /// How a round was decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Passed, and there were enough rounds.
@@ -250,7 +250,7 @@ pub enum Verdict {
 }
 
 /// Why a gate says no.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateRefusal {
     /// Composite below the threshold.
@@ -264,7 +264,7 @@ pub enum GateRefusal {
 }
 
 /// Why a task or barrier waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldWhy {
     /// The most rounds of one set are used up.
@@ -290,7 +290,7 @@ pub enum HoldWhy {
 }
 
 /// Why a barrier waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BarrierHold {
     /// Its commit does not merge.
@@ -315,7 +315,7 @@ pub enum BarrierHold {
 }
 
 /// What an approval is about; a subject and a commit it is bound to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)] // the variant's doc says it
 pub enum ApprovalKind {
@@ -337,7 +337,7 @@ pub enum ApprovalKind {
 }
 
 /// As in the seed's schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CheckpointTrigger {
     /// A stage of phases ended.
@@ -349,7 +349,7 @@ pub enum CheckpointTrigger {
 }
 
 /// Status of the whole run, as in the seed's schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RunStatus {
     /// Going on, or waiting for a person.

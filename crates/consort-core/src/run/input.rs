@@ -8,7 +8,7 @@ use crate::quality::Score;
 use serde::{Deserialize, Serialize};
 
 /// The cause of a journal record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Input {
     /// A person, or a program on a person's behalf, wants something.
@@ -44,7 +44,7 @@ pub enum Input {
 }
 
 /// What people can ask of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// The first command of every journal.
@@ -88,7 +88,7 @@ pub enum Command {
 }
 
 /// How a run begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StartRun {
     /// Id of the run.
     pub run: RunId,
@@ -107,7 +107,7 @@ pub struct StartRun {
 }
 
 /// What a reopening runner found of one attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Found {
     /// Which attempt.
     pub attempt: AttemptId,
@@ -116,7 +116,7 @@ pub struct Found {
 }
 
 /// See [`Found`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FoundState {
     /// Its supervisor lives: pid, start time and boot id agree.
@@ -130,7 +130,7 @@ pub enum FoundState {
 }
 
 /// A process that cannot be confused with a later one of the same number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// Process id of the supervisor, or of the process itself where there is none.
     pub pid: i32,
@@ -142,7 +142,7 @@ pub struct ProcessIdentity {
 
 /// What workers tell. Every report names its effect by natural key; late and second ones
 /// change nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
     /// The workspace stands at its base.
@@ -277,7 +277,7 @@ pub enum Report {
 }
 
 /// How an attempt ended, as far as its supervisor and the answer's reader know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Ended {
     /// How the process ended.
     pub exit: Exit,
@@ -294,7 +294,7 @@ pub struct Ended {
 }
 
 /// How a process ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
     /// By itself, with a code.
@@ -308,7 +308,7 @@ pub enum Exit {
 }
 
 /// What a step gave.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Given {
     /// Nothing is expected from this step beyond its files, or it failed.
@@ -327,7 +327,7 @@ pub enum Given {
 }
 
 /// A review, boiled down; the texts are in the content store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Review {
     /// Id and severity of each finding, at most 40.
     pub findings: Vec<FindingLine>,
@@ -336,7 +336,7 @@ pub struct Review {
 }
 
 /// One finding, without its text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FindingLine {
     /// Such as `DA-001`.
     pub id: String,
@@ -357,7 +357,7 @@ pub enum Severity {
 }
 
 /// A judge's score for one dimension.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DimensionScore {
     /// Which.
     pub dimension: DimensionId,
@@ -366,7 +366,7 @@ pub struct DimensionScore {
 }
 
 /// What an attempt used up, as reported by the agent itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Usage {
     /// Input tokens.
     pub tokens_in: u64,
@@ -377,7 +377,7 @@ pub struct Usage {
 }
 
 /// A captured state of a creator's work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Candidate {
     /// The commit: the base with only the declared outputs on top.
     pub revision: Revision,
@@ -389,7 +389,7 @@ pub struct Candidate {
 }
 
 /// A declared output with its hash.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Artifact {
     /// Relative to the repository.
     pub path: String,
@@ -398,7 +398,7 @@ pub struct Artifact {
 }
 
 /// What a deterministic check says against a candidate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Problem {
     /// Which check, such as `acknowledgement` or `sections`.
     pub check: String,

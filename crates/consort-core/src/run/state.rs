@@ -131,7 +131,7 @@ pub(super) enum Due {
 }
 
 /// One task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TaskState {
     /// Where it stands.
     pub stage: TaskStage,
@@ -174,7 +174,7 @@ pub struct TaskState {
 }
 
 /// Where a task stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskStage {
     /// Something it needs is not there.
@@ -202,7 +202,7 @@ pub enum TaskStage {
 }
 
 /// Points within a round from which something follows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Point {
     /// The workspace stands; a new set of rounds may begin.
@@ -244,7 +244,7 @@ pub enum Point {
 }
 
 /// The workspace of a task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkspaceState {
     /// Not there yet, or none is needed.
@@ -261,7 +261,7 @@ pub enum WorkspaceState {
 }
 
 /// One step at the present point of a round.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StepState {
     /// What.
     pub step: Step,
@@ -272,7 +272,7 @@ pub struct StepState {
 }
 
 /// See [`StepState`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {
     /// Waits for a slot.
@@ -288,7 +288,7 @@ pub enum StepStatus {
 }
 
 /// One round.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Round {
     /// Its number, from 1.
     pub iteration: u32,
@@ -315,7 +315,7 @@ pub struct Round {
 }
 
 /// A live attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Live {
     /// How far it is.
     pub phase: LivePhase,
@@ -330,7 +330,7 @@ pub struct Live {
 }
 
 /// See [`Live`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LivePhase {
     /// To be started by the present runner.
@@ -342,7 +342,7 @@ pub enum LivePhase {
 }
 
 /// One barrier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BarrierState {
     /// Where it stands.
     pub stage: BarrierStage,
@@ -361,7 +361,7 @@ pub struct BarrierState {
 }
 
 /// See [`BarrierState`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BarrierStage {
     /// A participant is not accepted.
@@ -387,7 +387,7 @@ pub enum BarrierStage {
 }
 
 /// A question to a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Approval {
     /// What it is about, and the commit it is bound to.
     pub kind: ApprovalKind,
@@ -404,7 +404,7 @@ pub struct Approval {
 }
 
 /// The answer to an approval.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ApprovalAnswer {
     /// Yes or no.
     pub yes: bool,
@@ -419,7 +419,7 @@ pub struct ApprovalAnswer {
 }
 
 /// A checkpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Its id.
     pub id: CheckpointId,
@@ -440,7 +440,7 @@ pub struct Checkpoint {
 }
 
 /// A decision against the engine's verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Override {
     /// Which task.
     pub task: crate::ids::TaskId,
@@ -457,7 +457,7 @@ pub struct Override {
 }
 
 /// Where a result was brought, or is to be brought.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Integration {
     /// Full ref name.
     pub into: String,
@@ -474,7 +474,7 @@ pub struct Integration {
 }
 
 /// What a run used up, over all resumes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Used {
     /// Attempts started.
     pub agent_calls: u32,
@@ -502,7 +502,7 @@ pub struct Used {
 }
 
 /// An effect that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Failing {
     /// Failures in a row.
     pub failures: u32,
