@@ -63,7 +63,7 @@ fn sizes(records: &[Record]) -> Vec<Violation> {
 }
 
 /// [`audit`], without measuring every event.
-pub(crate) fn promises(plan: &Plan, records: &[Record], seen: Option<&Seen>) -> Vec<Violation> {
+pub fn promises(plan: &Plan, records: &[Record], seen: Option<&Seen>) -> Vec<Violation> {
     let mut book = book::Book::new(plan);
     for record in records {
         book.record(record);

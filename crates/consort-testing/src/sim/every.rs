@@ -1,14 +1,15 @@
 //! Every order: all schedules of a small plan, by depth-first search over reports, time-outs and
 //! one cancellation. States that were seen are not explored again, only counted.
 
-use super::chance::hash;
+use super::chance::mix;
 use super::host::Record;
 use super::world::{commit_id, content_id};
 use consort_core::ids::Step;
 use consort_core::plan::Plan;
 use consort_core::run::*;
 use consort_core::time::Timestamp;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// What was explored.
@@ -52,8 +53,8 @@ pub fn every_order(plan: &Plan, once: Once, at_the_end: impl FnMut(&State, &[Rec
         unseen: Vec::new(),
     };
     let start = Command::Start(Box::new(start));
-    node = search.take(&node, &Input::Command { by: "ann".into(), via: "flag".into(), command: start });
-    node = search.take(&node, &Input::Opened { runner: "one".into(), found: Vec::new() });
+    node = search.first(node, Input::Command { by: "ann".into(), via: "flag".into(), command: start });
+    node = search.first(node, Input::Opened { runner: "one".into(), found: Vec::new() });
     let schedules = search.explore(&node);
     Explored { states: search.seen.len() as u64, ends: search.ends, schedules }
 }
@@ -74,61 +75,129 @@ struct Search<F> {
 }
 
 impl<F: FnMut(&State, &[Record])> Search<F> {
+    /// Explores what follows from a state that is not known yet.
     fn explore(&mut self, node: &Node) -> f64 {
-        let id = identity(node);
-        if let Some(known) = self.seen.get(&id) {
-            return *known;
-        }
         // No schedule comes back to a state that it has left: every input adds an event.
         let next = inputs(node);
         let mut schedules = 0.0;
         let depth = self.path.len();
-        for (input, now, once) in &next {
-            let before = Node { state: node.state.clone(), now: *now, once: *once };
-            let after = self.take(&before, input);
-            schedules += self.explore(&after);
+        for (input, now, once) in next {
+            let before = Node { state: node.state.clone(), now, once };
+            let (after, events) = self.take(before, &input);
+            let id = identity(&after);
+            schedules += match self.seen.get(&id) {
+                Some(known) => *known,
+                None => {
+                    check(node, &after, &input, &events);
+                    self.note(&after, input, events);
+                    let found = self.explore(&after);
+                    self.seen.insert(id, found);
+                    found
+                }
+            };
             self.path.truncate(depth);
         }
-        if next.is_empty() {
+        if schedules == 0.0 {
             self.ends += 1;
             schedules = 1.0;
             (self.at_the_end)(&node.state, &self.path);
         }
-        self.seen.insert(id, schedules);
         schedules
     }
 
-    fn take(&mut self, node: &Node, input: &Input) -> Node {
-        let mut after = node.clone();
-        let events = step(&mut after.state, input, node.now).expect("nothing is refused");
+    fn take(&mut self, mut node: Node, input: &Input) -> (Node, Vec<Event>) {
+        let events = step(&mut node.state, input, node.now).expect("nothing is refused");
         assert!(!events.is_empty(), "{input:?} was wanted and brought nothing");
-        let mut folded = node.state.clone();
-        fold(&mut folded, after.state.seq, &events).expect("its own events");
-        assert!(folded == after.state, "the fold differs after {input:?}");
-        after.state.check_front().unwrap_or_else(|wrong| panic!("after {input:?}: {wrong}"));
+        (node, events)
+    }
+
+    fn note(&mut self, after: &Node, cause: Input, events: Vec<Event>) {
         let (seq, now) = (after.state.seq, after.state.now);
-        self.path.push(Record { seq, now, cause: input.clone(), events });
+        self.path.push(Record { seq, now, cause, events });
+    }
+
+    /// A step that is part of every schedule.
+    fn first(&mut self, node: Node, input: Input) -> Node {
+        let (after, events) = self.take(node, &input);
+        self.note(&after, input, events);
         after
     }
 }
 
-/// What makes two states the same: everything but the number of the record.
+fn check(before: &Node, after: &Node, input: &Input, events: &[Event]) {
+    let mut folded = before.state.clone();
+    fold(&mut folded, after.state.seq, events).expect("its own events");
+    assert!(folded == after.state, "the fold differs after {input:?}");
+    after.state.check_front().unwrap_or_else(|wrong| panic!("after {input:?}: {wrong}"));
+}
+
+/// What makes two states the same: everything that a later decision can depend on. Numbers of
+/// records and times at which something was done are left out; deadlines count from now.
 fn identity(node: &Node) -> u64 {
-    let mut state = node.state.clone();
-    state.seq = 0;
-    for checkpoint in &mut state.checkpoints {
-        checkpoint.seq = 0;
+    let mut sum = Sum(0xcbf2_9ce4_8422_2325);
+    let state = &node.state;
+    let left = |at: Timestamp| at.0 - node.now.0;
+    for it in &state.tasks {
+        (&it.stage, it.generation, it.iteration, it.set_began, it.waits, it.workspace).hash(&mut sum);
+        (it.attempts, it.refusals, &it.candidate, it.captured_in, &it.problems, &it.rounds).hash(&mut sum);
+        for step in &it.steps {
+            (&step.step, step.failures).hash(&mut sum);
+            match &step.status {
+                StepStatus::Resting(until) => left(*until).hash(&mut sum),
+                other => other.hash(&mut sum),
+            }
+        }
     }
-    let json = serde_json::to_string(&state).expect("a state is plain data");
-    hash(&format!("{json} {:?} {:?}", node.once, node.now))
+    for (attempt, live) in &state.live {
+        (attempt, live.phase, left(live.deadline), live.stopping).hash(&mut sum);
+    }
+    for it in &state.barriers {
+        (&it.stage, it.waits, it.handoffs_left, it.set, it.retries, &it.revision).hash(&mut sum);
+    }
+    for checkpoint in &state.checkpoints {
+        (&checkpoint.id, &checkpoint.subject, &checkpoint.revision).hash(&mut sum);
+    }
+    for approval in state.approvals.values() {
+        (&approval.kind, approval.answer.is_some(), &approval.void).hash(&mut sum);
+    }
+    (state.status, state.cancelling, node.once.time_out, node.once.cancel).hash(&mut sum);
+    sum.finish()
+}
+
+/// Multiplies and rotates, a word at a time: fast, and the same everywhere.
+struct Sum(u64);
+
+impl Hasher for Sum {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(u64::from(byte));
+    }
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+    fn finish(&self) -> u64 {
+        mix(self.0)
+    }
 }
 
 /// Everything that can happen now.
 fn inputs(node: &Node) -> Vec<(Input, Timestamp, Once)> {
     let (now, once) = (node.now, node.once);
     let wanted = wanted(&node.state);
-    let reports: BTreeSet<_> = wanted.iter().flat_map(|w| answers(w, once.begun)).map(Hashed).collect();
-    let mut all: Vec<_> = reports.into_iter().map(|r| (Input::Reported(r.0), now, once)).collect();
+    let reports = wanted.iter().map(|w| answer(w, once.begun));
+    let mut all: Vec<_> = reports.map(|r| (Input::Reported(r), now, once)).collect();
     if node.state.is_over() {
         return all;
     }
@@ -146,47 +215,20 @@ fn inputs(node: &Node) -> Vec<(Input, Timestamp, Once)> {
     all
 }
 
-/// Reports in an order that does not change.
-struct Hashed(Report);
-
-impl Hashed {
-    fn key(&self) -> String {
-        format!("{:?}", self.0)
-    }
-}
-impl PartialEq for Hashed {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-impl Eq for Hashed {}
-impl PartialOrd for Hashed {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Hashed {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
-/// What carrying out an effect can bring.
-fn answers(effect: &Effect, begun: bool) -> Vec<Report> {
+/// What carrying out an effect brings.
+fn answer(effect: &Effect, begun: bool) -> Report {
     match effect {
         Effect::Start(start) if begun => {
             let process = ProcessIdentity { pid: 2, start_ticks: 1, boot_id: "boot".into() };
-            vec![Report::AttemptStarted { attempt: start.attempt.clone(), process }]
+            Report::AttemptStarted { attempt: start.attempt.clone(), process }
         }
-        Effect::Start(start) => vec![well(&start.attempt)],
-        Effect::Watch(attempt) => vec![well(attempt)],
+        Effect::Start(start) => well(&start.attempt),
+        Effect::Watch(attempt) => well(attempt),
         Effect::Stop(attempt, why) => {
-            vec![Report::AttemptEnded {
-                attempt: attempt.clone(),
-                ended: ended(Exit::Stopped(*why), Given::Nothing),
-            }]
+            let ended = ended(Exit::Stopped(*why), Given::Nothing);
+            Report::AttemptEnded { attempt: attempt.clone(), ended }
         }
-        Effect::Ensure(wish) => vec![done(wish)],
+        Effect::Ensure(wish) => done(wish),
     }
 }
 
