@@ -8,6 +8,9 @@ pub const CRASH_AT: &str = "CONSORT_CRASH_AT";
 /// else does. So a drill can kill one supervisor and let its successors live.
 pub const CRASH_ONCE: &str = "CONSORT_CRASH_ONCE";
 
+/// If it is set, every report of an effect is given to the brain a second time, late.
+pub const REPORT_TWICE: &str = "CONSORT_REPORT_TWICE";
+
 /// All known sites, of this crate and of the host's. `before` and `after` name the effect that is, or is not, done.
 pub const SITES: &[&str] = &[
     "launch.spec.before",
@@ -66,6 +69,19 @@ pub const SITES: &[&str] = &[
 #[cfg(not(feature = "drill"))]
 #[inline(always)]
 pub fn site(_name: &'static str) {}
+
+/// Whether a host reports everything twice.
+#[cfg(not(feature = "drill"))]
+#[inline(always)]
+pub fn reports_twice() -> bool {
+    false
+}
+
+/// Whether a host reports everything twice.
+#[cfg(feature = "drill")]
+pub fn reports_twice() -> bool {
+    std::env::var_os(REPORT_TWICE).is_some()
+}
 
 /// A place where a drill may kill this process.
 #[cfg(feature = "drill")]

@@ -30,7 +30,9 @@ use crate::lock::RunLock;
 use act::Acting;
 use cause::{Cause, Causes};
 use clock::Clock;
+use consort_core::planted::Bug;
 use consort_core::run::{Command, Event, Input, Refusal, Report, State, fold, step};
+use consort_worker::drill;
 use consort_worker::hands::Hands;
 use project::LiveFiles;
 use std::sync::Arc;
@@ -116,12 +118,18 @@ impl Host {
     /// The journal cannot be written, or something equally basic. The run can be resumed.
     pub async fn drive(mut self) -> Result<(Outcome, State), HostError> {
         loop {
-            self.flush().await?;
+            if !Bug::SpawnBeforeFlush.is_planted() {
+                self.flush().await?;
+            }
             self.act();
             if let Some(outcome) = self.outcome() {
                 return self.end(outcome).await;
             }
-            for cause in self.causes.next(self.wake_at()).await {
+            let causes = self.causes.next(self.wake_at()).await;
+            if Bug::SpawnBeforeFlush.is_planted() {
+                self.flush().await?;
+            }
+            for cause in causes {
                 self.take(cause)?;
             }
             self.notice_sleep()?;
@@ -133,7 +141,8 @@ impl Host {
         match cause {
             Cause::Reported(key, reports) => {
                 let mut brought = false;
-                for report in reports {
+                let late = if drill::reports_twice() { reports.clone() } else { Vec::new() };
+                for report in reports.into_iter().chain(late) {
                     brought |= self.input(Input::Reported(report))?;
                 }
                 if self.acting.finished(&key, brought) {
@@ -210,7 +219,13 @@ impl Host {
     /// Makes everything decided so far durable, then tells the observers.
     async fn flush(&mut self) -> Result<(), HostError> {
         if !self.pending.is_empty() {
-            let records = std::mem::take(&mut self.pending);
+            let mut records = std::mem::take(&mut self.pending);
+            if let [.., one, other] = &mut records[..]
+                && Bug::EventsOutOfOrder.is_planted()
+                && self.state.seq > 2
+            {
+                std::mem::swap(one, other);
+            }
             self.journal.append(records).await?;
         }
         for id in self.to_delete.drain(..) {

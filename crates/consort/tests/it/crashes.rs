@@ -16,7 +16,7 @@ const SEED: &str = include_str!("../../../../examples/multi-instance/workflow.ya
 const SEED_RUN: &str = "multi-instance-20260220-001";
 
 /// Two pipelines meet once; a person vouches for a thing outside; a player leaves a stray file.
-const MEETING: &str = "\
+pub(crate) const MEETING: &str = "\
 workflow: {id: meeting-20260220-001, title: Meeting}
 agents:
   default: {runtime: rehearsal, misbehave: ['create:1:stray-files']}
