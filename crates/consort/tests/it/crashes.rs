@@ -1,6 +1,7 @@
 //! The real binary dies, at every numbered site and at twenty other instants, is resumed, and ends
 //! as if nothing had happened. What is compared comes from journal, store and repository alone.
 
+use super::real::look::audited;
 use super::support::World;
 use consort_core::run::{State, TaskStage};
 use consort_local::journal::Reader;
@@ -55,13 +56,13 @@ type Task = (bool, Vec<(String, String)>, Vec<String>);
 
 /// What must be the same however often the runner died.
 #[derive(Debug, PartialEq, Eq)]
-struct Ended {
+pub(crate) struct Ended {
     tasks: BTreeMap<String, Task>,
     checkpoints: Vec<(String, String, String, bool)>,
     status: String,
 }
 
-fn ended(world: &World, run: &str) -> Ended {
+pub(crate) fn ended(world: &World, run: &str) -> Ended {
     let store = Store::new(world.repo().join(".consort/store"));
     let state: State = replay(&run_dir(world, run), &store).unwrap().state;
     let task = |(ix, it): (usize, &consort_core::run::TaskState)| {
@@ -152,6 +153,8 @@ fn crashed_at(site: &str, text: &str, run: &str, rehearse: bool) -> Option<Ended
     nothing_is_left(&world);
     let verified = world.consort(&["verify", run]);
     assert_eq!(verified.code, 0, "{site}: {}", verified.stdout);
+    let found = audited(&world, run, &[]);
+    assert!(found.is_empty(), "{site}: {found:#?}");
     assert_eq!(world.git(&["status", "--porcelain"]), "", "{site}: the checkout is not clean");
     once.exists().then(|| ended(&world, run))
 }
@@ -160,7 +163,7 @@ fn over(world: &World, run: &str) -> bool {
     world.consort(&["status", run]).stdout.contains("COMPLETE,")
 }
 
-fn undisturbed(text: &str, run: &str, rehearse: bool) -> Ended {
+pub(crate) fn undisturbed(text: &str, run: &str, rehearse: bool) -> Ended {
     let world = World::new(text);
     let said = world.consort(&begin(&world, rehearse));
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
@@ -170,7 +173,7 @@ fn undisturbed(text: &str, run: &str, rehearse: bool) -> Ended {
 
 /// Sites that no life here passes, and why.
 const ELSEWHERE: &[&str] = &[
-    // A supervisor that is stopped while nobody has claimed its attempt: raced in consort-worker's tests.
+    // Two deaths are needed to come there, or a command of its own: `real::lives`.
     "look.reap.before",
     "look.reap.after",
     // A command that is posted and taken: the tests of consort-local die at these, twice each.
@@ -182,7 +185,6 @@ const ELSEWHERE: &[&str] = &[
     "git.export.before",
     "git.export.after",
     "stop.signal.after",
-    // Bringing a result home is a command of its own: consort-worker's tests die at these.
     "git.integrate.before",
     "git.integrate.after",
     "git.checkout.before",
@@ -267,6 +269,8 @@ fn killed(seed: u64, least: u32, kinds_least: usize) -> (u32, BTreeSet<String>, 
     nothing_is_left(&world);
     let verified = world.consort(&["verify", SEED_RUN]);
     assert_eq!(verified.code, 0, "{}", verified.stdout);
+    let found = audited(&world, SEED_RUN, &[]);
+    assert!(found.is_empty(), "{found:#?}");
     assert!(kills >= least && kinds.len() >= kinds_least, "{kills} kills, kinds {kinds:?}");
     (kills, kinds, ended(&world, SEED_RUN))
 }

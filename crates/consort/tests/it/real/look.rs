@@ -164,6 +164,20 @@ fn below(dir: &Path, name: &str) -> Vec<PathBuf> {
     found
 }
 
+/// Lock files below a git directory.
+pub(crate) fn locks(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            found.extend(locks(&path));
+        } else if path.extension().is_some_and(|e| e == "lock") {
+            found.push(path);
+        }
+    }
+    found
+}
+
 /// `task--1-2-3--step`.
 fn of_slug(slug: &str) -> AttemptId {
     let (rest, step) = slug.rsplit_once("--").unwrap();
@@ -178,7 +192,6 @@ pub(crate) struct Living {
     /// Which attempt it is of; `None`: runner, supervisor.
     pub attempt: Option<AttemptId>,
     /// Its command line.
-    #[allow(dead_code)] // for whoever reads why a test failed
     pub command: String,
 }
 

@@ -100,8 +100,7 @@ fn play(bug: Bug, planted: Option<Bug>) -> Vec<Violation> {
     let found = scene.audited();
     if planted.is_none() {
         scene.settle();
-        let left: Vec<_> = std::fs::read_dir(scene.world.path("tmp")).unwrap().flatten().collect();
-        assert!(left.is_empty(), "temporary files are left: {left:?}");
+        scene.leaves_nothing();
     }
     found
 }

@@ -83,6 +83,16 @@ impl Scene {
         look::audited(&self.world, self.run, &[])
     }
 
+    /// Neither in the checkout nor among temporary files.
+    pub(super) fn leaves_nothing(&self) {
+        let left: Vec<_> = std::fs::read_dir(self.world.path("tmp")).unwrap().flatten().collect();
+        assert!(left.is_empty(), "temporary files are left: {left:?}");
+        let changed = self.world.git(&["status", "--porcelain"]);
+        assert_eq!(changed, "", "the checkout is not clean");
+        let locks = look::locks(&self.world.repo().join(".git"));
+        assert!(locks.is_empty(), "git is left locked: {locks:?}");
+    }
+
     /// Waits until no process of it lives.
     pub(super) fn settle(&self) {
         let began = Instant::now();
