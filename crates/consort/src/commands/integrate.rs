@@ -9,7 +9,7 @@ use crate::place::Place;
 use crate::terminal;
 use clap::Args;
 use consort_core::ids::{Revision, RunId};
-use consort_core::run::{Command, RunStatus, State};
+use consort_core::run::{Command, Integration, RunStatus, State};
 use consort_core::view::{clean, run_word};
 use consort_local::host;
 use consort_worker::workspace::{DryRun, IntegrateError, Repo, integrate_dry_run};
@@ -50,9 +50,15 @@ struct Wish {
 }
 
 pub(crate) fn run(ctx: &Context, args: &Integrate) -> Result<u8, Failure> {
-    let (place, repo) = Place::with_repo(&ctx.dir)?;
-    let run = place.run(args.run.as_deref())?;
-    let state = place.replay(&run)?.state;
+    let (mut place, mut repo) = Place::with_repo(&ctx.dir)?;
+    let mut run = place.run(args.run.as_deref())?;
+    let mut state = place.replay(&run)?.state;
+    if let (false, Some(open)) = (args.dry_run, unfinished(&state)) {
+        finish(ctx, place, repo, &run.id, open)?;
+        (place, repo) = Place::with_repo(&ctx.dir)?;
+        run = place.run(Some(run.id.as_str()))?;
+        state = place.replay(&run)?.state;
+    }
     let repo = repo.ok_or_else(|| {
         let failure = Failure::invalid("there is no git repository here to integrate into");
         failure.help(format!("the files of the run's result are in {}", run.dir.display()))
@@ -85,6 +91,30 @@ pub(crate) fn run(ctx: &Context, args: &Integrate) -> Result<u8, Failure> {
     let via = if args.yes { "flag" } else { "terminal" };
     let (_, state) = driver.drive(lock, vec![(via, order)], host::reopen)?;
     told(ctx, &state, &wish)
+}
+
+/// An integration that was approved and interrupted: whether it took effect is not known yet.
+fn unfinished(state: &State) -> Option<&Integration> {
+    state.integration.as_ref().filter(|i| i.revision.is_none() && i.failed.is_none())
+}
+
+/// It was agreed to once and is not asked again; doing it twice changes nothing.
+fn finish(
+    ctx: &Context,
+    place: Place,
+    repo: Option<Repo>,
+    run: &RunId,
+    open: &Integration,
+) -> Result<(), Failure> {
+    let into = open.into.trim_start_matches("refs/heads/");
+    ctx.out.print(&format!("Bringing run {run} to {into} was interrupted: finishing it first.\n"))?;
+    let lock = place.places.take_run(run, "integrate")?;
+    let driver = Driver::new(ctx, place, repo, run.clone(), Some(Approve::None))?;
+    let (_, state) = driver.drive(lock, vec![], host::reopen)?;
+    if let Some(why) = state.integration.as_ref().and_then(|i| i.failed.as_ref()) {
+        ctx.out.print(&format!("That came to nothing: {why}\n"))?;
+    }
+    Ok(())
 }
 
 fn look(repo: &Repo, run: &RunId, state: &State, into: Option<&str>) -> Result<Wish, Failure> {

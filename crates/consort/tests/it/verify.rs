@@ -51,9 +51,7 @@ fn stored_content_that_was_changed() {
     for object in entries.map(|entry| entry.path()).filter(|path| path.is_file()) {
         let bytes = fs::read(&object).unwrap();
         // Answers of agents, not the plan.
-        if bytes.windows(7).any(|w| w == b"\"nonce\"")
-            && !bytes.windows(11).any(|w| w == b"\"pipelines\"")
-        {
+        if bytes.windows(7).any(|w| w == b"\"nonce\"") && !bytes.windows(11).any(|w| w == b"\"pipelines\"") {
             fs::remove_file(&object).unwrap();
             fs::write(&object, b"{}").unwrap();
             changed += 1;

@@ -87,6 +87,11 @@ impl Scene {
     pub(super) fn leaves_nothing(&self) {
         let left: Vec<_> = std::fs::read_dir(self.world.path("tmp")).unwrap().flatten().collect();
         assert!(left.is_empty(), "temporary files are left: {left:?}");
+        self.leaves_the_checkout();
+    }
+
+    /// Neither changed nor locked.
+    pub(super) fn leaves_the_checkout(&self) {
         let changed = self.world.git(&["status", "--porcelain"]);
         assert_eq!(changed, "", "the checkout is not clean");
         let locks = look::locks(&self.world.repo().join(".git"));
