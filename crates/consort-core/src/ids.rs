@@ -106,6 +106,8 @@ pub enum Step {
     Review(StrategyId),
     /// A judge scores the dimensions (S-014).
     Judge,
+    /// A further judge of the same candidate, from 2, who knows nothing of the others.
+    Panel(u8),
 }
 
 impl Step {
@@ -113,6 +115,20 @@ impl Step {
     /// read-only export.
     pub fn is_creator(&self) -> bool {
         matches!(self, Step::Create | Step::SelfReview)
+    }
+
+    /// Which judge this is, from 1; `None` for other steps.
+    pub fn judge(&self) -> Option<u8> {
+        match self {
+            Step::Judge => Some(1),
+            Step::Panel(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The step of a judge, from 1.
+    pub fn of_judge(number: u8) -> Step {
+        if number <= 1 { Step::Judge } else { Step::Panel(number) }
     }
 }
 
@@ -123,6 +139,7 @@ impl fmt::Display for Step {
             Step::SelfReview => f.write_str("self-review"),
             Step::Review(strategy) => f.write_str(strategy.as_str()),
             Step::Judge => f.write_str("judge"),
+            Step::Panel(number) => write!(f, "judge-{number}"),
         }
     }
 }
@@ -135,6 +152,10 @@ impl FromStr for Step {
             "self-review" => Step::SelfReview,
             "judge" => Step::Judge,
             "" => return Err("a step must not be empty".into()),
+            panel if panel.starts_with("judge-") => match panel["judge-".len()..].parse() {
+                Ok(number) if number > 1 => Step::Panel(number),
+                _ => return Err(format!("`{panel}` is no judge: they are numbered from judge-2")),
+            },
             other => Step::Review(StrategyId::from(other)),
         })
     }

@@ -46,6 +46,7 @@ pub fn task(id: &str) -> Task {
         review_groups: Vec::new(),
         self_review: false,
         judged: false,
+        judges: 1,
         threshold: score(9_200),
         floor: score(8_500),
         rounds: Rounds { min: 1, max: 5, plateau_delta: score(100), plateau_window: 3 },
@@ -54,6 +55,7 @@ pub fn task(id: &str) -> Task {
         creator: agent(),
         critic: agent(),
         judge: agent(),
+        panel: Vec::new(),
         workspace: WorkspaceKind::Clone,
     }
 }

@@ -23,6 +23,12 @@ impl RunDirs {
         self.state.join("attempts").join(attempt.slug())
     }
 
+    /// The candidate's text as a reviewer was shown it: its quotations are looked up here, not in
+    /// the export, which is the agent's.
+    pub fn shown(&self, attempt: &AttemptId) -> PathBuf {
+        self.state.join("shown").join(format!("{}.txt", neutral(attempt)))
+    }
+
     /// The read-only export that a reviewer works in. Its name tells neither the task nor the
     /// round: a reviewer sees its own working directory.
     pub fn export(&self, attempt: &AttemptId) -> PathBuf {

@@ -181,7 +181,7 @@ impl Plan {
         let mut likely = 0;
         for task in &self.tasks {
             let reviews: u32 = task.review_groups.iter().map(|g| g.len() as u32).sum();
-            let judge = u32::from(task.judged);
+            let judge = if task.judged { u32::from(task.judges.max(1)) } else { 0 };
             let creator = 1 + u32::from(task.self_review);
             let rounds = task.rounds.min.max(1);
             least += creator + rounds * (reviews + judge);

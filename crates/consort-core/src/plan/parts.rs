@@ -1,7 +1,7 @@
 //! The parts of a plan.
 
 use super::{Criticality, Rounds};
-use crate::ids::{BarrierId, DimensionId, PipelineId, StrategyId, TaskId};
+use crate::ids::{BarrierId, DimensionId, PipelineId, Step, StrategyId, TaskId};
 use crate::quality::Score;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,6 +45,9 @@ pub struct Task {
     pub self_review: bool,
     /// Whether a judge scores it (S-014). Without, the first capture without problems is accepted.
     pub judged: bool,
+    /// How many judges score it, none knowing of the others; the median counts. 1 unless said otherwise.
+    #[serde(default = "one_judge")]
+    pub judges: u8,
     /// Pass at or above; copied from the gate of its phase, barrier or the workflow.
     pub threshold: Score,
     /// Floor of REVISE.
@@ -61,8 +64,29 @@ pub struct Task {
     pub critic: AgentSpec,
     /// Who scores.
     pub judge: AgentSpec,
+    /// Who scores as second, third and further judge; whoever is missing here is [`Self::judge`].
+    #[serde(default)]
+    pub panel: Vec<AgentSpec>,
     /// Where the creator works.
     pub workspace: WorkspaceKind,
+}
+
+impl Task {
+    /// Who does a step.
+    pub fn agent(&self, step: &Step) -> &AgentSpec {
+        match step {
+            Step::Create | Step::SelfReview => &self.creator,
+            Step::Review(_) => &self.critic,
+            Step::Judge => &self.judge,
+            Step::Panel(number) => {
+                self.panel.get(usize::from(*number).saturating_sub(2)).unwrap_or(&self.judge)
+            }
+        }
+    }
+}
+
+fn one_judge() -> u8 {
+    1
 }
 
 /// Who made a task.

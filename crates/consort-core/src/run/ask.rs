@@ -2,7 +2,7 @@
 
 use super::StopWhy;
 use super::event::{ApprovalKind, BarrierHold, EventKind, GateRefusal, HoldWhy, RunStatus, Verdict};
-use super::state::{State, TaskStage};
+use super::state::{State, TaskStage, TaskState};
 use crate::ids::{ApprovalId, Revision, TaskId};
 use crate::plan::WorkspaceKind;
 
@@ -108,7 +108,7 @@ pub(super) fn answered(
         }
         (ApprovalKind::Held { task, iteration, revision: Some(revision) }, true) => {
             let (task, iteration) = (task.clone(), *iteration);
-            let refusals = refused_for(state, &task);
+            let refusals = refused_for(state, &task, iteration);
             let accepting = accepting(state, &task, iteration, revision, Some(approval));
             events.push(EventKind::OverrideRecorded { task, iteration, by, note, refusals });
             events.extend(accepting);
@@ -149,9 +149,14 @@ pub(super) fn accepting(
     approval: Option<&ApprovalId>,
 ) -> Vec<EventKind> {
     let (task, revision, approval) = (id.clone(), revision.clone(), approval.cloned());
-    let mut events = vec![EventKind::TaskAccepting { task, iteration, revision, approval }];
     let scratch = state.graph.ix(id).filter(|ix| state.graph.task(*ix).workspace == WorkspaceKind::None);
-    if let Some(candidate) = scratch.and_then(|ix| state.tasks[ix].candidate.clone()) {
+    let made = |it: &TaskState| {
+        let mut all = it.candidate.iter().chain(it.rounds.iter().rev().filter_map(|r| r.candidate.as_ref()));
+        all.find(|c| c.revision == revision).cloned()
+    };
+    let made = scratch.and_then(|ix| made(&state.tasks[ix]));
+    let mut events = vec![EventKind::TaskAccepting { task, iteration, revision, approval }];
+    if let Some(candidate) = made {
         events.push(EventKind::TaskAccepted { task: id.clone(), iteration, candidate });
     }
     events
@@ -163,9 +168,10 @@ pub(super) fn superseded(state: &State, task: &TaskId) -> Vec<EventKind> {
     live.map(|(a, _)| EventKind::AttemptStopping { attempt: a.clone(), why: StopWhy::Superseded }).collect()
 }
 
-fn refused_for(state: &State, task: &TaskId) -> Vec<GateRefusal> {
-    let round = state.graph.ix(task).and_then(|ix| state.tasks[ix].round());
-    match round.and_then(|r| r.verdict.as_ref()) {
+fn refused_for(state: &State, task: &TaskId, iteration: u32) -> Vec<GateRefusal> {
+    let it = state.graph.ix(task).map(|ix| &state.tasks[ix]);
+    let of_round = |it: &&TaskState| it.rounds.iter().rev().find(|r| r.iteration == iteration).cloned();
+    match it.as_ref().and_then(of_round).and_then(|r| r.verdict).as_ref() {
         Some(Verdict::Broken { refusals, .. } | Verdict::Revise(refusals)) => refusals.clone(),
         _ => Vec::new(),
     }
@@ -176,12 +182,19 @@ pub(super) fn about_held(state: &State, ix: usize, why: &HoldWhy) -> (ApprovalKi
     let task = &state.graph.task(ix).id;
     let it = &state.tasks[ix];
     // A candidate may be accepted against a verdict, never against a failure to make one.
-    let decided = matches!(why, HoldWhy::MaxRounds | HoldWhy::NoProgress | HoldWhy::BarrierRetries);
-    let revision = it.candidate.as_ref().filter(|_| decided).map(|c| c.revision.clone());
-    let reached = it.composite().map_or_else(String::new, |c| format!(" (last composite {c})"));
+    let decided = !matches!(why, HoldWhy::Attempts { .. } | HoldWhy::Conflict { .. });
+    let best = best(it).filter(|_| decided);
+    let revision = best.as_ref().map(|(_, revision)| revision.clone());
+    let reached = super::versions::described(it);
     let what = match why {
         HoldWhy::MaxRounds => format!("{task} did not pass within {} rounds{reached}", it.rounds_in_set()),
         HoldWhy::NoProgress => format!("{task} makes no progress{reached}"),
+        HoldWhy::Oscillating => format!("{task} goes in circles: findings that were gone came back{reached}"),
+        HoldWhy::Regressing => format!("{task} gets worse with each round{reached}"),
+        HoldWhy::OnlyNits => {
+            format!("{task} does not pass, and its reviewers find nothing but trifles{reached}")
+        }
+        HoldWhy::Disagreement => format!("the judges of {task} disagree too much for a verdict{reached}"),
         HoldWhy::BarrierRetries => format!("{task} used up its barrier's retries{reached}"),
         HoldWhy::Attempts { step, last } => format!("{task}: {step} failed as often as it may; last: {last}"),
         HoldWhy::Conflict { between, paths } => {
@@ -190,12 +203,19 @@ pub(super) fn about_held(state: &State, ix: usize, why: &HoldWhy) -> (ApprovalKi
     };
     let choice = match revision {
         Some(_) => {
-            "approve accepts its last version against the verdict, reject gives it up, retry starts another set of rounds"
+            "approve accepts the best version against the verdict, reject gives it up, retry starts another set of rounds"
         }
         None => "approve tries again, reject gives it up",
     };
-    let kind = ApprovalKind::Held { task: task.clone(), iteration: it.iteration, revision };
+    let iteration = best.map_or(it.iteration, |(iteration, _)| iteration);
+    let kind = ApprovalKind::Held { task: task.clone(), iteration, revision };
     (kind, format!("{what}: {choice}"))
+}
+
+/// The version that a person would take: the one with the highest composite, else the last.
+fn best(it: &TaskState) -> Option<(u32, Revision)> {
+    let scored = it.versions().first().and_then(|r| Some((r.iteration, r.revision.clone()?)));
+    scored.or_else(|| Some((it.captured_in, it.candidate.as_ref()?.revision.clone())))
 }
 
 /// The question for a held barrier.

@@ -1,7 +1,7 @@
 //! The verdict on a round, from its scores, findings and problems.
 
 use super::Severity;
-use super::event::{GateRefusal, HoldWhy, RoundKind, Verdict};
+use super::event::{GateRefusal, HoldWhy, Verdict};
 use super::state::{Round, TaskState};
 use crate::plan::Task;
 use crate::planted::Bug;
@@ -25,7 +25,20 @@ pub(super) fn refusals(task: &Task, round: &Round) -> Vec<GateRefusal> {
     if critical > 0 {
         refusals.push(GateRefusal::CriticalFindings(critical));
     }
+    let unmet = round.unmet.iter().filter_map(|at| task.criteria.get(*at as usize));
+    refusals.extend(unmet.map(|c| GateRefusal::CriterionUnmet(super::ask::cut(&c.name, 100))));
+    if let Some((low, high)) = round.spread().filter(|(low, high)| too_far(*low, *high)) {
+        refusals.push(GateRefusal::JudgesDisagree { low, high });
+    }
     refusals
+}
+
+/// Composites of independent judges that lie further apart than this, in ten-thousandths, are no
+/// measurement: a person looks. (0.12, as the monitoring rule of the original system.)
+pub const DISAGREEMENT_MAX: u32 = 1_200;
+
+fn too_far(low: Composite, high: Composite) -> bool {
+    high.units().saturating_sub(low.units()) > DISAGREEMENT_MAX * 10_000
 }
 
 fn passes(composite: Composite, threshold: Score) -> bool {
@@ -51,24 +64,15 @@ pub(super) fn verdict(task: &Task, state: &TaskState) -> Verdict {
             Verdict::Revise(refusals)
         };
     }
-    if done >= task.rounds.max {
-        Verdict::Broken { refusals, breaker: HoldWhy::MaxRounds }
-    } else if makes_no_progress(task, state) {
-        Verdict::Broken { refusals, breaker: HoldWhy::NoProgress }
+    let breaker = if refusals.iter().any(|r| matches!(r, GateRefusal::JudgesDisagree { .. })) {
+        Some(HoldWhy::Disagreement)
+    } else if done >= task.rounds.max {
+        Some(HoldWhy::MaxRounds)
     } else {
-        Verdict::Revise(refusals)
+        super::progress::stops(task, state)
+    };
+    match breaker {
+        Some(breaker) => Verdict::Broken { refusals, breaker },
+        None => Verdict::Revise(refusals),
     }
-}
-
-/// True if the last `plateau_window` creations of this set improved the composite by less
-/// than `plateau_delta` each. Rounds that passed, and rounds without a score, do not count.
-fn makes_no_progress(task: &Task, state: &TaskState) -> bool {
-    let of_set =
-        state.rounds.iter().filter(|r| r.iteration >= state.set_began && r.kind == RoundKind::Creation);
-    let composites: Vec<Composite> =
-        of_set.filter(|r| !refusals(task, r).is_empty()).filter_map(|r| r.composite).collect();
-    let window = task.rounds.plateau_window as usize;
-    let enough = i64::from(task.rounds.plateau_delta.ten_thousandths()) * 10_000;
-    let flat = |pair: &[Composite]| i64::from(pair[1].units()) - i64::from(pair[0].units()) < enough;
-    window > 0 && composites.len() > window && composites.windows(2).rev().take(window).all(flat)
 }

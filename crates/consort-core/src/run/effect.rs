@@ -60,6 +60,10 @@ pub enum Ensure {
         base: Option<Revision>,
         /// Handoffs it must answer for, with their accepted hashes.
         handoffs: Vec<InputRef>,
+        /// Findings it was asked to answer.
+        asked: Vec<FindingsRef>,
+        /// The candidate before it, in which they were found.
+        last: Option<Candidate>,
         /// For the dates of commits.
         at: Timestamp,
     },
@@ -155,6 +159,11 @@ pub struct Start {
     pub problems: Vec<super::input::Problem>,
     /// What people said about it, oldest first.
     pub guidance: Vec<String>,
+    /// For reviewers: the creator's self-review of the candidate, in the content store. It says what
+    /// became of earlier findings.
+    pub responses: Option<ContentHash>,
+    /// Why the last answer to this very step was refused, if it was.
+    pub refused: Option<String>,
     /// The run's nonce.
     pub nonce: String,
 }

@@ -80,14 +80,20 @@ pub enum EventKind {
     CandidateCaptured { task: TaskId, iteration: u32, candidate: Candidate },
     /// There was nothing to capture.
     CandidateRefused { task: TaskId, iteration: u32, why: String },
-    /// A judge's scores are in.
+    /// One judge of several is in.
+    Judged { task: TaskId, iteration: u32, judged: Judged },
+    /// The scores of a round are known: those of its judge, or the median of several.
     Scored {
         task: TaskId,
         iteration: u32,
         scores: Vec<DimensionScore>,
         composite: Composite,
         band: Band,
+        /// Of the strictest judge.
         answer: ContentHash,
+        /// Criteria that a judge says are not met, by their position in the plan.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unmet: Vec<u32>,
     },
     /// A round is over.
     RoundDecided { task: TaskId, iteration: u32, verdict: Verdict },
@@ -185,6 +191,22 @@ pub enum EventKind {
     IntegrationFailed { into: String, why: String },
 }
 
+/// What one judge of several said.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Judged {
+    /// Which judge, from 1.
+    pub judge: u8,
+    /// One per dimension of the plan, in its order.
+    pub scores: Vec<DimensionScore>,
+    /// Their exact composite.
+    pub composite: Composite,
+    /// Criteria that are not met, by their position in the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmet: Vec<u32>,
+    /// The answer in the content store.
+    pub answer: ContentHash,
+}
+
 /// Who set `--approve all`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ApproveAll {
@@ -228,6 +250,8 @@ pub enum Failure {
     Malformed(String),
     /// It gave no answer.
     NoAnswer,
+    /// Findings quote words that are not in the candidate: asked again once.
+    Unfounded(String),
 }
 
 /// How a round was decided.
@@ -261,6 +285,15 @@ pub enum GateRefusal {
     CriticalFindings(u32),
     /// Deterministic checks found problems, that many.
     Problems(u32),
+    /// A judge says, with evidence, that this criterion is not met.
+    CriterionUnmet(String),
+    /// The composites of its judges lie further apart than is allowed.
+    JudgesDisagree {
+        /// The lowest.
+        low: Composite,
+        /// The highest.
+        high: Composite,
+    },
 }
 
 /// Why a task or barrier waits for a person.
@@ -278,6 +311,14 @@ pub enum HoldWhy {
     },
     /// The composite does not improve.
     NoProgress,
+    /// Findings that were gone come back.
+    Oscillating,
+    /// The composite falls, round after round.
+    Regressing,
+    /// It does not pass, and reviewers find nothing but trifles.
+    OnlyNits,
+    /// Its judges disagree too much for a verdict.
+    Disagreement,
     /// A handoff has used up its sets.
     BarrierRetries,
     /// A step failed as often as it may.

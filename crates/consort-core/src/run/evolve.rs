@@ -170,6 +170,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             let problems = state.tasks[ix].problems.len() as u32;
             let round = rounds::of(state, ix, *iteration)?;
             round.revision = Some(candidate.revision.clone());
+            round.candidate = Some(candidate.clone());
             round.problems = problems;
             let it = &mut state.tasks[ix];
             it.candidate = Some(candidate.clone());
@@ -182,8 +183,17 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             state.tasks[ix].refusals += 1;
             decide(state, ix, Point::Refused(why.clone()));
         }
-        E::Scored { task, iteration, scores, composite, band, answer } => {
-            let round = rounds::of(state, index(state, task)?, *iteration)?;
+        E::Judged { task, iteration, judged } => {
+            rounds::of(state, index(state, task)?, *iteration)?.judged.push(judged.clone());
+        }
+        E::Scored { task, iteration, scores, composite, band, answer, unmet } => {
+            let ix = index(state, task)?;
+            let deciding = matches!(state.tasks[ix].stage, TaskStage::Deciding(Point::Judged));
+            if deciding {
+                decide(state, ix, Point::Scored);
+            }
+            let round = rounds::of(state, ix, *iteration)?;
+            round.unmet = unmet.clone();
             round.scores = scores.clone();
             round.composite = Some(*composite);
             round.band = Some(*band);
@@ -194,12 +204,13 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             rounds::of(state, ix, *iteration)?.verdict = Some(verdict.clone());
             decide(state, ix, Point::Decided(verdict.clone()));
         }
-        E::TaskAccepting { task, approval, .. } => {
+        E::TaskAccepting { task, revision, approval, .. } => {
             let open = |s: &TaskStage| {
                 matches!(s, TaskStage::Deciding(_) | TaskStage::AwaitingApproval(_) | TaskStage::Held(_))
             };
             let ix = at_stage(state, task, "accepting", open)?;
             done(state, &Due::Task(ix));
+            rounds::choose(&mut state.tasks[ix], revision);
             state.front.ensuring.insert(ix);
             state.tasks[ix].stage = TaskStage::Committing(approval.clone());
         }

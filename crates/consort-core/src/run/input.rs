@@ -319,6 +319,9 @@ pub enum Given {
     Scores {
         /// One per dimension of the plan, in its order.
         scores: Vec<DimensionScore>,
+        /// Whether each criterion of the task is met, in the plan's order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        criteria: Vec<bool>,
         /// The whole answer in the content store.
         answer: ContentHash,
     },
@@ -333,6 +336,18 @@ pub struct Review {
     pub findings: Vec<FindingLine>,
     /// The whole answer in the content store.
     pub answer: ContentHash,
+    /// Of a self-review: what became of the findings that were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub responses: Vec<ResponseLine>,
+}
+
+/// A creator's answer to one finding, without its text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ResponseLine {
+    /// Strategy and id, such as `S-002/DA-001`.
+    pub finding: String,
+    /// True: mended. False: refused, with a reason.
+    pub fixed: bool,
 }
 
 /// One finding, without its text.
@@ -342,6 +357,31 @@ pub struct FindingLine {
     pub id: String,
     /// How bad.
     pub severity: Severity,
+    /// Its quote does not occur in the candidate: it does not count.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub void: bool,
+    /// The same finding of another round has the same print, whatever its number; empty if unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub print: String,
+}
+
+impl FindingLine {
+    /// A finding that counts and has no print.
+    pub fn new(id: impl Into<String>, severity: Severity) -> Self {
+        FindingLine { id: id.into(), severity, void: false, print: String::new() }
+    }
+}
+
+impl Review {
+    /// A review without responses.
+    pub fn new(findings: Vec<FindingLine>, answer: ContentHash) -> Self {
+        Review { findings, answer, responses: Vec::new() }
+    }
+}
+
+/// For what is only written when it is true.
+pub(crate) fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How bad a finding is.

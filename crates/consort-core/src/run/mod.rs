@@ -9,6 +9,7 @@
 //! next_deadline(&State)           when to look again, and why
 //! ```
 
+mod answers;
 mod ask;
 mod budget;
 #[cfg(any(test, feature = "planted"))]
@@ -20,30 +21,35 @@ mod evolve;
 mod graph;
 mod handle;
 mod input;
+mod judging;
+mod progress;
 mod reports;
 mod settle;
 mod state;
+mod versions;
 mod wanted;
 
+pub use decide::DISAGREEMENT_MAX;
 pub use effect::{Effect, EffectKey, Ensure, FindingsRef, InputRef, Start, StopWhy, Tip};
 pub use event::{
     ApprovalKind, ApproveAll, AttemptEnd, BarrierHold, CheckpointTrigger, Event, EventKind, Failure,
-    GateRefusal, HoldWhy, RoundKind, RunStatus, Verdict,
+    GateRefusal, HoldWhy, Judged, RoundKind, RunStatus, Verdict,
 };
 pub use evolve::{Corrupt, evolve, fold};
 pub use graph::Graph;
 pub use handle::Refusal;
 pub use input::{
     Artifact, Candidate, Command, DimensionScore, Ended, Exit, FindingLine, Found, FoundState, Given, Input,
-    Problem, ProcessIdentity, Report, Review, Severity, StartRun, Usage,
+    Problem, ProcessIdentity, Report, ResponseLine, Review, Severity, StartRun, Usage,
 };
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version
 /// must give the same events, byte for byte.
-pub const DECISION_VERSION: u32 = 1;
+pub const DECISION_VERSION: u32 = 2;
 
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
+pub use judging::FIRST_DRAFT_MAX;
 pub use state::{
     Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Integration, Live, LivePhase,
     Override, Point, Round, STATE_SCHEMA, State, StepState, StepStatus, TaskStage, TaskState, Used,

@@ -5,7 +5,7 @@ use super::ask::cut;
 use super::event::{AttemptEnd, BarrierHold, EventKind, Failure};
 use super::handle::gone;
 use super::input::{Artifact, Ended, Exit, Given, Report};
-use super::settle::{composite, hold_barrier, holds};
+use super::settle::{hold_barrier, holds};
 use super::state::{BarrierStage, State, TaskStage, WorkspaceState};
 use crate::ids::{AttemptId, CheckpointId, Step, TaskId};
 use crate::planted::Bug;
@@ -253,32 +253,25 @@ fn given(state: &State, attempt: &AttemptId, given: &Given) -> (AttemptEnd, Vec<
     match (&attempt.step, given) {
         (Step::Create, _) => (AttemptEnd::Done, Vec::new()),
         (Step::SelfReview, Given::Review(review)) => {
-            let review = review.clone();
+            if let Some(why) = super::answers::unanswered(state, attempt, review) {
+                return (malformed(&why), Vec::new());
+            }
+            let review = super::answers::short(review);
             (AttemptEnd::Done, vec![EventKind::SelfReviewed { task, iteration, review }])
         }
         (Step::Review(strategy), Given::Review(review)) => {
+            if let Some(why) = super::answers::unfounded(state, attempt, review) {
+                return (AttemptEnd::Failed(Failure::Unfounded(why)), Vec::new());
+            }
             let (strategy, review) = (strategy.clone(), review.clone());
             (AttemptEnd::Done, vec![EventKind::Reviewed { task, iteration, strategy, review }])
         }
-        (Step::Judge, Given::Scores { scores, answer }) => match composite(state, scores) {
-            Some(composite) => {
-                let plan = state.graph.ix(&task).map(|ix| state.graph.task(ix));
-                let (threshold, floor) = plan.map_or_else(
-                    || (state.graph.plan.quality.threshold, state.graph.plan.quality.floor),
-                    |t| (t.threshold, t.floor),
-                );
-                let scored = EventKind::Scored {
-                    task,
-                    iteration,
-                    scores: scores.clone(),
-                    composite,
-                    band: composite.band(threshold, floor),
-                    answer: answer.clone(),
-                };
-                (AttemptEnd::Done, vec![scored])
+        (Step::Judge | Step::Panel(_), Given::Scores { scores, criteria, answer }) => {
+            match super::answers::scored(state, attempt, scores, criteria, answer) {
+                Ok(event) => (AttemptEnd::Done, vec![event]),
+                Err(why) => (malformed(&why), Vec::new()),
             }
-            None => (malformed("the scores are not those of the plan's dimensions"), Vec::new()),
-        },
+        }
         (_, Given::Malformed(why)) => (malformed(why), Vec::new()),
         (_, Given::Nothing) => (AttemptEnd::Failed(Failure::NoAnswer), Vec::new()),
         (step, _) => (malformed(&format!("it is not an answer to {step}")), Vec::new()),

@@ -105,11 +105,7 @@ fn attempt(state: &State, ix: usize, at: usize) -> EventKind {
     let task = state.graph.task(ix);
     let it = &state.tasks[ix];
     let step = it.steps[at].step.clone();
-    let agent = match step {
-        Step::Create | Step::SelfReview => &task.creator,
-        Step::Review(_) => &task.critic,
-        Step::Judge => &task.judge,
-    };
+    let agent = task.agent(&step);
     EventKind::AttemptStarting {
         attempt: AttemptId {
             task: task.id.clone(),
@@ -149,6 +145,7 @@ fn task(state: &State, ix: usize, now: Timestamp) -> Vec<EventKind> {
         Point::Captured if !it.problems.is_empty() => decided(state, ix),
         Point::Captured => reviewed_up_to(state, ix, 0),
         Point::Reviewed(group) => reviewed_up_to(state, ix, *group),
+        Point::Judged => super::judging::together(state, ix),
         Point::Scored => decided(state, ix),
         Point::Decided(verdict) => after(state, ix, verdict),
         Point::Refused(why) => refused(state, ix, why, now),
@@ -171,7 +168,7 @@ fn task(state: &State, ix: usize, now: Timestamp) -> Vec<EventKind> {
 fn review(task: &Task, iteration: u32, group: usize) -> Vec<EventKind> {
     match task.review_groups.get(group) {
         Some(strategies) => steps(task, iteration, strategies.iter().cloned().map(Step::Review).collect()),
-        None => steps(task, iteration, vec![Step::Judge]),
+        None => steps(task, iteration, (1..=task.judges.max(1)).map(Step::of_judge).collect()),
     }
 }
 
@@ -240,9 +237,18 @@ fn refused(state: &State, ix: usize, why: &str, now: Timestamp) -> Vec<EventKind
 }
 
 fn failed(state: &State, ix: usize, step: &Step, last: &str, now: Timestamp) -> Vec<EventKind> {
-    let failures = state.tasks[ix].steps.iter().find(|s| s.step == *step).map_or(1, |s| s.failures);
+    let failed = state.tasks[ix].steps.iter().find(|s| s.step == *step);
+    let failures = failed.map_or(1, |s| s.failures);
+    // A judge that cannot answer in two tries is no judge: no score, and a person looks.
+    if step.judge().is_some() && failed.is_some_and(|s| s.malformed >= JUDGE_MALFORMED_MAX) {
+        let last = super::ask::cut(last, 500);
+        return held(state, ix, HoldWhy::Attempts { step: step.to_string(), last });
+    }
     again(state, ix, step, failures, last, now)
 }
+
+/// Malformed answers of a judge after which there is no score.
+const JUDGE_MALFORMED_MAX: u32 = 2;
 
 fn again(state: &State, ix: usize, step: &Step, failures: u32, last: &str, now: Timestamp) -> Vec<EventKind> {
     let limits = &state.graph.plan.limits;

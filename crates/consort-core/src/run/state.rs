@@ -1,7 +1,7 @@
 //! What is known about a run: the fold of its events.
 
 use super::event::{
-    ApprovalKind, BarrierHold, CheckpointTrigger, GateRefusal, HoldWhy, RoundKind, RunStatus, Verdict,
+    ApprovalKind, BarrierHold, CheckpointTrigger, GateRefusal, HoldWhy, Judged, RoundKind, RunStatus, Verdict,
 };
 use super::graph::Graph;
 use super::input::{Candidate, DimensionScore, Problem, ProcessIdentity, Review, StartRun};
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Raised when the shape of the serialised state changes.
-pub const STATE_SCHEMA: u32 = 1;
+pub const STATE_SCHEMA: u32 = 2;
 
 /// The state of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -221,6 +221,8 @@ pub enum Point {
     Captured,
     /// All critics of a group are in; position of the next group.
     Reviewed(usize),
+    /// Judges are in, and their scores are to be put together.
+    Judged,
     /// The scores are in.
     Scored,
     /// The round is decided.
@@ -267,8 +269,21 @@ pub struct StepState {
     pub step: Step,
     /// Failures so far.
     pub failures: u32,
+    /// How many of them were malformed answers.
+    pub malformed: u32,
+    /// How many of them were findings with invented quotes.
+    pub unfounded: u32,
+    /// Why the last answer was refused: the next try is told.
+    pub refused: Option<String>,
     /// Where it stands.
     pub status: StepStatus,
+}
+
+impl StepState {
+    /// A step of which nobody has tried anything yet, except these failures.
+    pub(super) fn new(step: &Step, failures: u32, status: StepStatus) -> Self {
+        StepState { step: step.clone(), failures, malformed: 0, unfounded: 0, refused: None, status }
+    }
 }
 
 /// See [`StepState`].
@@ -300,10 +315,16 @@ pub struct Round {
     pub reviews: Vec<(StrategyId, Review)>,
     /// The commit that was judged.
     pub revision: Option<Revision>,
+    /// That commit's contents.
+    pub candidate: Option<Candidate>,
     /// How many problems the checks found.
     pub problems: u32,
-    /// The judge's scores.
+    /// What each judge said, where there are several, in the order they came in.
+    pub judged: Vec<Judged>,
+    /// The judge's scores, or the median of several.
     pub scores: Vec<DimensionScore>,
+    /// Criteria that are not met, by their position in the plan.
+    pub unmet: Vec<u32>,
     /// The judge's answer in the content store.
     pub scores_answer: Option<ContentHash>,
     /// Their exact composite.
@@ -643,6 +664,18 @@ impl TaskState {
         of_set.filter(|r| r.verdict.is_some() || r.iteration == self.iteration).count() as u32
     }
 
+    /// Scored versions that differ, best first: their rounds. Of equals the later one is better.
+    pub fn versions(&self) -> Vec<&Round> {
+        let mut versions: Vec<&Round> = Vec::new();
+        for round in self.rounds.iter().rev().filter(|r| r.composite.is_some() && r.candidate.is_some()) {
+            if !versions.iter().any(|known| known.revision == round.revision) {
+                versions.push(round);
+            }
+        }
+        versions.sort_by_key(|r| std::cmp::Reverse(r.composite));
+        versions
+    }
+
     /// The latest composite.
     pub fn composite(&self) -> Option<Composite> {
         self.rounds.iter().rev().find_map(|r| r.composite)
@@ -653,6 +686,18 @@ impl Round {
     /// Open findings of this severity, over all critics.
     pub fn count(&self, severity: super::Severity) -> u32 {
         let lines = self.reviews.iter().flat_map(|(_, review)| &review.findings);
-        lines.filter(|line| line.severity == severity).count() as u32
+        lines.filter(|line| !line.void && line.severity == severity).count() as u32
+    }
+
+    /// Findings over all critics, those with invented quotes left out.
+    pub fn findings(&self) -> u32 {
+        let lines = self.reviews.iter().flat_map(|(_, review)| &review.findings);
+        lines.filter(|line| !line.void).count() as u32
+    }
+
+    /// The lowest and the highest composite, where there are several judges.
+    pub fn spread(&self) -> Option<(Composite, Composite)> {
+        let all = || self.judged.iter().map(|j| j.composite);
+        (self.judged.len() > 1).then(|| Some((all().min()?, all().max()?))).flatten()
     }
 }

@@ -5,8 +5,8 @@ use super::event::RoundKind;
 use super::evolve::findings_of;
 use super::input::Artifact;
 use super::settle::is_starting;
-use super::state::{State, TaskStage};
-use crate::ids::{AttemptId, Step};
+use super::state::{State, TaskStage, TaskState};
+use crate::ids::{AttemptId, ContentHash, Step};
 use crate::plan::Input;
 use crate::time::Timestamp;
 
@@ -84,6 +84,8 @@ fn of_task(state: &State, ix: usize) -> Option<Ensure> {
             iteration: it.iteration,
             base: it.base.clone(),
             handoffs: inputs_of(state, ix).into_iter().filter(|i| i.handoff).collect(),
+            asked: it.asked.clone(),
+            last: it.candidate.clone(),
             at,
         },
         TaskStage::Committing(_) => {
@@ -198,9 +200,17 @@ fn compose(state: &State, ix: usize, attempt: AttemptId, at: Timestamp) -> Start
         findings: if creator { it.asked.clone() } else { open_findings(state, ix, &attempt.step) },
         problems: if creator { problems_of(state, ix) } else { Vec::new() },
         guidance: it.guidance.clone(),
+        responses: if creator { None } else { responses_of(it) },
+        refused: it.steps.iter().find(|s| s.step == attempt.step).and_then(|s| s.refused.clone()),
         nonce: state.start.as_ref().map(|s| s.nonce.clone()).unwrap_or_default(),
         attempt,
     }
+}
+
+/// The self-review of the present candidate: of its round of creation.
+fn responses_of(it: &TaskState) -> Option<ContentHash> {
+    let creation = it.rounds.iter().rev().find(|r| r.kind == RoundKind::Creation)?;
+    creation.self_review.as_ref().map(|review| review.answer.clone())
 }
 
 /// For reviewers: what the creator was asked to answer in this candidate, and what earlier

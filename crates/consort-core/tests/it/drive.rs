@@ -13,7 +13,7 @@ pub(crate) struct Run {
     pub(crate) now: Timestamp,
     /// Plain lines, as they were printed.
     pub(crate) lines: Vec<String>,
-    /// By task and round; else 0.8613, 0.9310, 0.9405 and so on.
+    /// By task and round; else 0.85, 0.9310, 0.9405 and so on.
     pub(crate) score: fn(&str, u32) -> Option<&'static str>,
     /// What becomes of an attempt that does not simply succeed.
     pub(crate) mishap: fn(&consort_core::ids::AttemptId) -> Option<Exit>,
@@ -129,16 +129,25 @@ impl Run {
 
     fn ended(&self, attempt: &consort_core::ids::AttemptId) -> Ended {
         let exit = (self.mishap)(attempt).unwrap_or(Exit::Code(0));
+        let it = &self.state.tasks[self.state.graph.ix(&attempt.task).expect("a task of the plan")];
+        let critics = it.asked.iter().filter(|of| of.strategy.as_str() != "S-014");
+        let fixed = critics.map(|of| ResponseLine { finding: format!("{}/F-001", of.strategy), fixed: true });
+        let responses: Vec<_> = fixed.filter(|_| attempt.step == Step::SelfReview).collect();
         let review = |severity| Review {
-            findings: vec![FindingLine { id: "F-001".into(), severity }],
+            findings: vec![FindingLine::new("F-001", severity)],
             answer: hash(&attempt.to_string()),
+            responses: responses.clone(),
         };
         let first = attempt.iteration == 1;
         let given = match &attempt.step {
             Step::Create => Given::Nothing,
             Step::SelfReview => Given::Review(review(Severity::Minor)),
             Step::Review(_) => Given::Review(review(if first { Severity::Major } else { Severity::Minor })),
-            Step::Judge => Given::Scores {
+            Step::Judge | Step::Panel(_) => Given::Scores {
+                criteria: vec![
+                    true;
+                    self.state.graph.plan.task(&attempt.task).map_or(0, |t| t.criteria.len())
+                ],
                 scores: self.scores(attempt.task.as_str(), attempt.iteration),
                 answer: hash(&attempt.to_string()),
             },
@@ -148,7 +157,7 @@ impl Run {
 
     fn scores(&self, task: &str, iteration: u32) -> Vec<DimensionScore> {
         let usual = match iteration {
-            1 => "0.8613",
+            1 => "0.85",
             2 => "0.931",
             _ => "0.9405",
         };

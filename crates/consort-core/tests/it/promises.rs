@@ -319,11 +319,11 @@ fn a_held_task_is_a_blocker_and_its_override_stays_for_ever() {
     run.answer(true, Some("good enough for a spike"));
     let run = every_state(run, |_| {});
     let [_, (_, tracker), _] = files(&run.state);
-    assert!(tracker.contains("agent-a-001 round 4 accepted by jane"), "{tracker}");
+    assert!(tracker.contains("agent-a-001 round 3 accepted by jane"), "{tracker}");
     let words = tracker.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("although: below the threshold. Reason: good enough for a spike"), "{tracker}");
     assert!(
-        tracker.contains("| agent-a-001 | 0.84 / 0.92 | REJECTED | 4 | accepted against the verdict |"),
+        tracker.contains("| agent-a-001 | 0.84 / 0.92 | REJECTED | 3 | accepted against the verdict |"),
         "{tracker}"
     );
     let yaml = parsed(&run.state);

@@ -59,6 +59,7 @@ fn task(made: Made, kind: TaskKind) -> Task {
         review_groups: order(&required),
         self_review: true,
         judged: true,
+        judges: 1,
         required_strategies: required,
         optional_strategies: strategies(&["S-003"]),
         threshold: score("0.92"),
@@ -69,6 +70,7 @@ fn task(made: Made, kind: TaskKind) -> Task {
         creator: agent(),
         critic: agent(),
         judge: agent(),
+        panel: Vec::new(),
         workspace: WorkspaceKind::Clone,
     }
 }

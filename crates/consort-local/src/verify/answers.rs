@@ -3,9 +3,12 @@
 
 use super::{Check, at, counted};
 use crate::journal::Record;
-use consort_core::ids::{AttemptId, ContentHash, DimensionId};
+use consort_core::ids::{AttemptId, ContentHash, DimensionId, TaskId};
 use consort_core::quality::Composite;
-use consort_core::run::{DimensionScore, Event, EventKind, FoundState, Given, Graph, Input, Report, State};
+use consort_core::run::{
+    DECISION_VERSION, DimensionScore, Event, EventKind, FoundState, Given, Graph, Input, Report, State,
+};
+use consort_worker::briefing::judged_criteria;
 use consort_worker::judges;
 use consort_worker::store::Store;
 use std::collections::BTreeMap;
@@ -19,6 +22,17 @@ pub(super) struct Answers<'a> {
     composites: Check,
     /// Scores as they stand in the stored bytes, by the answer's hash.
     read: BTreeMap<ContentHash, Vec<DimensionScore>>,
+    /// Answers of the judges of a round, where there are several.
+    judged: BTreeMap<(TaskId, u32), Vec<ContentHash>>,
+}
+
+/// Whether quotations stand in the candidate is not in the answer's bytes.
+fn quotes_aside(given: &Given) -> Given {
+    let mut given = given.clone();
+    if let Given::Review(review) = &mut given {
+        review.findings.iter_mut().for_each(|finding| finding.void = false);
+    }
+    given
 }
 
 impl<'a> Answers<'a> {
@@ -30,10 +44,15 @@ impl<'a> Answers<'a> {
             answers: Check::new("answers"),
             composites: Check::new("composites"),
             read: BTreeMap::new(),
+            judged: BTreeMap::new(),
         }
     }
 
     pub(super) fn take(&mut self, state: &State, record: &Record) {
+        // Answers had another form then; the check of decisions names such records as unchecked.
+        if record.decision_version != DECISION_VERSION {
+            return;
+        }
         let nonce = state.start.as_ref().map(|start| start.nonce.clone()).unwrap_or_default();
         match &record.cause {
             Input::Reported(Report::AttemptEnded { attempt, ended }) => {
@@ -68,26 +87,38 @@ impl<'a> Answers<'a> {
             }
             Err(error) => return self.answers.fault(place, error.to_string()),
         };
-        let again = judges::parse(&attempt.step, &bytes, &self.dimensions, &judges::nonce(nonce, attempt));
-        if let Given::Scores { scores, answer } = &again {
+        let task = self.graph.plan.task(&attempt.task);
+        let criteria = task.map_or_else(Vec::new, |task| judged_criteria(&self.graph.plan, task));
+        let rules = judges::Rules {
+            dimensions: &self.dimensions,
+            nonce: &judges::nonce(nonce, attempt),
+            criteria: &criteria,
+            shown: None,
+        };
+        let again = judges::parse(&attempt.step, &bytes, &rules);
+        if let Given::Scores { scores, answer, .. } = &again {
             self.read.insert(answer.clone(), scores.clone());
         }
-        self.answers.unless(again == *given, &place, || match again {
+        self.answers.unless(again == quotes_aside(given), &place, || match again {
             Given::Malformed(why) => format!("its stored answer is none: {why}"),
             _ => "its stored answer says something else than the journal".into(),
         });
     }
 
     fn composite(&mut self, event: &Event, record: &Record) {
-        let EventKind::Scored { task, iteration, scores, composite, band, answer } = &event.kind else {
+        if let EventKind::Judged { task, iteration, judged } = &event.kind {
+            let round = self.judged.entry((task.clone(), *iteration)).or_default();
+            return round.push(judged.answer.clone());
+        }
+        let EventKind::Scored { task, iteration, scores, composite, band, answer, .. } = &event.kind else {
             return;
         };
         self.composites.count += 1;
         let place = format!("{}, {task} round {iteration}", at(record));
-        let Some(read) = self.read.get(answer) else {
+        let Some(read) = self.said(task, *iteration, answer) else {
             return self.composites.fault(place, format!("no judge gave the answer {answer}"));
         };
-        self.composites.unless(read == scores, &place, || "its scores are not those of the judge".into());
+        self.composites.unless(read == *scores, &place, || "its scores are not those of its judges".into());
         let weights = self.graph.plan.quality.dimensions.iter().map(|d| d.weight);
         let again = Composite::of(weights.zip(read.iter().map(|s| s.score)));
         self.composites.unless(again == Some(*composite), &place, || {
@@ -100,6 +131,21 @@ impl<'a> Answers<'a> {
         let right = composite.band(task.threshold, task.floor);
         self.composites
             .unless(right == *band, &place, || format!("{composite} is {right}, the journal says {band}"));
+    }
+
+    /// What the judges of a round say together: of several the lower median of each dimension.
+    fn said(&self, task: &TaskId, iteration: u32, answer: &ContentHash) -> Option<Vec<DimensionScore>> {
+        let alone = || vec![answer.clone()];
+        let answers = self.judged.get(&(task.clone(), iteration)).cloned().unwrap_or_else(alone);
+        let all: Option<Vec<&Vec<DimensionScore>>> = answers.iter().map(|a| self.read.get(a)).collect();
+        let all = all.filter(|_| answers.contains(answer))?;
+        let dimension = |(at, first): (usize, &DimensionScore)| {
+            let mut scores: Vec<_> = all.iter().filter_map(|one| Some(one.get(at)?.score)).collect();
+            scores.sort_unstable();
+            let score = scores[(scores.len() - 1) / 2];
+            DimensionScore { dimension: first.dimension.clone(), score }
+        };
+        Some(all.first()?.iter().enumerate().map(dimension).collect())
     }
 
     pub(super) fn end(self) -> (Check, Check) {

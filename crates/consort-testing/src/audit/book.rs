@@ -17,6 +17,10 @@ pub(super) struct Round {
     pub reviews: Vec<(String, Review)>,
     pub composite: Option<u64>,
     pub weak: bool,
+    /// What each judge of several said.
+    pub judged: Vec<Judged>,
+    /// How many criteria are not met.
+    pub unmet: usize,
     pub problems: usize,
     pub revision: Option<Revision>,
     pub decided: bool,
@@ -31,6 +35,8 @@ pub(super) struct Page {
     /// Number of the first round of the present set.
     pub set_from: u32,
     pub candidate: Option<Candidate>,
+    /// All candidates, the last one last.
+    pub candidates: Vec<Candidate>,
     pub accepting: Option<(Revision, Option<ApprovalId>)>,
     pub accepted: Option<Candidate>,
     pub accepted_in: BTreeMap<u32, Candidate>,
@@ -193,7 +199,11 @@ impl<'a> Book<'a> {
             | E::BarrierVerified { .. }
             | E::BarrierCompleted { .. }
             | E::BarrierReopened { .. } => people::barrier(self, kind, record),
-            E::Scored { .. } | E::RoundDecided { .. } | E::TaskAccepting { .. } | E::TaskAccepted { .. } => {
+            E::Judged { .. }
+            | E::Scored { .. }
+            | E::RoundDecided { .. }
+            | E::TaskAccepting { .. }
+            | E::TaskAccepted { .. } => {
                 gates::gate(self, kind, record);
             }
             _ => life::task(self, kind, record),

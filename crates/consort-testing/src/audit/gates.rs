@@ -10,9 +10,21 @@ use consort_core::run::*;
 
 pub(super) fn gate(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
     match kind {
-        EventKind::Scored { task, iteration, scores, composite, band, .. } => {
-            by(book, task, *iteration, &Step::Judge);
+        EventKind::Judged { task, iteration, judged } => {
+            by(book, task, *iteration, &Step::of_judge(judged.judge));
+            if let Some(round) = book.round(task, *iteration) {
+                round.judged.push(judged.clone());
+            }
+        }
+        EventKind::Scored { task, iteration, scores, composite, band, unmet, .. } => {
+            match book.pages.get(task).and_then(|p| p.rounds.last()).map(|r| r.judged.clone()) {
+                Some(judged) if !judged.is_empty() => together(book, task, &judged, scores),
+                _ => alone(book, task, *iteration, scores),
+            }
             scored(book, task, *iteration, scores, (u64::from(composite.units()), *band));
+            if let Some(round) = book.round(task, *iteration) {
+                round.unmet = unmet.len();
+            }
         }
         EventKind::RoundDecided { task, iteration, verdict } => decided(book, task, *iteration, verdict),
         EventKind::TaskAccepting { task, iteration, revision, approval } => {
@@ -20,6 +32,31 @@ pub(super) fn gate(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
         }
         EventKind::TaskAccepted { task, candidate, .. } => accepted(book, task, candidate, record),
         _ => {}
+    }
+}
+
+/// One judge is enough, unless more are asked for or a first draft is praised.
+fn alone(book: &mut Book<'_>, id: &TaskId, iteration: u32, scores: &[DimensionScore]) {
+    by(book, id, iteration, &Step::Judge);
+    let judges = book.tasks.get(id).map_or(1, |t| t.judges);
+    book.must(judges <= 1, "judges", || format!("{id}: one of {judges} judges scored alone"));
+    let weighed = book.plan.quality.dimensions.iter().zip(scores);
+    let sum: u64 = weighed
+        .map(|(d, s)| u64::from(d.weight.ten_thousandths()) * u64::from(s.score.ten_thousandths()))
+        .sum();
+    let draft = iteration == 1 && sum > 85_000_000;
+    book.must(!draft, "judges", || format!("{id}: a first draft of {sum}e-8 was scored by one judge only"));
+}
+
+/// Of several judges the lower median of each dimension counts.
+fn together(book: &mut Book<'_>, id: &TaskId, judged: &[Judged], scores: &[DimensionScore]) {
+    let judges = usize::from(book.tasks.get(id).map_or(1, |t| t.judges)).max(2);
+    book.must(judged.len() >= judges, "judges", || format!("{id}: {} of {judges} judges", judged.len()));
+    for (at, score) in scores.iter().enumerate() {
+        let mut said: Vec<_> = judged.iter().filter_map(|j| j.scores.get(at)).map(|s| s.score).collect();
+        said.sort_unstable();
+        let right = said.get(said.len().saturating_sub(1) / 2) == Some(&score.score);
+        book.must(right, "judges", || format!("{id}: {} is not the median of {said:?}", score.score));
     }
 }
 
@@ -71,8 +108,16 @@ fn refused(book: &Book<'_>, id: &TaskId, round: &Round) -> Option<String> {
         return Some("a dimension at 0.50 or below".into());
     }
     let findings = round.reviews.iter().flat_map(|(_, r)| &r.findings);
-    let critical = findings.filter(|f| f.severity == Severity::Critical).count();
-    (critical > 0).then(|| format!("{critical} critical findings"))
+    let critical = findings.filter(|f| !f.void && f.severity == Severity::Critical).count();
+    if critical > 0 {
+        return Some(format!("{critical} critical findings"));
+    }
+    if round.unmet > 0 {
+        return Some(format!("{} criteria are not met", round.unmet));
+    }
+    let composites = || round.judged.iter().map(|j| j.composite.units());
+    let spread = composites().max().unwrap_or(0) - composites().min().unwrap_or(0);
+    (spread > 12_000_000).then(|| format!("judges lie {spread}e-8 apart"))
 }
 
 fn decided(book: &mut Book<'_>, id: &TaskId, iteration: u32, verdict: &Verdict) {
@@ -109,7 +154,9 @@ fn accepting(
     let Some(task) = book.tasks.get(id).copied() else { return };
     let page = book.pages[id].clone();
     let rounds = rounds_of_set(book, id);
-    let judged = page.rounds.last().cloned().unwrap_or_default();
+    // A person may take an earlier version than the last.
+    let of = |r: &&Round| r.number == iteration && page.overridden;
+    let judged = page.rounds.iter().rev().find(of).or(page.rounds.last()).cloned().unwrap_or_default();
     book.must(judged.number == iteration && judged.revision.as_ref() == Some(revision), "gate", || {
         format!("{id}: {revision} is accepted, {:?} was judged", judged.revision)
     });
@@ -144,7 +191,8 @@ fn accepted(book: &mut Book<'_>, id: &TaskId, candidate: &Candidate, record: &Re
     let page = book.pages[id].clone();
     let announced = page.accepting.as_ref().is_some_and(|(revision, _)| *revision == candidate.revision);
     book.must(announced, "accepted", || format!("{id}: other bytes than announced"));
-    let same = page.candidate.as_ref() == Some(candidate);
+    let same = page.candidate.as_ref() == Some(candidate)
+        || (page.overridden && page.candidates.contains(candidate));
     book.must(same, "accepted", || format!("{id}: other bytes than captured"));
     let reported = matches!(&record.cause, Input::Reported(Report::TaskCommitted { task, revision })
         if task == id && *revision == candidate.revision);

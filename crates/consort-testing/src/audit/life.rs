@@ -27,6 +27,7 @@ pub(super) fn reports(book: &mut Book<'_>, record: &Record) {
                 | EventKind::WorkspaceReady { .. }
                 | EventKind::SelfReviewed { .. }
                 | EventKind::Reviewed { .. }
+                | EventKind::Judged { .. }
                 | EventKind::Scored { .. }
                 | EventKind::RoundDecided { .. }
         )
@@ -59,8 +60,9 @@ pub(super) fn task(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
             });
             book.must(*iteration == next, "rounds", || format!("{task}: round {iteration} after {next}"));
         }
-        E::SelfReviewed { task, iteration, .. } => {
+        E::SelfReviewed { task, iteration, review } => {
             by(book, task, *iteration, &Step::SelfReview);
+            answers(book, task, review);
             if let Some(round) = book.round(task, *iteration) {
                 round.self_reviewed = true;
             }
@@ -101,6 +103,19 @@ pub(super) fn task(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
         E::OverrideRecorded { task, .. } => book.page(task).overridden = true,
         _ => {}
     }
+}
+
+/// Each grave finding of the round before is answered: fixed or refused.
+fn answers(book: &mut Book<'_>, task: &TaskId, review: &Review) {
+    let rounds = &book.pages[task].rounds;
+    let Some(before) = rounds.len().checked_sub(2).and_then(|at| rounds.get(at)) else { return };
+    let grave = before.reviews.iter().flat_map(|(strategy, review)| {
+        let grave = review.findings.iter().filter(|f| !f.void && f.severity != Severity::Minor);
+        grave.map(move |f| format!("{strategy}/{}", f.id))
+    });
+    let missing: Vec<String> =
+        grave.filter(|id| !review.responses.iter().any(|r| r.finding == *id)).collect();
+    book.must(missing.is_empty(), "findings", || format!("{task}: nobody answers {}", missing.join(", ")));
 }
 
 fn new_set_of(book: &mut Book<'_>, task: &TaskId) {
@@ -157,17 +172,23 @@ fn order(book: &mut Book<'_>, attempt: &AttemptId) {
         Step::SelfReview => {
             (!round.began.contains(&Step::Create)).then_some("nothing was created before the self-review")
         }
-        Step::Review(_) | Step::Judge if round.revision.is_none() => Some("nothing is captured"),
-        Step::Review(_) | Step::Judge if task.self_review && !round.confirmation && !round.self_reviewed => {
+        Step::Review(_) | Step::Judge | Step::Panel(_) if round.revision.is_none() => {
+            Some("nothing is captured")
+        }
+        Step::Review(_) | Step::Judge | Step::Panel(_)
+            if task.self_review && !round.confirmation && !round.self_reviewed =>
+        {
             Some("no self-review before critics (H-15)")
         }
         Step::Review(s) if s.as_str() == "S-002" && !reviewed("S-003") => {
             Some("no steelman before the devil's advocate (H-16)")
         }
-        Step::Judge if task.review_groups.iter().flatten().any(|s| !reviewed(s.as_str())) => {
+        Step::Judge | Step::Panel(_)
+            if task.review_groups.iter().flatten().any(|s| !reviewed(s.as_str())) =>
+        {
             Some("a critic's review is missing before the judge")
         }
-        Step::Review(_) | Step::Judge if round.problems > 0 => Some("checks found problems"),
+        Step::Review(_) | Step::Judge | Step::Panel(_) if round.problems > 0 => Some("checks found problems"),
         _ => None,
     };
     if let Some(missing) = missing {
@@ -224,6 +245,7 @@ fn captured(book: &mut Book<'_>, id: &TaskId, iteration: u32, candidate: &Candid
     let page = book.page(id);
     let same = task == id && *reported == iteration && *generation == page.generation;
     page.candidate = Some(candidate.clone());
+    page.candidates.push(candidate.clone());
     let noted = book.round(id, iteration).map(|round| {
         round.revision = Some(candidate.revision.clone());
         round.problems

@@ -236,11 +236,15 @@ fn well(attempt: &consort_core::ids::AttemptId) -> Report {
     let answer = content_id(&attempt.to_string());
     let given = match &attempt.step {
         Step::Create => Given::Nothing,
-        Step::SelfReview | Step::Review(_) => Given::Review(Review { findings: Vec::new(), answer }),
-        Step::Judge => {
-            let score = crate::plans::score(if attempt.iteration == 1 { 9_000 } else { 9_500 });
+        Step::SelfReview | Step::Review(_) => Given::Review(Review::new(Vec::new(), answer)),
+        Step::Judge | Step::Panel(_) => {
+            let score = crate::plans::score(if attempt.iteration == 1 { 8_500 } else { 9_500 });
             let score = |id: &str| DimensionScore { dimension: id.into(), score };
-            Given::Scores { scores: vec![score("completeness"), score("consistency")], answer }
+            Given::Scores {
+                scores: vec![score("completeness"), score("consistency")],
+                criteria: Vec::new(),
+                answer,
+            }
         }
     };
     Report::AttemptEnded { attempt: attempt.clone(), ended: ended(Exit::Code(0), given) }

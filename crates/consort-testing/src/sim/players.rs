@@ -94,7 +94,7 @@ impl Plays {
             3 if creator => Play::Empty,
             3 => Play::Malformed,
             4 => Play::NotStarted,
-            5 if attempt.step == Step::Judge => Play::OtherDimensions,
+            5 if attempt.step.judge().is_some() => Play::OtherDimensions,
             6 => Play::Silent,
             _ => Play::Exit(137),
         }

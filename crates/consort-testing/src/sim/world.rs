@@ -81,6 +81,8 @@ pub struct World {
     pub failing: BTreeMap<String, u32>,
     /// Handoffs that merges lose, how often still.
     pub lost_handoffs: u32,
+    /// Findings by the answer that holds them.
+    found: BTreeMap<ContentHash, Vec<String>>,
     attempts: BTreeMap<AttemptId, Attempt>,
     workspaces: BTreeMap<(TaskId, u32), Option<ContentHash>>,
     plan: Plan,
@@ -127,6 +129,7 @@ impl World {
             plays: Plays::default(),
             failing: BTreeMap::new(),
             lost_handoffs: 0,
+            found: BTreeMap::new(),
             attempts: BTreeMap::new(),
             workspaces: BTreeMap::new(),
             plan: plan.clone(),
@@ -202,6 +205,8 @@ impl World {
             findings: Vec::new(),
             problems: Vec::new(),
             guidance: Vec::new(),
+            responses: None,
+            refused: None,
             nonce: String::new(),
         };
         let claimed = Attempt { process: Process::Claimed, play: Play::Well, start };
@@ -286,20 +291,34 @@ impl World {
             }
             (_, Play::Silent | Play::Empty) => Given::Nothing,
             (_, Play::Malformed) => Given::Malformed("it is not JSON".into()),
-            (Step::SelfReview, _) => Given::Review(Review { findings: Vec::new(), answer }),
+            (Step::SelfReview, _) => {
+                let responses = start.findings.iter().flat_map(|of| self.responses(of)).collect();
+                Given::Review(Review { findings: Vec::new(), answer, responses })
+            }
             (Step::Review(strategy), _) => {
                 let found = self.profile(task).findings(self.version(start.candidate.as_ref()));
-                let line = |(n, severity): (usize, Severity)| FindingLine {
-                    id: format!("{strategy}-{:03}", n + 1),
-                    severity,
+                let line = |(n, severity): (usize, Severity)| {
+                    let print = format!("{severity:?} {n}");
+                    FindingLine { print, ..FindingLine::new(format!("{strategy}-{:03}", n + 1), severity) }
                 };
-                Given::Review(Review { findings: found.into_iter().enumerate().map(line).collect(), answer })
+                let findings: Vec<FindingLine> = found.into_iter().enumerate().map(line).collect();
+                let ids = findings.iter().map(|f| format!("{strategy}/{}", f.id)).collect();
+                self.found.insert(answer.clone(), ids);
+                Given::Review(Review::new(findings, answer))
             }
-            (Step::Judge, play) => {
+            (Step::Judge | Step::Panel(_), play) => {
                 let version = self.version(start.candidate.as_ref());
-                Given::Scores { scores: self.scores(task, version, play), answer }
+                let criteria = self.plan.task(task).map_or(0, |t| t.criteria.len());
+                let scores = self.scores(task, version, play);
+                Given::Scores { scores, criteria: vec![true; criteria], answer }
             }
         }
+    }
+
+    /// A creator says of all that it was asked that it is fixed.
+    fn responses(&self, of: &FindingsRef) -> Vec<ResponseLine> {
+        let ids = self.found.get(&of.answer).into_iter().flatten();
+        ids.map(|id| ResponseLine { finding: id.clone(), fixed: true }).collect()
     }
 
     fn scores(&self, task: &TaskId, version: u32, play: Play) -> Vec<DimensionScore> {

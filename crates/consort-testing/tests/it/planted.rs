@@ -32,7 +32,11 @@ fn scene(bug: Bug) -> Vec<Violation> {
                 });
             let ended = consort_core::run::Ended {
                 exit: consort_core::run::Exit::Code(0),
-                given: consort_core::run::Given::Scores { scores: scores.collect(), answer: "late".into() },
+                given: consort_core::run::Given::Scores {
+                    scores: scores.collect(),
+                    criteria: Vec::new(),
+                    answer: "late".into(),
+                },
                 wall_ms: 1,
                 usage: Default::default(),
                 leaked: 0,

@@ -3,6 +3,7 @@
 //! findings stand in a fenced block that says what it is.
 
 use super::request::{InputKind, Purpose, Request, StrategyBrief};
+use crate::judges::evidence::HIGH_SCORE;
 use std::fmt::Write;
 
 /// The prompt of a request. The same request gives the same bytes.
@@ -29,6 +30,7 @@ pub fn render(request: &Request) -> String {
     }
     open(&mut p, request);
     answer(&mut p, request);
+    refused(&mut p, request);
     p.0
 }
 
@@ -246,17 +248,25 @@ fn open(p: &mut Page, request: &Request) {
     }
     p.head("Open findings");
     if own {
-        p.line("Answer each one: mend the work, or say in the work why not. Keep a section `## Responses to findings`");
-        p.line("with a table `| Finding | What it says | Where it is answered |`, one row per finding.");
+        p.line("Answer each one: mend the work. What you do not mend, refuse: the self-review of this version must say");
+        p.line("of each critical and major finding where it is fixed, or why it is refused. Never answer a finding by");
+        p.line("taking away the part that it is about.");
     } else {
-        p.line("Earlier reviews found this. Look whether the candidate answers it.");
+        p.line("Earlier reviews found this. Look whether the candidate answers it; what its creator says about it is a");
+        p.line("claim, not a proof.");
     }
     p.line("");
     let mut text = String::new();
     for f in &request.open_findings {
-        let _ = writeln!(text, "{} ({}, {}), at: {}", f.id, f.strategy, f.severity, one_line(&f.location));
+        let _ = writeln!(text, "{}/{} ({}), at: {}", f.strategy, f.id, f.severity, one_line(&f.location));
+        if !f.quote.trim().is_empty() {
+            let _ = writeln!(text, "  words: {}", one_line(&f.quote));
+        }
         let _ = writeln!(text, "  claim: {}", one_line(&f.claim));
         let _ = writeln!(text, "  remedy: {}", one_line(&f.remedy));
+        if let Some(response) = &f.response {
+            let _ = writeln!(text, "  its creator says: {}", one_line(response));
+        }
     }
     p.block("data findings of reviewers", &text);
 }
@@ -276,17 +286,31 @@ fn answer(p: &mut Page, request: &Request) {
                 .iter()
                 .map(|name| {
                     format!(
-                        "  \"{name}\": {{\"score\": <0 to 1, at most four decimals>, \"evidence\": [\"place and \
-                         quotation\"], \"gaps\": \"what is missing\", \"improve\": \"what would be better\"}}"
+                        "  \"{name}\": {{\"score\": <0 to 1, at most four decimals>, \"evidence\": [{{\"location\": \
+                         \"heading or line\", \"quote\": \"words of the candidate\"}}], \"gaps\": \"what is missing\", \
+                         \"improve\": \"what would be better\"}}"
                     )
                 })
                 .collect();
             p.block(
                 "json",
-                &format!("{{\"nonce\": \"{}\", \"scores\": {{\n{}\n}}}}", answer.nonce, scores.join(",\n")),
+                &format!(
+                    "{{\"nonce\": \"{}\", \"scores\": {{\n{}\n}}{}}}",
+                    answer.nonce,
+                    scores.join(",\n"),
+                    criteria_form(request)
+                ),
             );
             p.line("");
             p.line("Every dimension exactly once, no other keys. Do not compute a total.");
+            p.line(format!(
+                "Each score has at least one piece of evidence, above {} three. A quote is a verbatim piece of the",
+                score(HIGH_SCORE)
+            ));
+            p.line("candidate, of a few words at least: the engine looks it up, and an answer with an invented one is void.");
+            if !request.criteria.is_empty() {
+                p.line("One item of `criteria` per criterion above, in that order; one that is met has evidence.");
+            }
         }
         Purpose::Create => {}
         Purpose::SelfReview { strategy } | Purpose::Review { strategy } => {
@@ -296,16 +320,58 @@ fn answer(p: &mut Page, request: &Request) {
                     "{{\"nonce\": \"{}\", \"findings\": [\n  {{\"id\": \"{}-001\", \"severity\": \"critical, major or \
                      minor\", \"dimension\": \"one of those below\",\n   \"location\": \"heading or line\", \"quote\": \
                      \"words it is about, or empty\", \"claim\": \"what is wrong\", \"remedy\": \"what would be \
-                     right\"}}\n], \"summary\": \"in a few sentences\"}}",
-                    answer.nonce, strategy.prefix
+                     right\"}}\n], \"summary\": \"in a few sentences\"{}}}",
+                    answer.nonce,
+                    strategy.prefix,
+                    responses_form(request)
                 ),
             );
             p.line("");
             p.line("Critical invalidates the core, major weakens it, minor is an improvement. At most 40 findings,");
             p.line("numbered from 001; an empty list if there are none. All keys, no others.");
+            if matches!(request.purpose, Purpose::Review { .. }) {
+                p.line("A quote is a verbatim piece of the candidate, empty where something is missing: the engine looks it");
+                p.line("up, and a finding with an invented one is void.");
+            }
             p.line(format!("Dimensions: {}", names.join(", ")));
         }
     }
+}
+
+/// The rest of a judge's answer.
+fn criteria_form(request: &Request) -> &'static str {
+    if request.criteria.is_empty() {
+        return "";
+    }
+    ", \"criteria\": [\n  {\"met\": true or false, \"why\": \"in a sentence\", \"evidence\": [{\"location\": \"...\", \
+     \"quote\": \"...\"}]}\n]"
+}
+
+/// The rest of a self-review's answer.
+fn responses_form(request: &Request) -> &'static str {
+    match request.purpose {
+        Purpose::SelfReview { .. } if request.open_findings.is_empty() => ", \"responses\": []",
+        Purpose::SelfReview { .. } => {
+            ", \"responses\": [\n  {\"finding\": \"strategy and id as above, such as S-002/DA-001\", \"verdict\": \"fixed or \
+             refused\",\n   \"where\": \"where it is fixed, or why it is refused\"}\n]"
+        }
+        _ => "",
+    }
+}
+
+/// The same request once more: what was wrong with the last answer.
+fn refused(p: &mut Page, request: &Request) {
+    if let Some(why) = &request.refused {
+        p.head("Your last answer was refused");
+        p.line("Everything above is asked once more. What was wrong with the answer:");
+        p.line("");
+        p.block("data", &one_line(why));
+    }
+}
+
+/// Ten-thousandths as people write a score.
+fn score(units: u32) -> String {
+    consort_core::quality::Score::from_ten_thousandths(units).map_or_else(String::new, |s| s.to_string())
 }
 
 /// A file name that an agent chose may hold anything.

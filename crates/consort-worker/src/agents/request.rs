@@ -5,7 +5,7 @@ use consort_core::plan::Criterion;
 use serde::{Deserialize, Serialize};
 
 /// Raised when the shape changes.
-pub const REQUEST_VERSION: u32 = 1;
+pub const REQUEST_VERSION: u32 = 2;
 
 /// One request. What a reviewer must not know (who wrote the candidate, in which round, where
 /// the threshold lies, what others scored, how dimensions weigh) is not in it.
@@ -38,6 +38,8 @@ pub struct Request {
     pub problems: Vec<RequestProblem>,
     /// What people said about it, oldest first.
     pub guidance: Vec<String>,
+    /// Why the last answer to this very request was refused, if it was.
+    pub refused: Option<String>,
     /// Rules of the workflow.
     pub constraints: Vec<Constraint>,
     /// Where and how to answer; `None` if no answer is needed beyond the outputs.
@@ -185,8 +187,12 @@ pub struct OpenFinding {
     pub location: String,
     /// What is wrong.
     pub claim: String,
+    /// The words it is about; may be empty.
+    pub quote: String,
     /// What would be right.
     pub remedy: String,
+    /// For a reviewer: what its creator says became of it.
+    pub response: Option<String>,
 }
 
 /// What a deterministic check says.

@@ -10,7 +10,7 @@ use crate::agents::request::{
 };
 use crate::agents::strategies;
 use crate::dirs::RunDirs;
-use crate::judges::{Finding, nonce};
+use crate::judges::{Finding, Response, nonce};
 use consort_core::ids::{AttemptId, ContentHash, Step, StrategyId};
 use consort_core::plan::{AgentSpec, Output, Plan, Task, TaskKind};
 use consort_core::run::{Candidate, FindingsRef, Severity, Start};
@@ -86,9 +86,17 @@ fn neutral_name(path: &str, at: usize) -> String {
     if at == 0 { format!("candidate.{extension}") } else { format!("candidate-{}.{extension}", at + 1) }
 }
 
-/// What one attempt asks. `findings` are the open reviews of `start.findings` with their texts
-/// (see `judges::findings_of`).
-pub fn request(plan: &Plan, start: &Start, findings: &[(FindingsRef, Vec<Finding>)], desk: &Desk) -> Request {
+/// What earlier attempts said, with its texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The open reviews of `start.findings`: see `judges::findings_of`.
+    pub findings: Vec<(FindingsRef, Vec<Finding>)>,
+    /// What the creator of the candidate says became of earlier findings.
+    pub responses: Vec<Response>,
+}
+
+/// What one attempt asks.
+pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request {
     let step = &start.attempt.step;
     let task = plan.task(&start.attempt.task).expect("the brain only starts tasks of its plan");
     let names = Names { plan, task, creator: step.is_creator() };
@@ -124,15 +132,17 @@ pub fn request(plan: &Plan, start: &Start, findings: &[(FindingsRef, Vec<Finding
             .collect(),
         criteria: names.criteria(),
         handoff: handoff(task),
-        open_findings: findings
+        open_findings: told
+            .findings
             .iter()
-            .flat_map(|(of, list)| list.iter().map(|f| open(of, f, step.is_creator())))
+            .flat_map(|(of, list)| list.iter().map(|f| open(of, f, step.is_creator(), &told.responses)))
             .collect(),
         problems: start
             .problems
             .iter()
             .map(|p| RequestProblem { check: p.check.clone(), text: p.text.clone() })
             .collect(),
+        refused: start.refused.clone(),
         guidance: if step.is_creator() { start.guidance.clone() } else { Vec::new() },
         constraints: plan
             .constraints
@@ -145,17 +155,18 @@ pub fn request(plan: &Plan, start: &Start, findings: &[(FindingsRef, Vec<Finding
     }
 }
 
+/// Which of a task's criteria a judge is asked about, in the plan's order.
+pub fn judged_criteria(plan: &Plan, task: &Task) -> Vec<bool> {
+    let names = Names { plan, task, creator: false };
+    task.criteria.iter().map(|criterion| names.shows(criterion)).collect()
+}
+
 /// Everything an attempt's process needs, ready to be written and started. Deterministic.
 ///
 /// # Errors
 /// The agent's program cannot be found, or nothing is configured.
-pub fn outfit(
-    plan: &Plan,
-    start: &Start,
-    findings: &[(FindingsRef, Vec<Finding>)],
-    desk: &Desk,
-) -> Result<Outfit, OutfitError> {
-    let request = request(plan, start, findings, desk);
+pub fn outfit(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Result<Outfit, OutfitError> {
+    let request = request(plan, start, told, desk);
     let task = plan.task(&start.attempt.task).expect("the brain only starts tasks of its plan");
     outfit::outfit(&request, spec(task, &start.attempt.step), &start.attempt, desk)
 }
@@ -177,11 +188,7 @@ pub fn try_number(dirs: &RunDirs, attempt: &AttemptId) -> u32 {
 
 /// Who does a step of a task.
 pub fn spec<'a>(task: &'a Task, step: &Step) -> &'a AgentSpec {
-    match step {
-        Step::Create | Step::SelfReview => &task.creator,
-        Step::Review(_) => &task.critic,
-        Step::Judge => &task.judge,
-    }
+    task.agent(step)
 }
 
 fn purpose(step: &Step) -> Purpose {
@@ -199,7 +206,7 @@ fn purpose(step: &Step) -> Purpose {
         Step::Create => Purpose::Create,
         Step::SelfReview => Purpose::SelfReview { strategy: brief("S-010".into()) },
         Step::Review(strategy) => Purpose::Review { strategy: brief(strategy.clone()) },
-        Step::Judge => Purpose::Judge { strategy: brief("S-014".into()) },
+        Step::Judge | Step::Panel(_) => Purpose::Judge { strategy: brief("S-014".into()) },
     }
 }
 
@@ -253,7 +260,7 @@ fn handoff(task: &Task) -> Option<HandoffBrief> {
     }
 }
 
-fn open(of: &FindingsRef, finding: &Finding, creator: bool) -> OpenFinding {
+fn open(of: &FindingsRef, finding: &Finding, creator: bool, responses: &[Response]) -> OpenFinding {
     // The severity of a judge's finding follows from its score, which other reviewers do not see.
     let veiled = !creator && of.strategy.as_str() == "S-014";
     OpenFinding {
@@ -262,8 +269,16 @@ fn open(of: &FindingsRef, finding: &Finding, creator: bool) -> OpenFinding {
         severity: severity(if veiled { Severity::Major } else { finding.severity }).to_owned(),
         location: finding.location.clone(),
         claim: finding.claim.clone(),
+        quote: finding.quote.clone(),
         remedy: finding.remedy.clone(),
+        response: response(of, finding, responses).filter(|_| !creator),
     }
+}
+
+fn response(of: &FindingsRef, finding: &Finding, responses: &[Response]) -> Option<String> {
+    let id = format!("{}/{}", of.strategy, finding.id);
+    let said = responses.iter().find(|r| r.finding == id)?;
+    Some(format!("{}: {}", if said.fixed { "fixed" } else { "refused" }, said.text))
 }
 
 /// As in an answer file.
@@ -276,7 +291,7 @@ fn severity(severity: Severity) -> &'static str {
 }
 
 fn answer(plan: &Plan, start: &Start, desk: &Desk) -> Option<AnswerBrief> {
-    let judge = start.attempt.step == Step::Judge;
+    let judge = start.attempt.step.judge().is_some();
     (start.attempt.step != Step::Create).then(|| AnswerBrief {
         path: desk.answer().display().to_string(),
         nonce: nonce(&start.nonce, &start.attempt),

@@ -15,17 +15,18 @@ pub(super) struct Names<'a> {
 impl Names<'_> {
     /// Criteria about this task, or about no task in particular.
     pub(super) fn criteria(&self) -> Vec<Criterion> {
+        let shown = self.task.criteria.iter().filter(|c| self.shows(c));
+        shown.map(|c| Criterion { name: self.hide(&c.name), validation: self.hide(&c.validation) }).collect()
+    }
+
+    /// True if agents judge this criterion for this task. What names the gate's numbers is the
+    /// engine's to see, what names another task is that task's.
+    pub(super) fn shows(&self, criterion: &Criterion) -> bool {
         let about =
             |text: &str, task: &Task| is_name(&task.id) && find_word(text, task.id.as_str()).is_some();
-        self.task
-            .criteria
-            .iter()
-            .filter(|c| !self.tells_the_gate(&[&c.name, &c.validation]))
-            .filter(|c| {
-                about(&c.validation, self.task) || !self.plan.tasks.iter().any(|t| about(&c.validation, t))
-            })
-            .map(|c| Criterion { name: self.hide(&c.name), validation: self.hide(&c.validation) })
-            .collect()
+        let of = &criterion.validation;
+        !self.tells_the_gate(&[&criterion.name, of])
+            && (about(of, self.task) || !self.plan.tasks.iter().any(|t| about(of, t)))
     }
 
     /// True if a text names the threshold or the floor. Whether the gate is passed is the engine's

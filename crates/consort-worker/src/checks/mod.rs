@@ -2,6 +2,7 @@
 //! and never repair anything.
 
 pub mod acknowledgement;
+pub mod deleted;
 pub mod handoff;
 pub mod markdown;
 pub mod prose;
@@ -113,7 +114,7 @@ pub fn begins_with_word(text: &str, word: &str) -> bool {
     text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
-fn problem(check: &str, text: String) -> Problem {
+pub(crate) fn problem(check: &str, text: String) -> Problem {
     let clean = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = match clean.chars().count() > TEXT_MAX {
         true => clean.chars().take(TEXT_MAX - 3).chain("...".chars()).collect(),

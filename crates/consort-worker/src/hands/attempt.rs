@@ -1,11 +1,13 @@
 //! Attempts: prepared, started, followed, stopped.
 
+use super::ensure::Capture;
 use super::{Direct, Hands};
 use crate::agents::outfit::{Desk, Outfit};
 use crate::briefing::{self, Exhibit, ExhibitSource};
-use crate::judges::{self, Finding};
+use crate::durable;
+use crate::judges::{self, Finding, Response};
 use crate::processes::{self, LaunchError, ProcessSpec, Watched};
-use consort_core::ids::{AttemptId, Revision, Step};
+use consort_core::ids::{AttemptId, ContentHash, Revision, Step};
 use consort_core::plan::{Runtime, Task, WorkspaceKind};
 use consort_core::run::{EffectKey, Ended, Exit, FindingsRef, Given, Report, Start, StopWhy, Tip, Usage};
 use std::io;
@@ -74,14 +76,16 @@ impl Hands {
             let mut reports = vec![Report::AttemptEnded { attempt: attempt.clone(), ended }];
             if capture {
                 // Saves a round trip: the brain will want exactly this next.
-                reports.push(hands.capture(
-                    &attempt.task,
-                    attempt.generation,
-                    attempt.iteration,
-                    None,
-                    &[],
-                    record.ended_at,
-                ));
+                let wish = Capture {
+                    generation: attempt.generation,
+                    iteration: attempt.iteration,
+                    base: None,
+                    handoffs: &[],
+                    asked: &[],
+                    last: None,
+                    at: record.ended_at,
+                };
+                reports.push(hands.capture(&attempt.task, &wish));
             }
             reports
         })
@@ -156,8 +160,11 @@ impl Hands {
         } else {
             self.export(start, &desk.cwd)?;
         }
-        let findings = self.findings(&start.findings)?;
-        let outfit = briefing::outfit(self.plan(), start, &findings, &desk).map_err(|e| e.to_string())?;
+        let told = briefing::Told {
+            findings: self.findings(&start.findings)?,
+            responses: start.responses.as_ref().map_or(Ok(Vec::new()), |answer| self.responses(answer))?,
+        };
+        let outfit = briefing::outfit(self.plan(), start, &told, &desk).map_err(|e| e.to_string())?;
         lay_out(&outfit).map_err(|e| format!("cannot prepare `{}`: {e}", desk.dir.display()))?;
         let spec = ProcessSpec {
             attempt: start.attempt.clone(),
@@ -208,6 +215,7 @@ impl Hands {
         let candidate = start.candidate.as_ref().ok_or("there is no candidate to review")?;
         remove_export(to).map_err(|e| format!("cannot renew `{}`: {e}", to.display()))?;
         let exhibits = briefing::exhibits(self.plan(), start);
+        let mut shown = Vec::new();
         for Exhibit { source, to: place } in &exhibits {
             let bytes = match source {
                 ExhibitSource::Candidate(path) => self.read(&candidate.revision, path, candidate)?,
@@ -227,7 +235,15 @@ impl Hands {
                 bytes.ok_or_else(|| format!("`{place}` cannot be shown to a reviewer: it is not there"))?;
             write_exhibit(&to.join(place), &bytes)
                 .map_err(|e| format!("cannot write `{place}` of an export: {e}"))?;
+            if matches!(source, ExhibitSource::Candidate(_) | ExhibitSource::Diff) {
+                shown.extend_from_slice(&bytes);
+                shown.push(b'\n');
+            }
         }
+        let path = self.bench.dirs.shown(&start.attempt);
+        durable::create_dirs(path.parent().unwrap_or(to))
+            .and_then(|()| std::fs::write(&path, &shown))
+            .map_err(|e| format!("cannot write `{}`: {e}", path.display()))?;
         std::fs::create_dir_all(to).map_err(|e| format!("cannot make `{}`: {e}", to.display()))
     }
 
@@ -258,7 +274,13 @@ impl Hands {
         self.bench.store.get(&artifact.hash).map_err(|e| e.to_string())
     }
 
-    fn findings(&self, refs: &[FindingsRef]) -> Result<Vec<(FindingsRef, Vec<Finding>)>, String> {
+    fn responses(&self, answer: &ContentHash) -> Result<Vec<Response>, String> {
+        let bytes = self.bench.store.get(answer).map_err(|e| e.to_string())?;
+        let bytes = bytes.ok_or_else(|| format!("the self-review {answer} is not in the content store"))?;
+        judges::responses_of(&bytes)
+    }
+
+    pub(super) fn findings(&self, refs: &[FindingsRef]) -> Result<Vec<(FindingsRef, Vec<Finding>)>, String> {
         let load = |of: &FindingsRef| {
             let bytes = self.bench.store.get(&of.answer).map_err(|e| e.to_string())?;
             let bytes =

@@ -3,14 +3,30 @@
 use super::{CheckpointContent, Hands};
 use crate::agents::outfit::Desk;
 use crate::agents::prompt;
+use crate::judges::Finding;
 use crate::workspace::{Plane, PlaneError, integrate};
 use crate::{briefing, checks};
 use consort_core::ids::{BarrierId, CheckpointId, Revision, TaskId};
 use consort_core::plan::{Input, Output, Task};
 use consort_core::planted::Bug;
-use consort_core::run::{Artifact, Effect, Ensure, InputRef, Report, Start, Tip};
+use consort_core::run::{
+    Artifact, Candidate, Effect, Ensure, FindingsRef, InputRef, Problem, Report, Start, Tip,
+};
 use consort_core::time::Timestamp;
 use consort_core::view::VIEW_VERSION;
+
+/// What a capture is measured by.
+pub(super) struct Capture<'a> {
+    pub(super) generation: u32,
+    pub(super) iteration: u32,
+    pub(super) base: Option<&'a Revision>,
+    pub(super) handoffs: &'a [InputRef],
+    /// Findings that this version was asked to answer.
+    pub(super) asked: &'a [FindingsRef],
+    /// The version in which they were found.
+    pub(super) last: Option<&'a Candidate>,
+    pub(super) at: Timestamp,
+}
 
 impl Hands {
     pub(super) fn ensure(&self, ensure: Ensure) -> Vec<Report> {
@@ -18,8 +34,17 @@ impl Hands {
         let failed = |why: String| vec![Report::EffectFailed { effect: key.clone(), why }];
         match ensure {
             Ensure::Workspace { task, generation, tips, at } => self.workspace(&task, generation, &tips, at),
-            Ensure::Candidate { task, generation, iteration, base, handoffs, at } => {
-                vec![self.capture(&task, generation, iteration, base.as_ref(), &handoffs, at)]
+            Ensure::Candidate { task, generation, iteration, base, handoffs, asked, last, at } => {
+                let wish = Capture {
+                    generation,
+                    iteration,
+                    base: base.as_ref(),
+                    handoffs: &handoffs,
+                    asked: &asked,
+                    last: last.as_ref(),
+                    at,
+                };
+                vec![self.capture(&task, &wish)]
             }
             Ensure::Committed { task, generation, candidate, at } => {
                 match self.bench.plane.commit_task(&task, generation, &candidate, self.label(&task), at) {
@@ -71,15 +96,8 @@ impl Hands {
     }
 
     /// Reads, checks and commits what a creator made.
-    pub(super) fn capture(
-        &self,
-        id: &TaskId,
-        generation: u32,
-        iteration: u32,
-        base: Option<&Revision>,
-        handoffs: &[InputRef],
-        at: Timestamp,
-    ) -> Report {
+    pub(super) fn capture(&self, id: &TaskId, wish: &Capture<'_>) -> Report {
+        let Capture { generation, iteration, base, handoffs, at, .. } = *wish;
         let effect = format!("candidate/{id}/{generation}.{iteration}");
         let task = id.clone();
         let Some(plan) = self.plan().task(id) else {
@@ -101,11 +119,43 @@ impl Hands {
             .iter()
             .map(|(artifact, bytes)| (artifact.path.clone(), bytes.clone()))
             .collect();
-        let problems = checks::check_candidate(plan, &files, &texts);
+        let mut problems = checks::check_candidate(plan, &files, &texts);
+        match self.deleted(plan, &files, wish) {
+            Ok(more) => problems.extend(more),
+            Err(why) => return Report::EffectFailed { effect, why },
+        }
+        problems.truncate(checks::PROBLEMS_MAX);
         if let Err(why) = self.keep(plan, &captured.contents) {
             return Report::EffectFailed { effect, why };
         }
         Report::CandidateCaptured { task, generation, iteration, candidate: captured.candidate, problems }
+    }
+
+    /// Sections that findings are about and that are gone.
+    fn deleted(
+        &self,
+        task: &Task,
+        files: &[(String, Vec<u8>)],
+        wish: &Capture<'_>,
+    ) -> Result<Vec<Problem>, String> {
+        let (Output::Document { paths }, Some(last), false) =
+            (&task.output, wish.last, wish.asked.is_empty())
+        else {
+            return Ok(Vec::new());
+        };
+        let Some((path, after)) = paths.first().and_then(|p| files.iter().find(|(path, _)| path == p)) else {
+            return Ok(Vec::new());
+        };
+        let Some(before) = self.read(&last.revision, path, last)? else { return Ok(Vec::new()) };
+        let named = |(of, list): (FindingsRef, Vec<Finding>)| {
+            list.into_iter().map(move |finding| (of.strategy.to_string(), finding))
+        };
+        let critics: Vec<FindingsRef> =
+            wish.asked.iter().filter(|of| of.strategy.as_str() != "S-014").cloned().collect();
+        let findings: Vec<_> = self.findings(&critics)?.into_iter().flat_map(named).collect();
+        let text = String::from_utf8_lossy;
+        let gone = checks::deleted::check(&text(&before), &text(after), &findings);
+        Ok(gone.into_iter().map(|text| checks::problem("findings", text)).collect())
     }
 
     /// Data lives in the content store and nowhere else.
@@ -180,7 +230,7 @@ impl Hands {
             env: Default::default(),
             try_number: 1,
         };
-        let text = prompt::render(&briefing::request(self.plan(), start, &[], &desk));
+        let text = prompt::render(&briefing::request(self.plan(), start, &briefing::Told::default(), &desk));
         let named = |handoff: &TaskId| {
             let input = start.inputs.iter().find(|i| i.handoff && i.task.as_ref() == Some(handoff));
             input.is_some_and(|i| {

@@ -3,9 +3,10 @@
 
 use super::Hands;
 use super::attempt::remove_export;
-use crate::judges;
 use crate::processes::ExitRecord;
+use crate::{briefing, judges};
 use consort_core::ids::{AttemptId, DimensionId};
+use consort_core::plan::Output;
 use consort_core::run::{Ended, Exit, Given};
 
 impl Hands {
@@ -37,12 +38,38 @@ impl Hands {
         let dimensions: Vec<DimensionId> =
             self.plan().quality.dimensions.iter().map(|d| d.id.clone()).collect();
         let nonce = judges::nonce(&self.bench.nonce, attempt);
-        let answer = judges::read(&attempt.step, path, &dimensions, &nonce);
+        let shown = match self.shown(attempt) {
+            Ok(shown) => shown,
+            Err(why) => return Given::Malformed(why),
+        };
+        let task = self.plan().task(&attempt.task);
+        let criteria = task.map_or_else(Vec::new, |task| briefing::judged_criteria(self.plan(), task));
+        let rules = judges::Rules {
+            dimensions: &dimensions,
+            nonce: &nonce,
+            criteria: &criteria,
+            shown: shown.as_ref(),
+        };
+        let answer = judges::read(&attempt.step, path, &rules);
         if let Some(bytes) = &answer.bytes
             && let Err(error) = self.bench.store.put(bytes)
         {
             return Given::Malformed(format!("the answer could not be stored: {error}"));
         }
         answer.given
+    }
+
+    /// What a reviewer was shown; nothing for a creator, whose text is its own.
+    fn shown(&self, attempt: &AttemptId) -> Result<Option<judges::Shown>, String> {
+        if attempt.step.is_creator() {
+            return Ok(None);
+        }
+        let path = self.bench.dirs.shown(attempt);
+        // Fails closed: quotations that cannot be looked up are not believed.
+        let bytes = std::fs::read(&path).map_err(|e| {
+            format!("what the reviewer was shown cannot be read from {}: {e}", path.display())
+        })?;
+        let diff = self.plan().task(&attempt.task).is_some_and(|t| matches!(t.output, Output::Change { .. }));
+        Ok(Some(if diff { judges::Shown::of_diff(&bytes) } else { judges::Shown::of([bytes.as_slice()]) }))
     }
 }

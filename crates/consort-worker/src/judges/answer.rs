@@ -3,18 +3,23 @@
 //! ```json
 //! {"nonce": "…", "findings": [{"id": "DA-001", "severity": "major", "dimension": "…",
 //!   "location": "…", "quote": "…", "claim": "…", "remedy": "…"}], "summary": "…"}
-//! {"nonce": "…", "scores": {"completeness": {"score": 0.93, "evidence": ["…"], "gaps": "…",
-//!   "improve": "…"}}}
+//! {"nonce": "…", "findings": [], "summary": "…", "responses": [{"finding": "S-002/DA-001",
+//!   "verdict": "fixed", "where": "…"}]}
+//! {"nonce": "…", "scores": {"completeness": {"score": 0.93, "evidence": [{"location": "…",
+//!   "quote": "…"}], "gaps": "…", "improve": "…"}}, "criteria": [{"met": true, "why": "…",
+//!   "evidence": []}]}
 //! ```
 //! What is not exactly this is malformed and says why. Nothing is clamped, rounded, guessed
 //! or filled in: an answer decides whether work passes.
 
-use super::object::{Object, cut, text};
-use super::{content_hash, hex};
+use super::object::{Object, cut};
+use super::quotes::Shown;
+use super::responses::responses;
+use super::{content_hash, evidence, hex};
 use crate::agents::strategies;
 use consort_core::ids::{AttemptId, DimensionId, Step, StrategyId};
 use consort_core::quality::Score;
-use consort_core::run::{DimensionScore, FindingLine, Given, Review, Severity, Usage};
+use consort_core::run::{FindingLine, Given, Review, Severity, Usage};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -59,25 +64,34 @@ pub fn nonce(run_nonce: &str, attempt: &AttemptId) -> String {
     hex(&Sha256::digest(format!("{run_nonce}{attempt}")))[..16].to_owned()
 }
 
-/// Reads the answer file of one attempt. `dimensions` are the plan's, in its order; `nonce` is
-/// [`nonce`] of this attempt.
-pub fn read(step: &Step, path: &Path, dimensions: &[DimensionId], nonce: &str) -> Answer {
+/// What an answer is measured by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The plan's dimensions, in its order.
+    pub dimensions: &'a [DimensionId],
+    /// [`nonce`] of this attempt.
+    pub nonce: &'a str,
+    /// The task's criteria: whether a judge is asked about each.
+    pub criteria: &'a [bool],
+    /// What was shown; `None` leaves quotations unchecked, for answers that were accepted before.
+    pub shown: Option<&'a Shown>,
+}
+
+/// Reads the answer file of one attempt.
+pub fn read(step: &Step, path: &Path, rules: &Rules<'_>) -> Answer {
     if *step == Step::Create {
         return Answer { given: Given::Nothing, bytes: None };
     }
     match read_file(path, ANSWER_BYTES_MAX) {
         Ok(None) => Answer { given: Given::Nothing, bytes: None },
         Err(why) => Answer { given: malformed(why), bytes: None },
-        Ok(Some(bytes)) => {
-            let given = judge_bytes(step, &bytes, dimensions, nonce).unwrap_or_else(malformed);
-            Answer { given, bytes: Some(bytes) }
-        }
+        Ok(Some(bytes)) => Answer { given: parse(step, &bytes, rules), bytes: Some(bytes) },
     }
 }
 
-/// Reads the bytes of an answer once more: the same bytes give the same as when [`read`] found them.
-pub fn parse(step: &Step, bytes: &[u8], dimensions: &[DimensionId], nonce: &str) -> Given {
-    judge_bytes(step, bytes, dimensions, nonce).unwrap_or_else(malformed)
+/// Reads the bytes of an answer: the same bytes by the same rules give the same.
+pub fn parse(step: &Step, bytes: &[u8], rules: &Rules<'_>) -> Given {
+    judge_bytes(step, bytes, rules).unwrap_or_else(malformed)
 }
 
 fn malformed(why: String) -> Given {
@@ -106,29 +120,54 @@ fn read_file(path: &Path, most: u64) -> Result<Option<Vec<u8>>, String> {
     Ok(Some(bytes))
 }
 
-fn judge_bytes(step: &Step, bytes: &[u8], dimensions: &[DimensionId], nonce: &str) -> Result<Given, String> {
+fn judge_bytes(step: &Step, bytes: &[u8], rules: &Rules<'_>) -> Result<Given, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "the answer is not UTF-8".to_owned())?;
     if text.trim().is_empty() {
         return Err("the answer is empty".into());
     }
     let object = Object::parse(text, "the answer")?;
     let answer = content_hash(bytes);
-    let strategy = match step {
+    let (strategy, more) = match step {
         Step::Create => return Ok(Given::Nothing),
-        Step::Judge => {
-            object.only(&["nonce", "scores"], "the answer")?;
-            check_nonce(&object, nonce)?;
-            return Ok(Given::Scores { scores: scores(&object, dimensions)?, answer });
+        Step::Judge | Step::Panel(_) => {
+            let criteria = if object.raw("criteria").is_some() { &["criteria"][..] } else { &[] };
+            object.only(&[&["nonce", "scores"], criteria].concat(), "the answer")?;
+            check_nonce(&object, rules.nonce)?;
+            let criteria = evidence::criteria(&object, rules)?;
+            return Ok(Given::Scores { scores: evidence::scores(&object, rules)?, criteria, answer });
         }
-        Step::SelfReview => StrategyId::from("S-010"),
-        Step::Review(strategy) => strategy.clone(),
+        Step::SelfReview => (StrategyId::from("S-010"), &["responses"][..]),
+        Step::Review(strategy) => (strategy.clone(), &[][..]),
     };
-    object.only(&["nonce", "findings", "summary"], "the answer")?;
-    check_nonce(&object, nonce)?;
+    object.only(&[&["nonce", "findings", "summary"], more].concat(), "the answer")?;
+    check_nonce(&object, rules.nonce)?;
     object.text("summary", 1, 4_000, "the answer")?;
-    let findings = findings(&object, &strategy, dimensions)?;
-    let findings = findings.into_iter().map(|f| FindingLine { id: f.id, severity: f.severity }).collect();
-    Ok(Given::Review(Review { findings, answer }))
+    let findings = findings(&object, &strategy, rules.dimensions)?;
+    let responses = if more.is_empty() { Vec::new() } else { responses(&object)? };
+    // A self-review is about a text that changes while it is written.
+    let shown = rules.shown.filter(|_| *step != Step::SelfReview);
+    let findings = findings.into_iter().map(|finding| line(finding, shown)).collect();
+    let responses = responses.iter().map(super::Response::line).collect();
+    Ok(Given::Review(Review { findings, answer, responses }))
+}
+
+fn line(finding: Finding, shown: Option<&Shown>) -> FindingLine {
+    let quoted = !finding.quote.trim().is_empty();
+    FindingLine {
+        void: quoted && shown.is_some_and(|shown| !shown.holds(&finding.quote)),
+        print: print(&finding),
+        id: finding.id,
+        severity: finding.severity,
+    }
+}
+
+/// The same weakness has the same print in each round, whatever its number and wording: by the
+/// dimension and the words it is about, else by its place.
+fn print(finding: &Finding) -> String {
+    let about = if finding.quote.trim().is_empty() { &finding.location } else { &finding.quote };
+    let letters: String =
+        about.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(200).collect();
+    hex(&Sha256::digest(format!("{}\n{letters}", finding.dimension)))[..8].to_owned()
 }
 
 fn check_nonce(object: &Object, nonce: &str) -> Result<(), String> {
@@ -138,32 +177,6 @@ fn check_nonce(object: &Object, nonce: &str) -> Result<(), String> {
     } else {
         Err(format!("the nonce is `{}`, which is not this attempt's", cut(&said)))
     }
-}
-
-fn scores(object: &Object, dimensions: &[DimensionId]) -> Result<Vec<DimensionScore>, String> {
-    let given = Object::parse(object.raw("scores").unwrap_or_default(), "`scores`")?;
-    let names: Vec<&str> = dimensions.iter().map(DimensionId::as_str).collect();
-    given.only(&names, "`scores`")?;
-    dimensions
-        .iter()
-        .map(|dimension| {
-            let place = format!("`{dimension}`");
-            let one = Object::parse(given.raw(dimension.as_str()).unwrap_or_default(), &place)?;
-            one.only(&["score", "evidence", "gaps", "improve"], &place)?;
-            let literal = one.raw("score").unwrap_or_default();
-            let score = Score::parse(literal).map_err(|e| format!("score of {place}: {e}"))?;
-            let evidence = one.list("evidence", 10, &place)?;
-            if evidence.is_empty() {
-                return Err(format!("{place} has no evidence"));
-            }
-            for item in evidence {
-                text(item.get(), 1, 1_000, &format!("evidence of {place}"))?;
-            }
-            one.text("gaps", 0, 2_000, &place)?;
-            one.text("improve", 0, 2_000, &place)?;
-            Ok(DimensionScore { dimension: dimension.clone(), score })
-        })
-        .collect()
 }
 
 fn findings(object: &Object, strategy: &StrategyId, dims: &[DimensionId]) -> Result<Vec<Finding>, String> {

@@ -1,9 +1,14 @@
 //! Answers of critics and judges: read strictly, never repaired.
 
 pub mod answer;
+pub mod evidence;
 mod object;
+pub mod quotes;
+mod responses;
 
-pub use answer::{Answer, Finding, findings_of, nonce, parse, read, read_usage};
+pub use answer::{Answer, Finding, Rules, findings_of, nonce, parse, read, read_usage};
+pub use quotes::Shown;
+pub use responses::{Response, responses_of};
 
 use consort_core::ids::ContentHash;
 use sha2::{Digest, Sha256};

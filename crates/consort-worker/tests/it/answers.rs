@@ -1,15 +1,18 @@
 //! Answers: what is one and what is not.
 
 use consort_core::ids::{DimensionId, Step};
-use consort_core::run::{Given, Severity, Usage};
+use consort_core::run::{Given, ResponseLine, Severity, Usage};
 use consort_worker::judges::answer::{ANSWER_BYTES_MAX, FINDINGS_MAX};
-use consort_worker::judges::{self, content_hash};
+use consort_worker::judges::{self, Rules, Shown, content_hash};
 use std::path::Path;
 
 const NONCE: &str = "0123456789abcdef";
+/// What was shown to judge and critic.
+const SHOWN: &str =
+    "# T\n\n## A\n\nAll of it is there, and the *second* sentence\nsays so. The third one too.\n\nwords\n";
 const JUDGE: &str = r###"{"nonce": "0123456789abcdef", "scores": {
-  "completeness": {"score": 0.93, "evidence": ["## A: all there"], "gaps": "", "improve": ""},
-  "traceability": {"score": 1, "evidence": ["x", "y"], "gaps": "none", "improve": "none"}}}"###;
+  "completeness": {"score": 0.93, "evidence": [{"location": "## A", "quote": "All of it is there"}, {"location": "## A", "quote": "the second sentence says so"}, {"location": "## A", "quote": "The third one too"}], "gaps": "", "improve": ""},
+  "traceability": {"score": 0.9, "evidence": [{"location": "x", "quote": "The third one too."}], "gaps": "none", "improve": "none"}}}"###;
 const REVIEW: &str = r###"{"nonce": "0123456789abcdef", "findings": [
   {"id": "DA-001", "severity": "major", "dimension": "completeness", "location": "## A",
    "quote": "", "claim": "thin", "remedy": "more"},
@@ -28,23 +31,43 @@ fn read_bytes(step: &Step, bytes: &[u8]) -> Given {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("answer.json");
     std::fs::write(&path, bytes).unwrap();
-    judges::read(step, &path, &dimensions(), NONCE).given
+    read_path(step, &path)
+}
+
+fn read_path(step: &Step, path: &Path) -> Given {
+    let shown = Shown::of([SHOWN.as_bytes()]);
+    let rules = Rules { dimensions: &dimensions(), nonce: NONCE, criteria: &[], shown: Some(&shown) };
+    judges::read(step, path, &rules).given
 }
 
 #[test]
 fn good_answers_are_read_exactly() {
-    let Given::Scores { scores, answer } = read_bytes(&Step::Judge, JUDGE.as_bytes()) else { panic!() };
+    let Given::Scores { scores, answer, .. } = read_bytes(&Step::Judge, JUDGE.as_bytes()) else { panic!() };
     let shown: Vec<String> = scores.iter().map(|s| format!("{} {}", s.dimension, s.score)).collect();
-    assert_eq!(shown, ["completeness 0.93", "traceability 1.00"]);
+    assert_eq!(shown, ["completeness 0.93", "traceability 0.90"]);
     assert_eq!(answer, content_hash(JUDGE.as_bytes()));
     let Given::Review(review) = read_bytes(&step("S-002"), REVIEW.as_bytes()) else { panic!() };
     let shown: Vec<String> = review.findings.iter().map(|f| format!("{} {:?}", f.id, f.severity)).collect();
     assert_eq!(shown, ["DA-001 Major", "DA-002 Minor"]);
     let empty = format!(r#"{{"nonce": "{NONCE}", "findings": [], "summary": "mended two words"}}"#);
-    assert!(
-        matches!(read_bytes(&Step::SelfReview, empty.as_bytes()), Given::Review(r) if r.findings.is_empty())
-    );
     assert!(matches!(read_bytes(&step("S-002"), empty.as_bytes()), Given::Review(_)));
+    let answered = empty.replace(
+        "\"summary\"",
+        r#""responses": [{"finding": "S-002/DA-001", "verdict": "refused", "where": "out of scope"}], "summary""#,
+    );
+    let Given::Review(review) = read_bytes(&Step::SelfReview, answered.as_bytes()) else { panic!() };
+    assert_eq!(review.responses, [ResponseLine { finding: "S-002/DA-001".into(), fixed: false }]);
+    for (from, to) in [
+        ("refused", "maybe"),
+        ("out of scope", ""),
+        ("\"finding\"", "\"id\""),
+        ("}]", "}, {\"finding\": \"S-002/DA-001\", \"verdict\": \"fixed\", \"where\": \"## A\"}]"),
+        ("[{", "{"),
+    ] {
+        let given = read_bytes(&Step::SelfReview, answered.replacen(from, to, 1).as_bytes());
+        assert!(matches!(given, Given::Malformed(_)), "{from} -> {to}: {given:?}");
+    }
+    assert!(matches!(read_bytes(&Step::SelfReview, empty.as_bytes()), Given::Malformed(_)));
 }
 
 #[test]
@@ -102,19 +125,28 @@ const JUDGE_BREAKS: &[(&str, &str)] = &[
     ("\"score\": 0.93", "\"score\": 0.93, \"weight\": 0.5"),
     ("\"score\": 0.93", "\"Score\": 0.93"),
     ("\"score\": 0.93", "\"sc\\u006fre\": 0.5, \"score\": 0.93"),
-    ("[\"## A: all there\"]", "[]"),
-    ("[\"## A: all there\"]", "\"## A\""),
-    ("[\"## A: all there\"]", "[\"\"]"),
-    ("[\"## A: all there\"]", "[\"   \"]"),
-    ("[\"## A: all there\"]", "[3]"),
-    ("[\"## A: all there\"]", "[null]"),
-    ("[\"## A: all there\"]", "[[\"x\"]]"),
-    ("[\"## A: all there\"]", "{}"),
-    ("[\"## A: all there\"]", "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\"]"),
-    ("[\"## A: all there\"]", "[\"\\u0000\"]"),
-    ("[\"## A: all there\"]", "[\"\\ud800\"]"),
-    ("[\"## A: all there\"]", "[\"a\" \"b\"]"),
-    ("\"evidence\": [\"## A: all there\"], ", ""),
+    // Evidence: none, too little, not a quotation, invented, too short, twice the same.
+    ("{\"location\": \"## A\", \"quote\": \"All of it is there\"}, ", ""),
+    ("{\"location\": \"## A\", \"quote\": \"All of it is there\"}", "\"## A\""),
+    ("{\"location\": \"## A\", \"quote\": \"All of it is there\"}", "{}"),
+    ("{\"location\": \"## A\", \"quote\": \"All of it is there\"}", "null"),
+    ("{\"location\": \"## A\", \"quote\": \"All of it is there\"}", "[\"All of it is there\"]"),
+    ("\"location\": \"## A\", \"quote\": \"All", "\"quote\": \"All"),
+    ("\"location\": \"## A\"", "\"location\": \"\""),
+    ("\"location\": \"## A\"", "\"location\": 3"),
+    ("\"All of it is there\"", "\"\""),
+    ("\"All of it is there\"", "\"   \""),
+    ("\"All of it is there\"", "null"),
+    ("\"All of it is there\"", "\"\\u0000\""),
+    ("\"All of it is there\"", "\"\\ud800\""),
+    ("\"All of it is there\"", "\"all of it is there, really\""),
+    ("\"All of it is there\"", "\"an excellent piece of work\""),
+    ("\"All of it is there\"", "\"All of it\""),
+    ("\"All of it is there\"", "\"the second sentence\""),
+    ("\"evidence\": [{\"location\": \"x\", \"quote\": \"The third one too.\"}]", "\"evidence\": []"),
+    ("\"evidence\": [{\"location\": \"x\", \"quote\": \"The third one too.\"}], ", ""),
+    ("\"score\": 0.9, ", "\"score\": 0.9001, "),
+    ("\"scores\": {", "\"criteria\": [{\"met\": true, \"why\": \"so\", \"evidence\": []}], \"scores\": {"),
     ("\"gaps\": \"\", ", ""),
     ("\"gaps\": \"\"", "\"gaps\": null"),
     ("\"gaps\": \"\"", "\"gaps\": []"),
@@ -128,14 +160,19 @@ const JUDGE_BREAKS: &[(&str, &str)] = &[
     ("\"completeness\"", "\"\""),
     ("\"traceability\": {", "\"depth\": {"),
     ("\"traceability\": {", "\"completeness\": {"),
-    (
-        "\"completeness\": {\"score\": 0.93, \"evidence\": [\"## A: all there\"], \"gaps\": \"\", \"improve\": \"\"},",
-        "",
-    ),
     ("\"completeness\": {", "\"overall\": 0.95, \"completeness\": {"),
-    ("{\"score\": 1, \"evidence\": [\"x\", \"y\"], \"gaps\": \"none\", \"improve\": \"none\"}", "1"),
-    ("{\"score\": 1, \"evidence\": [\"x\", \"y\"], \"gaps\": \"none\", \"improve\": \"none\"}", "null"),
-    ("{\"score\": 1, \"evidence\": [\"x\", \"y\"], \"gaps\": \"none\", \"improve\": \"none\"}", "[1]"),
+    (
+        "{\"score\": 0.9, \"evidence\": [{\"location\": \"x\", \"quote\": \"The third one too.\"}], \"gaps\": \"none\", \"improve\": \"none\"}",
+        "1",
+    ),
+    (
+        "{\"score\": 0.9, \"evidence\": [{\"location\": \"x\", \"quote\": \"The third one too.\"}], \"gaps\": \"none\", \"improve\": \"none\"}",
+        "null",
+    ),
+    (
+        "{\"score\": 0.9, \"evidence\": [{\"location\": \"x\", \"quote\": \"The third one too.\"}], \"gaps\": \"none\", \"improve\": \"none\"}",
+        "[1]",
+    ),
     ("0123456789abcdef", "0123456789abcdee"),
     ("0123456789abcdef", "0123456789ABCDEF"),
     ("0123456789abcdef", "0123456789abcde"),
@@ -241,7 +278,7 @@ fn no_malformed_answer_is_accepted_and_each_says_why() {
 #[test]
 fn rubbish_is_malformed() {
     let long = format!("{JUDGE}{}", " ".repeat(ANSWER_BYTES_MAX as usize));
-    let deep = JUDGE.replace("[\"x\", \"y\"]", &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)));
+    let deep = JUDGE.replace("\"x\"", &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)));
     let long_claim = REVIEW.replace("thin", &"x".repeat(2_001));
     let long_summary = REVIEW.replace("two things", &"é".repeat(4_001));
     let many: Vec<String> = (1..=FINDINGS_MAX + 1)
@@ -292,7 +329,7 @@ fn an_answer_for_another_step_is_none() {
 #[test]
 fn what_is_not_a_file_is_not_opened_for_long() {
     let dir = tempfile::tempdir().unwrap();
-    let read = |path: &Path| judges::read(&Step::Judge, path, &dimensions(), NONCE).given;
+    let read = |path: &Path| read_path(&Step::Judge, path);
     assert_eq!(read(&dir.path().join("none")), Given::Nothing);
     std::fs::write(dir.path().join("real"), JUDGE).unwrap();
     std::os::unix::fs::symlink(dir.path().join("real"), dir.path().join("link")).unwrap();
@@ -306,10 +343,10 @@ fn what_is_not_a_file_is_not_opened_for_long() {
 
 #[test]
 fn a_judges_answer_becomes_findings_where_it_asks_for_more() {
-    let text = JUDGE.replace(
-        "0.93, \"evidence\": [\"## A: all there\"], \"gaps\": \"\", \"improve\": \"\"",
-        "0.5, \"evidence\": [\"x\"], \"gaps\": \"half\", \"improve\": \"the rest\"",
-    );
+    let text = JUDGE.replace("0.93,", "0.5,");
+    let text =
+        text.replace("\"gaps\": \"\", \"improve\": \"\"", "\"gaps\": \"half\", \"improve\": \"the rest\"");
+    let text = text.replace("\"improve\": \"none\"", "\"improve\": \"\"");
     let found = judges::findings_of(&"S-014".into(), text.as_bytes()).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].id.as_str(), found[0].severity), ("LJ-001", Severity::Critical));

@@ -84,9 +84,14 @@ proptest! {
     fn answers(bytes in prop::collection::vec(any::<u8>(), 0..200), text in text()) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("answer.json");
+        let dimensions = ["completeness".into()];
+        let rules = judges::Rules { dimensions: &dimensions, nonce: "00", criteria: &[], shown: None };
+        let shown = judges::Shown::of([text.as_bytes()]);
+        shown.proves(&text);
+        judges::Shown::of_diff(text.as_bytes()).holds(&text);
         for bytes in [bytes.as_slice(), text.as_bytes()] {
             std::fs::write(&path, bytes).unwrap();
-            let given = judges::read(&Step::Judge, &path, &["completeness".into()], "00").given;
+            let given = judges::read(&Step::Judge, &path, &rules).given;
             prop_assert!(matches!(given, consort_core::run::Given::Malformed(_)), "{given:?}");
         }
     }

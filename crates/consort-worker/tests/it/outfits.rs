@@ -39,7 +39,7 @@ fn placeholders_are_filled_in_single_items_and_nothing_is_split() {
     desk.dir = "/desk with {prompt}".into();
     desk.cwd = "/w".into();
     desk.env = [("PATH".to_owned(), "/nowhere:/bin:/usr/bin".to_owned())].into();
-    let outfit = briefing::outfit(&stage.plan, &start, &[], &desk).unwrap();
+    let outfit = briefing::outfit(&stage.plan, &start, &briefing::Told::default(), &desk).unwrap();
     assert!(outfit.argv[0].ends_with("bin/sh"), "{:?}", outfit.argv);
     assert_eq!(
         outfit.argv[1..],
@@ -71,19 +71,23 @@ fn programs_are_found_in_path_or_from_the_root_and_never_from_the_workspace() {
         std::fs::set_permissions(dir.join("tools/agent"), std::fs::Permissions::from_mode(0o755)).unwrap();
     };
     put(&desk.cwd);
-    let error = briefing::outfit(&stage.plan, &start, &[], &desk).unwrap_err();
+    let error = briefing::outfit(&stage.plan, &start, &briefing::Told::default(), &desk).unwrap_err();
     assert!(matches!(&error, OutfitError::NoProgram { program, .. } if program == "tools/agent"), "{error}");
     put(root.path());
-    let outfit = briefing::outfit(&stage.plan, &start, &[], &desk).unwrap();
+    let outfit = briefing::outfit(&stage.plan, &start, &briefing::Told::default(), &desk).unwrap();
     assert_eq!(outfit.argv, [root.path().join("tools/agent").to_str().unwrap()]);
     assert_eq!(outfit.stdin, None);
 
     let mut stage = with_command(&["no-such-agent"], PromptBy::File);
     let start = stage.start(&id("agent-a-001"), 1, Step::Create, None);
-    let error = briefing::outfit(&stage.plan, &start, &[], &stage.desk(&start)).unwrap_err().to_string();
+    let error = briefing::outfit(&stage.plan, &start, &briefing::Told::default(), &stage.desk(&start))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("no-such-agent") && error.contains("agent-a-001"), "{error}");
     stage.plan.tasks[0].creator.runtime = Runtime::Missing;
-    let error = briefing::outfit(&stage.plan, &start, &[], &stage.desk(&start)).unwrap_err().to_string();
+    let error = briefing::outfit(&stage.plan, &start, &briefing::Told::default(), &stage.desk(&start))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("--rehearse"), "{error}");
 }
 
@@ -109,7 +113,7 @@ fn the_environment_is_what_was_declared() {
     .map(|(k, v)| (k.to_owned(), v.to_owned()))
     .into();
     desk.dir = "/desk".into();
-    let env = briefing::outfit(&stage.plan, &start, &[], &desk).unwrap().env;
+    let env = briefing::outfit(&stage.plan, &start, &briefing::Told::default(), &desk).unwrap().env;
     let right: BTreeMap<String, String> = [
         ("API_KEY", "k"),
         ("CONSORT_ANSWER", "/desk/answer.json"),
@@ -137,7 +141,9 @@ fn players_get_a_request_and_the_misdeeds_of_this_try() {
     let start = stage.start(&id("agent-a-001"), 1, Step::Create, None);
     let mut desk = stage.desk(&start);
     desk.dir = "/desk".into();
-    let argv = |desk: &_| briefing::outfit(&stage.plan, &start, &[], desk).unwrap().argv.join(" ");
+    let argv = |desk: &_| {
+        briefing::outfit(&stage.plan, &start, &briefing::Told::default(), desk).unwrap().argv.join(" ")
+    };
     assert_eq!(argv(&desk), "/opt/consort rehearse --request /desk/request.json --misbehave slow-5");
     desk.try_number = 2;
     assert_eq!(
@@ -178,7 +184,7 @@ fn a_consumers_prompt_names_its_handoff_with_the_accepted_hash() {
     let consumer = stage.start(&id("agent-a-002"), 1, Step::Create, None);
     let (path, hash) = (consumer.inputs[1].path.as_str(), consumer.inputs[1].hash.clone().unwrap());
     let desk = stage.desk(&consumer);
-    let text = prompt::render(&briefing::request(&stage.plan, &consumer, &[], &desk));
+    let text = prompt::render(&briefing::request(&stage.plan, &consumer, &briefing::Told::default(), &desk));
     assert!(prompt::renders_handoff(&text, path, hash.as_str()));
     assert!(!prompt::renders_handoff(&text, path, &hash.as_str()[1..]));
     assert!(!prompt::renders_handoff(

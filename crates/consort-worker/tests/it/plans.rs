@@ -53,6 +53,7 @@ pub fn task(id: &str, role: &str, text: &str, path: &str) -> Task {
         optional_strategies: Vec::new(),
         self_review: true,
         judged: true,
+        judges: 1,
         threshold: score("0.92"),
         floor: score("0.85"),
         rounds: Rounds { min: 3, max: 6, plateau_delta: score("0.01"), plateau_window: 3 },
@@ -61,6 +62,7 @@ pub fn task(id: &str, role: &str, text: &str, path: &str) -> Task {
         creator: player(),
         critic: player(),
         judge: player(),
+        panel: Vec::new(),
         workspace: WorkspaceKind::Clone,
     }
 }

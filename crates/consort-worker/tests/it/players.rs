@@ -27,7 +27,7 @@ fn seen(misdeed: &str, wall_ms_max: u64) -> Seen {
     let mut desk = stage.desk(&start);
     desk.self_exe = PROGRAM.into();
     desk.env = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into();
-    let outfit = briefing::outfit(&stage.plan, &start, &[], &desk).unwrap();
+    let outfit = briefing::outfit(&stage.plan, &start, &briefing::Told::default(), &desk).unwrap();
     outfit.dirs.iter().for_each(|dir| std::fs::create_dir_all(dir).unwrap());
     outfit.files.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
     let run = tempfile::tempdir().unwrap();

@@ -9,6 +9,10 @@ use consort_worker::agents::prompt;
 use consort_worker::briefing;
 use consort_worker::judges::Finding;
 
+fn told(findings: &[(FindingsRef, Vec<Finding>)]) -> briefing::Told {
+    briefing::Told { findings: findings.to_vec(), responses: Vec::new() }
+}
+
 fn desk(stage: &Stage, start: &consort_core::run::Start) -> Desk {
     let mut desk = stage.desk(start);
     desk.dir = "/state/desk".into();
@@ -44,7 +48,7 @@ fn stage() -> Stage {
 fn render(stage: &mut Stage, task: &str, step: &str, findings: &[(FindingsRef, Vec<Finding>)]) -> String {
     let known = stage.accepted.get(&id(task)).map(|files| candidate(files));
     let start = stage.start(&id(task), 2, step.parse().unwrap(), known);
-    prompt::render(&briefing::request(&stage.plan, &start, findings, &desk(stage, &start)))
+    prompt::render(&briefing::request(&stage.plan, &start, &told(findings), &desk(stage, &start)))
 }
 
 #[test]
@@ -61,7 +65,8 @@ fn prompts_are_as_before() {
 fn requests_are_as_before() {
     let mut stage = stage();
     let start = stage.start(&id("agent-a-002"), 1, Step::Create, None);
-    let request = briefing::request(&stage.plan, &start, &[], &desk(&stage, &start)).to_json();
+    let request =
+        briefing::request(&stage.plan, &start, &briefing::Told::default(), &desk(&stage, &start)).to_json();
     insta::assert_snapshot!("request_creator", request);
 }
 
@@ -79,8 +84,8 @@ fn reviewers_do_not_learn_who_wrote_it_in_which_round_or_what_it_must_reach() {
             judge.0.strategy = "S-014".into();
             judge.1[0].severity = Severity::Critical;
             let desk = desk(&stage, &start);
-            let request = briefing::request(&stage.plan, &start, &[judge], &desk);
-            let outfit = briefing::outfit(&stage.plan, &start, &[], &desk).unwrap();
+            let request = briefing::request(&stage.plan, &start, &told(&[judge]), &desk);
+            let outfit = briefing::outfit(&stage.plan, &start, &briefing::Told::default(), &desk).unwrap();
             // Names of inputs are the repository's own.
             let mut text = request.to_json() + &prompt::render(&request) + &format!("{:?}", outfit.env);
             for input in &request.inputs {
@@ -126,7 +131,7 @@ fn names_and_problems_that_agents_chose_stay_data() {
     let mut start = stage.start(&id("left"), 2, Step::Create, Some(known));
     start.problems =
         vec![Problem { check: "acknowledgement".into(), text: "`x\n## Rules` is unknown".into() }];
-    let request = briefing::request(&stage.plan, &start, &[], &stage.desk(&start));
+    let request = briefing::request(&stage.plan, &start, &briefing::Told::default(), &stage.desk(&start));
     let text = prompt::render(&request);
     assert_eq!(text.matches("## Rules\n").count(), 1, "{text}");
     assert!(text.contains("data problems found by checks"));

@@ -47,6 +47,18 @@ impl Round {
     }
 }
 
+/// The candidate in an export.
+fn shown(export: &Path) -> judges::Shown {
+    let all = std::fs::read_dir(export).unwrap().flatten();
+    let candidate = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("candidate");
+    let files: Vec<Vec<u8>> =
+        all.filter(|f| candidate(&f.file_name())).map(|f| std::fs::read(f.path()).unwrap()).collect();
+    match export.join("candidate.diff").exists() {
+        true => judges::Shown::of_diff(&files[0]),
+        false => judges::Shown::of(files.iter().map(Vec::as_slice)),
+    }
+}
+
 impl Stage {
     pub fn new(plan: Plan) -> Self {
         let root = tempfile::tempdir().unwrap();
@@ -122,6 +134,8 @@ impl Stage {
             findings: Vec::new(),
             problems: Vec::new(),
             guidance: Vec::new(),
+            responses: None,
+            refused: None,
             nonce: RUN_NONCE.into(),
         }
     }
@@ -150,7 +164,8 @@ impl Stage {
         misdeeds: &[Misdeed],
     ) -> Answer {
         let desk = self.desk(start);
-        let request = briefing::request(&self.plan, start, findings, &desk);
+        let told = briefing::Told { findings: findings.to_vec(), responses: Vec::new() };
+        let request = briefing::request(&self.plan, start, &told, &desk);
         let json = request.to_json();
         let request = Request::parse(&json).unwrap();
         assert_eq!(request.to_json(), json);
@@ -158,7 +173,15 @@ impl Stage {
         perform(request, &desk.cwd, misdeeds).unwrap();
         let dimensions: Vec<_> = self.plan.quality.dimensions.iter().map(|d| d.id.clone()).collect();
         let nonce = judges::nonce(&start.nonce, &start.attempt);
-        judges::read(&start.attempt.step, &desk.answer(), &dimensions, &nonce)
+        let criteria = briefing::judged_criteria(&self.plan, self.task(&start.attempt.task));
+        let shown = (!start.attempt.step.is_creator()).then(|| shown(&desk.cwd));
+        let rules = judges::Rules {
+            dimensions: &dimensions,
+            nonce: &nonce,
+            criteria: &criteria,
+            shown: shown.as_ref(),
+        };
+        judges::read(&start.attempt.step, &desk.answer(), &rules)
     }
 
     /// The declared outputs in a workspace; for a change, what lies within its globs.

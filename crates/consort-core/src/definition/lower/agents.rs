@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 pub(super) const HANDOFF_ROLE: &str = "handoff";
 /// Role of a task that names none.
 pub(super) const DEFAULT_ROLE: &str = "creator";
-const PURPOSES: [&str; 5] = ["default", "creator", "critic", "judge", HANDOFF_ROLE];
+const PURPOSES: [&str; 7] = ["default", "creator", "critic", "judge", "judge-2", "judge-3", HANDOFF_ROLE];
 
 /// The agents of a workflow, ready for use.
 pub(super) struct Agents {
@@ -35,6 +35,11 @@ impl Agents {
     /// Who scores.
     pub(super) fn judge(&self) -> AgentSpec {
         self.first(&["judge", "default"])
+    }
+
+    /// Who scores beside the first one: another model where there is one.
+    pub(super) fn panel(&self, judges: u8) -> Vec<AgentSpec> {
+        (2..=judges.max(2)).map(|n| self.first(&[&format!("judge-{n}"), "judge", "default"])).collect()
     }
 
     /// Who creates, by role.

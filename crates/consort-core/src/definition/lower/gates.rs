@@ -19,6 +19,7 @@ pub(super) struct Gate {
     pub groups: Vec<Vec<StrategyId>>,
     pub self_review: bool,
     pub judged: bool,
+    pub judges: u8,
     pub threshold: Score,
     pub floor: Score,
     pub rounds: Rounds,
@@ -72,6 +73,8 @@ impl Lower<'_> {
             groups: vec![],
             self_review: !none,
             judged: false,
+            // The tournament has a second, independent judge.
+            judges: if level == Criticality::C4 { 2 } else { 1 },
             threshold,
             floor,
             rounds,

@@ -405,14 +405,18 @@ impl<'f> Outline<'f> {
                 let (Some(from), Some(to)) = (from, to) else { continue };
                 let Some(source) = spot.after.iter().find(|(pipeline, _)| *pipeline == from) else {
                     if !spot.spec.after.broken && spot.after.len() == spot.spec.after.entries.len() {
-                        lower.report(
-                            Diagnostic::error(
-                                "not-at-barrier",
-                                format!("`{}` does not meet at the barrier `{}`", spec.from.value.0, spot.id),
-                            )
-                            .at(spec.from.span.clone(), "has nothing to hand over here")
-                            .at(spot.spec.after.entries[0].0.span.clone(), "`after` names those who meet"),
-                        );
+                        let diagnostic = Diagnostic::error(
+                            "not-at-barrier",
+                            format!("`{}` does not meet at the barrier `{}`", spec.from.value.0, spot.id),
+                        )
+                        .at(spec.from.span.clone(), "has nothing to hand over here");
+                        // A barrier may lack its `after` altogether.
+                        lower.report(match spot.spec.after.entries.first() {
+                            Some((first, _)) => {
+                                diagnostic.at(first.span.clone(), "`after` names those who meet")
+                            }
+                            None => diagnostic.help("`after` names those who meet: `after: {a: 1, b: 1}`"),
+                        });
                     }
                     continue;
                 };

@@ -171,6 +171,7 @@ impl<'f> Lower<'f> {
             review_groups: gate.groups,
             self_review: gate.self_review,
             judged: gate.judged,
+            judges: gate.judges,
             threshold: gate.threshold,
             floor: gate.floor,
             rounds: gate.rounds,
@@ -179,6 +180,7 @@ impl<'f> Lower<'f> {
             creator: agents.creator(HANDOFF_ROLE),
             critic: agents.critic(),
             judge: agents.judge(),
+            panel: agents.panel(gate.judges),
             workspace: self.workspace(None),
         }
     }

@@ -71,7 +71,15 @@ pub(super) fn ended(
             return Ok(());
         }
         AttemptEnd::Failed(_) | AttemptEnd::Unknown | AttemptEnd::Stopped(_) => {
-            it.steps[position].failures += 1;
+            let step = &mut it.steps[position];
+            step.failures += 1;
+            step.malformed += u32::from(matches!(end, AttemptEnd::Failed(Failure::Malformed(_))));
+            step.unfounded += u32::from(matches!(end, AttemptEnd::Failed(Failure::Unfounded(_))));
+            step.refused = match end {
+                AttemptEnd::Failed(Failure::Malformed(why) | Failure::Unfounded(why)) => Some(why.clone()),
+                AttemptEnd::Failed(Failure::NoAnswer) => Some("there was no answer file".into()),
+                _ => None,
+            };
             it.steps[position].status = StepStatus::Failed;
         }
     }
@@ -101,7 +109,11 @@ fn conclude(state: &mut State, ix: usize, position: usize, end: &AttemptEnd) {
         let point = match step {
             Step::Create => Point::Created,
             Step::SelfReview => Point::SelfReviewed,
-            Step::Judge => Point::Scored,
+            // One judge alone scores at once.
+            Step::Judge | Step::Panel(_) => {
+                let scored = it.round().is_some_and(|r| r.composite.is_some());
+                if scored { Point::Scored } else { Point::Judged }
+            }
             Step::Review(strategy) => {
                 let groups = &state.graph.task(ix).review_groups;
                 let group = groups.iter().position(|g| g.contains(&strategy)).unwrap_or(groups.len());
@@ -140,6 +152,7 @@ pub(in crate::run) fn failure_text(end: &AttemptEnd) -> String {
             Exit::Stopped(why) => format!("stopped: {why:?}"),
         },
         AttemptEnd::Failed(Failure::Malformed(why)) => format!("malformed answer: {why}"),
+        AttemptEnd::Failed(Failure::Unfounded(why)) => why.clone(),
         AttemptEnd::Failed(Failure::NoAnswer) => "it ended without an answer".into(),
         AttemptEnd::Stopped(StopWhy::TimedOut) => "its time was used up".into(),
         AttemptEnd::Stopped(why) => format!("stopped: {why:?}"),

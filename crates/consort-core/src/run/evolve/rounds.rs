@@ -1,7 +1,7 @@
 //! Rounds of creator, critics and judge.
 
 use super::tasks::{self, done};
-use crate::ids::{Step, StrategyId};
+use crate::ids::{Revision, Step, StrategyId};
 use crate::plan::WorkspaceKind;
 use crate::quality::group_of;
 use crate::run::FindingsRef;
@@ -41,8 +41,11 @@ pub(super) fn started(state: &mut State, ix: usize, iteration: u32, kind: RoundK
             .as_ref()
             .filter(|_| kind == RoundKind::Confirmation)
             .map(|c| c.revision.clone()),
+        candidate: it.candidate.as_ref().filter(|_| kind == RoundKind::Confirmation).cloned(),
         problems: 0,
+        judged: Vec::new(),
         scores: Vec::new(),
+        unmet: Vec::new(),
         scores_answer: None,
         composite: None,
         band: None,
@@ -75,13 +78,25 @@ pub(in crate::run) fn findings_of(round: &Round) -> Vec<FindingsRef> {
     reviews.chain(judge).collect()
 }
 
+/// A person took an earlier version than the last one: the best is kept, not the latest.
+pub(super) fn choose(it: &mut TaskState, revision: &Revision) {
+    if it.candidate.as_ref().is_some_and(|c| c.revision == *revision) {
+        return;
+    }
+    let made = it.rounds.iter().rev().find(|r| r.revision.as_ref() == Some(revision));
+    if let Some((candidate, iteration)) = made.and_then(|r| Some((r.candidate.clone()?, r.iteration))) {
+        it.candidate = Some(candidate);
+        it.captured_in = iteration;
+    }
+}
+
 /// Steps are due and wait for slots.
 pub(super) fn queue(state: &mut State, ix: usize, steps: &[Step]) -> Result<(), String> {
     if !matches!(state.tasks[ix].stage, TaskStage::Deciding(_)) {
         return Err(format!("{} is not at a point where steps begin", state.graph.task(ix).id));
     }
     done(state, &Due::Task(ix));
-    let fresh = |step: &Step| StepState { step: step.clone(), failures: 0, status: StepStatus::Queued };
+    let fresh = |step: &Step| StepState::new(step, 0, StepStatus::Queued);
     state.tasks[ix].steps = steps.iter().map(fresh).collect();
     state.tasks[ix].stage = TaskStage::Working;
     state.front.queued.extend((0..steps.len()).map(|at| (ix, at)));
@@ -102,7 +117,7 @@ pub(super) fn step_retrying(
         Some(position) => position,
         None => {
             // A refused capture sends the task back to its creator.
-            it.steps = vec![StepState { step: step.clone(), failures, status: StepStatus::Failed }];
+            it.steps = vec![StepState::new(step, failures, StepStatus::Failed)];
             0
         }
     };

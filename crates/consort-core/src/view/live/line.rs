@@ -138,6 +138,9 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
             (task, format!("{} found by checks{first}", count(problems.len(), "problem")))
         }
         E::CandidateRefused { task, why, .. } => (task, format!("nothing to capture: {why}")),
+        E::Judged { task, iteration, judged } => {
+            (task, format!("round {iteration}: judge {} says {}", judged.judge, judged.composite))
+        }
         E::Scored { task, iteration, composite, band, .. } => {
             let threshold = state.graph.ix(task).map(|ix| state.graph.task(ix).threshold)?;
             let sign = if composite.reaches(threshold) { ">=" } else { "<" };
@@ -192,6 +195,7 @@ fn doing(step: &Step) -> String {
         Step::SelfReview => "self-review".into(),
         Step::Review(strategy) => format!("critic {strategy}"),
         Step::Judge => "judge".into(),
+        Step::Panel(number) => format!("judge {number}"),
     }
 }
 
@@ -206,6 +210,7 @@ fn ended(end: &AttemptEnd) -> Option<String> {
         AttemptEnd::Failed(Failure::Exit(Exit::NotStarted(why))) => format!("could not be started: {why}"),
         AttemptEnd::Failed(Failure::Exit(Exit::Stopped(why))) => format!("stopped: {}", stop(*why)),
         AttemptEnd::Failed(Failure::Malformed(why)) => format!("failed: malformed answer: {why}"),
+        AttemptEnd::Failed(Failure::Unfounded(why)) => format!("asked once more: {why}"),
         AttemptEnd::Failed(Failure::NoAnswer) => "failed: no answer".into(),
         AttemptEnd::Stopped(why) => format!("stopped: {}", stop(*why)),
         AttemptEnd::Lost => "was lost before it ran; it starts again".into(),

@@ -214,6 +214,10 @@ pub(in crate::view) fn hold_text(why: &HoldWhy) -> String {
     match why {
         HoldWhy::MaxRounds => "the most rounds are used up".into(),
         HoldWhy::NoProgress => "no progress".into(),
+        HoldWhy::Oscillating => "it goes in circles: findings that were gone came back".into(),
+        HoldWhy::Regressing => "it gets worse with each round".into(),
+        HoldWhy::OnlyNits => "reviewers find nothing but trifles, and it does not pass".into(),
+        HoldWhy::Disagreement => "its judges disagree too much".into(),
         HoldWhy::BarrierRetries => "its barrier's retries are used up".into(),
         HoldWhy::Attempts { step, last } => format!("{step} failed too often: {}", clean(last)),
         HoldWhy::Conflict { between, paths } => {
@@ -229,6 +233,8 @@ pub(in crate::view) fn refusal_text(refusal: &GateRefusal) -> String {
         GateRefusal::BelowThreshold => "below the threshold".into(),
         GateRefusal::WeakDimension(id) => format!("{} at 0.50 or below", clean(id)),
         GateRefusal::CriticalFindings(n) => count(*n as usize, "Critical finding"),
+        GateRefusal::CriterionUnmet(name) => format!("criterion `{}` is not met", clean(name)),
+        GateRefusal::JudgesDisagree { low, high } => format!("its judges disagree: {low} to {high}"),
         GateRefusal::Problems(n) => count(*n as usize, "problem") + " found by checks",
     }
 }

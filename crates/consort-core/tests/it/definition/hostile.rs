@@ -216,6 +216,13 @@ fn survives(text: &str) {
     }
 }
 
+#[test]
+fn a_barrier_without_its_key_after_is_a_mistake_and_no_crash() {
+    let text = include_str!("../../../../../examples/multi-instance/workflow.yaml");
+    survives(&text.replacen("    after: {a: 1, b: 1}", "    aftre: {a: 1, b: 1}", 1));
+    survives(&text.replacen("    after: {a: 1, b: 1}\n", "", 1));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -83,32 +83,36 @@ fn every_verdict() {
 
 #[test]
 fn breakers_end_with_a_person() {
-    let table: [(&str, &[u32], u32, &str); 4] = [
-        ("maximum", &[8_000, 8_500, 9_000], 3, "MaxRounds"),
-        ("flat", &[9_000, 9_050, 9_060, 9_070], 9, "NoProgress"),
-        ("worse and worse", &[9_000, 8_000, 7_000, 6_500], 9, "NoProgress"),
-        ("up and down", &[9_000, 8_900, 8_950, 8_900], 9, "NoProgress"),
+    // Scores by version, Major findings by version, most rounds, breaker, the best round.
+    type Case = (&'static str, &'static [u32], &'static [u32], u32, &'static str, u32);
+    let table: [Case; 6] = [
+        ("maximum", &[8_000, 8_500, 9_000], &[1], 3, "MaxRounds", 3),
+        ("flat", &[9_000, 9_050, 9_060, 9_070], &[1], 9, "NoProgress", 4),
+        ("worse and worse", &[8_500, 8_000, 7_000, 6_500], &[1], 9, "Regressing", 1),
+        ("up and down", &[9_000, 8_900, 8_950, 8_900], &[1], 9, "NoProgress", 1),
+        ("trifles", &[8_000, 9_000, 9_050], &[1, 0], 9, "OnlyNits", 3),
+        ("in circles", &[8_000, 8_500, 8_800], &[1, 0, 1], 9, "Oscillating", 3),
     ];
-    for (what, scores, max, breaker) in table {
-        let (mut sim, end) = judged(Profile::scores(scores), 1, max);
+    for (what, scores, major, max, breaker, best) in table {
+        let profile = Profile { major: major.to_vec(), ..Profile::scores(scores) };
+        let (mut sim, end) = judged(profile.clone(), 1, max);
         assert_eq!(end, End::Waiting, "{what}");
         let last = rounds(&sim, "a").pop().expect("rounds");
         assert!(last.contains(&format!("{breaker} [BelowThreshold]")), "{what}: {last}");
-        let number = rounds(&sim, "a").len() as u32;
 
-        // Yes accepts the last version against the verdict, on record.
+        // Yes accepts the best version against the verdict, on record.
         approve(&mut sim, "A-001").expect("it is asked");
         assert_eq!(sim.run(), End::Over(RunStatus::Complete), "{what}");
         let over = sim.state().overrides.first().expect("an override");
-        assert_eq!((over.iteration, over.refusals.as_slice()), (number, &[GateRefusal::BelowThreshold][..]));
+        assert_eq!((over.iteration, over.refusals.as_slice()), (best, &[GateRefusal::BelowThreshold][..]));
         clean(&sim);
 
         // No gives it up; retry begins a new set.
-        let (mut sim, _) = judged(Profile::scores(scores), 1, max);
+        let (mut sim, _) = judged(profile.clone(), 1, max);
         reject(&mut sim, "A-001", "not good enough").expect("it is asked");
         assert_eq!(sim.run(), End::Over(RunStatus::Failed), "{what}");
         clean(&sim);
-        let (mut sim, _) = judged(Profile::scores(scores), 1, max);
+        let (mut sim, _) = judged(profile, 1, max);
         sim.world.profiles.insert("a".into(), Profile::scores(&[9_500]));
         sim.command(Command::Retry { task: "a".into() }).expect("it is held");
         assert!(matches!(approve(&mut sim, "A-001"), Err(Refusal::Stale { .. })));

@@ -26,7 +26,8 @@ fn the_order_of_steps_is_creator_self_steelman_attack_judge() {
     let (sim, _) = played(&plan("p", vec![task]), |_| ());
     assert_eq!(
         steps(&sim, "a"),
-        ["1.1 create", "1.2 self-review", "1.3 S-003", "1.4 S-002", "1.5 S-007", "1.6 judge"]
+        ["1.1 create", "1.2 self-review", "1.3 S-003", "1.4 S-002", "1.5 S-007", "1.6 judge", "1.7 judge-2"],
+        "a first draft that is praised is scored again"
     );
 }
 
@@ -46,7 +47,7 @@ fn failures_are_tried_again_later_and_later_and_then_a_person_decides() {
         (Step::Create, [Play::Vanish, Play::Hang]),
         (Step::Create, [Play::Empty, Play::Empty]),
         (Step::SelfReview, [Play::Silent, Play::Malformed]),
-        (Step::Judge, [Play::OtherDimensions, Play::Malformed]),
+        (Step::Judge, [Play::OtherDimensions, Play::Exit(1)]),
         (Step::Judge, [Play::Silent, Play::Exit(137)]),
         (Step::Review("S-007".into()), [Play::Malformed, Play::Vanish]),
     ] {
@@ -73,6 +74,11 @@ fn failures_are_tried_again_later_and_later_and_then_a_person_decides() {
         assert_eq!(sim.run(), End::Over(RunStatus::Complete), "{step} {plays:?}");
         clean(&sim);
     }
+    // No score in two tries that brought an answer: a person looks, though a third would be allowed.
+    let plan = plan("p", vec![task("a").judged(1, 2)]);
+    let (_, end) =
+        played(&plan, |sim| script(sim, "a", Step::Judge, &[Play::Malformed, Play::OtherDimensions]));
+    assert_eq!(end, End::Waiting);
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn effects_are_tried_again_and_after_five_failures_a_person_decides() {
         assert_eq!(sim.run(), End::Over(RunStatus::Complete), "{kind}");
         assert_eq!(
             steps(&sim, "t1"),
-            ["1.1 create", "1.2 self-review", "1.3 judge"],
+            ["1.1 create", "1.2 self-review", "1.3 judge", "1.4 judge-2"],
             "no work is done again"
         );
         clean(&sim);

@@ -318,7 +318,7 @@ pub(super) fn excerpt(finding: &OpenFinding) -> String {
 
 /// Where a player answers a finding: under the heading of what it asks for, where this kind of
 /// work has it.
-fn answered_in(finding: &OpenFinding, kind: &str) -> &'static str {
+pub(super) fn answered_in(finding: &OpenFinding, kind: &str) -> &'static str {
     let mut asked = Strength::of_kind(kind).iter().map(|s| s.about());
     asked.find(|about| finding.remedy.contains(about.remedy)).map_or("Limits", |about| about.heading)
 }

@@ -42,6 +42,12 @@ pub enum Misdeed {
     Lie,
     /// Answer for no handoff.
     NoAcknowledgement,
+    /// Answer for no finding.
+    NoResponses,
+    /// Quote words that nobody wrote.
+    InventedQuote,
+    /// Answer with a verdict.
+    Verdict,
     /// Wait so many milliseconds, then go on.
     Slow(u64),
 }
@@ -71,6 +77,9 @@ impl Misdeed {
             "wrong-nonce" => Misdeed::WrongNonce,
             "lie" => Misdeed::Lie,
             "no-acknowledgement" => Misdeed::NoAcknowledgement,
+            "no-responses" => Misdeed::NoResponses,
+            "invented-quote" => Misdeed::InventedQuote,
+            "verdict" => Misdeed::Verdict,
             _ => match (number("exit-"), number("slow-"), score) {
                 (Some(code @ 1..=255), ..) => Misdeed::Exit(code as u8),
                 (_, Some(ms), _) => Misdeed::Slow(ms),
@@ -80,7 +89,7 @@ impl Misdeed {
                         "`{text}` is no misdeed; known are hang, crash, exit-N (1 to 255), no-artifact, \
                          empty-artifact, malformed-score, score-above-1, nan, no-answer, flood, \
                          ignore-sigterm, daemonise, stray-files, wrong-nonce, lie, no-acknowledgement, \
-                         score-0.NNNN, slow-MS"
+                         no-responses, invented-quote, verdict, score-0.NNNN, slow-MS"
                     ));
                 }
             },

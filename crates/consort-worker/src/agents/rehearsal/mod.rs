@@ -129,8 +129,25 @@ fn self_review(room: &Room, answer: &AnswerBrief, misdeeds: &[Misdeed]) -> Resul
     }
     let text = serde_json::json!({
         "nonce": answer.nonce, "findings": [], "summary": format!("Rehearsal. Looked over the work: {done}."),
+        "responses": responses(room, misdeeds),
     });
     give(room, answer, &text.to_string(), misdeeds)
+}
+
+/// Says of each finding that matters where it is fixed: a player writes everything that is asked for.
+fn responses(room: &Room, misdeeds: &[Misdeed]) -> Vec<serde_json::Value> {
+    if misdeeds.contains(&Misdeed::NoResponses) {
+        return Vec::new();
+    }
+    let kind = &room.request.task.produces;
+    let open = room.request.open_findings.iter().filter(|f| f.severity != "minor" && f.strategy != "S-014");
+    open.map(|finding| {
+        serde_json::json!({
+            "finding": format!("{}/{}", finding.strategy, finding.id), "verdict": "fixed",
+            "where": format!("section {}", document::answered_in(finding, kind)),
+        })
+    })
+    .collect()
 }
 
 /// Prose that was read back from a file without the marks around it.
@@ -148,6 +165,8 @@ fn give(room: &Room, answer: &AnswerBrief, right: &str, misdeeds: &[Misdeed]) ->
             Misdeed::MalformedScore => "The scores are fine, all of them.".into(),
             Misdeed::WrongNonce => text.replace(&answer.nonce, "0000000000000000"),
             Misdeed::Nan => with_first_score(&text, "NaN"),
+            Misdeed::InventedQuote => text.replace("\"quote\":\"", "\"quote\":\"words that nobody wrote: "),
+            Misdeed::Verdict => format!("{{\"nonce\":\"{}\",\"verdict\":\"PASS\"}}", answer.nonce),
             Misdeed::ScoreAboveOne => with_first_score(&text, "1.02"),
             _ => continue,
         };

@@ -94,14 +94,30 @@ pub(super) fn judge(room: &Room, text: &str, answer: &AnswerBrief, forced: Optio
             let literal = forced.map_or_else(|| format!("0.{score:04}"), |f| f.to_string());
             let one = json!({
                 "score": serde_json::from_str::<Value>(&literal).unwrap_or(Value::Null),
-                "evidence": evidence(&page, id),
+                "evidence": evidence(&page, text, id),
                 "gaps": clean(&gaps.join(" "), 1_500),
                 "improve": clean(&improve.join(" "), 1_500),
             });
             (dimension.id.clone(), one)
         })
         .collect();
-    json!({ "nonce": answer.nonce, "scores": scores })
+    let mut given = json!({ "nonce": answer.nonce, "scores": scores });
+    if !room.request.criteria.is_empty() {
+        given["criteria"] = criteria(room, &all, &page, text);
+    }
+    given
+}
+
+/// A criterion is met where the work says under Criteria where.
+fn criteria(room: &Room, defects: &[Defect], page: &Page, text: &str) -> Value {
+    let judged = (1..=room.request.criteria.len()).map(|number| {
+        let open = format!("Criterion {number} is not covered");
+        let met = !defects.iter().any(|d| d.claim.starts_with(&open));
+        let why = if met { "The table under Criteria says where." } else { "Nothing says where." };
+        let evidence = if met { evidence(page, text, "traceability") } else { Vec::new() };
+        json!({ "met": met, "why": why, "evidence": evidence })
+    });
+    Value::Array(judged.collect())
 }
 
 /// In ten-thousandths. What there is to see of a dimension moves a score within its band.
@@ -133,8 +149,8 @@ fn score(room: &Room, page: &Page, dimension: &str, hurt: &[&Defect], defects: u
     (9_050 + wealth).saturating_sub(loss).clamp(3_000, untouched)
 }
 
-/// Places in the candidate that were looked at.
-fn evidence(page: &Page, dimension: &str) -> Vec<String> {
+/// Lines of the candidate that were looked at: of the dimension's own section first.
+fn evidence(page: &Page, text: &str, dimension: &str) -> Vec<Value> {
     let title = match dimension {
         "evidence_quality" => "Sources",
         "traceability" => "Criteria",
@@ -143,23 +159,19 @@ fn evidence(page: &Page, dimension: &str) -> Vec<String> {
         "internal_consistency" => "Findings",
         _ => "Summary",
     };
-    let mut places: Vec<String> = page
-        .section(title)
-        .into_iter()
-        .map(|s| {
-            format!(
-                "section {title}: {} rows, {} points",
-                s.tables().map(|t| t.rows.len()).sum::<usize>(),
-                s.items().count()
-            )
-        })
-        .collect();
-    places.push(format!(
-        "{} headings, {} tables, {} points in all",
-        page.headings.len(),
-        page.tables.len(),
-        page.items.len()
-    ));
-    places.push(format!("{} numbered sources", source_numbers(page).len()));
-    places
+    let own = page.section(title).map(|s| s.text().to_owned()).unwrap_or_default();
+    let lines = own.lines().map(|l| (title, l)).chain(text.lines().map(|l| ("the whole", l)));
+    let mut chosen: Vec<(&str, String)> = Vec::new();
+    for (place, line) in lines {
+        let quote: String = line.trim().chars().take(200).collect();
+        let letters = quote.chars().filter(|c| c.is_alphanumeric()).count();
+        let known = |(_, other): &(&str, String)| other.contains(&quote) || quote.contains(other.as_str());
+        if letters >= 16 && !chosen.iter().any(known) {
+            chosen.push((place, quote));
+        }
+        if chosen.len() == 3 {
+            break;
+        }
+    }
+    chosen.into_iter().map(|(place, quote)| json!({ "location": place, "quote": quote })).collect()
 }

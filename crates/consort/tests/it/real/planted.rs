@@ -81,11 +81,11 @@ fn play(bug: Bug, planted: Option<Bug>) -> Vec<Violation> {
             scene
         }
         Bug::AcknowledgementUnchecked => {
-            let mute = "'create:*:no-acknowledgement', 'judge:*:score-0.9500'";
+            let mute = "'create:*:no-acknowledgement', 'judge:*:score-0.9500', 'judge-2:*:score-0.9500'";
             to_the_end(&MEETING.replace("'create:1:stray-files'", mute), MEETING_RUN, &RUN)
         }
         Bug::BelowThresholdAccepted => {
-            let low = one(", misbehave: ['judge:*:score-0.9199']");
+            let low = one(", misbehave: ['judge:*:score-0.9199', 'judge-2:*:score-0.9199']");
             to_the_end(&low.replace("C1", "C2"), ONE, &RUN)
         }
         Bug::TwoRoundsAccepted => to_the_end(&one("").replace("C1", "C2"), ONE, &RUN),
