@@ -22,7 +22,8 @@ const CRITERIA: usize = 2;
 /// The classes of wrong answers; a try is one of them, or right.
 const CLASSES: [(&str, fn(&mut Dice, Value) -> String); 19] = [
     ("prose", |dice, _| {
-        (*dice.pick(&["All six dimensions deserve 0.95.", "PASS", "I would score it 0.97 overall."])).to_owned()
+        (*dice.pick(&["All six dimensions deserve 0.95.", "PASS", "I would score it 0.97 overall."]))
+            .to_owned()
     }),
     ("two blocks", |dice, right| format!("{right}{}{}", dice.pick(&["", "\n", "\n\n"]), good(dice))),
     ("fenced or with words around", |dice, right| {
