@@ -190,6 +190,7 @@ fn done(effect: Effect) -> Report {
             iteration,
             candidate: candidate(),
             problems: Vec::new(),
+            passed: Vec::new(),
         },
         Effect::Ensure(Ensure::Committed { task, candidate, .. }) => {
             Report::TaskCommitted { task, revision: candidate.revision }

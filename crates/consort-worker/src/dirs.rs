@@ -29,6 +29,11 @@ impl RunDirs {
         self.state.join("shown").join(format!("{}.txt", neutral(attempt)))
     }
 
+    /// Where the command of a criterion is run on a candidate.
+    pub fn check(&self, task: &TaskId, generation: u32, iteration: u32, criterion: usize) -> PathBuf {
+        self.state.join("checks").join(format!("{task}--{generation}-{iteration}-{criterion}"))
+    }
+
     /// The read-only export that a reviewer works in. Its name tells neither the task nor the
     /// round: a reviewer sees its own working directory.
     pub fn export(&self, attempt: &AttemptId) -> PathBuf {

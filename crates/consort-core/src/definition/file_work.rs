@@ -210,12 +210,26 @@ section! {
         name: At<Plain>,
         /// How one sees it. Default: the name.
         validation: Option<At<Plain>>,
+        /// A command that shows it, as a list of words: run on the candidate in a clean directory, it ends with 0.
+        /// Files that it names are taken from the run's base, so that no agent can change them. Without a command a
+        /// judge decides.
+        #[schemars(default)]
+        check: List<At<Plain>>,
+        /// Most time for the command. Default: 10m.
+        timeout: Option<At<Millis>>,
     }
 }
 
 short_form! {
     /// A sentence, or `{name: ..., validation: how one sees it}`.
-    Criterion = At<Plain> | CriterionSpec, |name| CriterionSpec { name, validation: None, at: 0..0, broken: false }
+    Criterion = At<Plain> | CriterionSpec, |name| CriterionSpec {
+        name,
+        validation: None,
+        check: List { items: vec![], broken: false, present: false },
+        timeout: None,
+        at: 0..0,
+        broken: false,
+    }
 }
 
 section! {
@@ -274,6 +288,11 @@ section! {
         name: At<Plain>,
         /// What it demands and who enforces it.
         enforcement: At<Plain>,
+        /// A command that shows whether a candidate keeps to it: see a criterion's `check`. Run for every task.
+        #[schemars(default)]
+        check: List<At<Plain>>,
+        /// Most time for the command. Default: 10m.
+        timeout: Option<At<Millis>>,
     }
 }
 

@@ -7,8 +7,8 @@ mod parts;
 
 pub use limits::{Backoff, Budget, Limits, Quality, Rounds};
 pub use parts::{
-    AgentSpec, ApprovalAt, Barrier, Completion, CompletionBy, Constraint, Criterion, Dimension, Handoff,
-    Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime, Stage, Task, TaskKind, WorkspaceKind,
+    AgentSpec, ApprovalAt, Barrier, CommandCheck, Completion, CompletionBy, Constraint, Criterion, Dimension,
+    Handoff, Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime, Stage, Task, TaskKind, WorkspaceKind,
 };
 
 use crate::ids::{BarrierId, PipelineId, RunId, TaskId};

@@ -337,6 +337,18 @@ pub struct Criterion {
     pub name: String,
     /// How one sees it.
     pub validation: String,
+    /// A command that decides it; without, a judge does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<CommandCheck>,
+}
+
+/// A command that shows whether a criterion is met: it ends with 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandCheck {
+    /// Program and arguments, never a shell line.
+    pub argv: Vec<String>,
+    /// Wall time, in milliseconds.
+    pub timeout_ms: u64,
 }
 
 /// Something that must hold before the run is COMPLETE.

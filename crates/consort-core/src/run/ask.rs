@@ -209,7 +209,7 @@ pub(super) fn about_held(state: &State, ix: usize, why: &HoldWhy) -> (ApprovalKi
     };
     let iteration = best.map_or(it.iteration, |(iteration, _)| iteration);
     let kind = ApprovalKind::Held { task: task.clone(), iteration, revision };
-    (kind, format!("{what}: {choice}"))
+    (kind, format!("{what}. What now? {choice}"))
 }
 
 /// The version that a person would take: the one with the highest composite, else the last.

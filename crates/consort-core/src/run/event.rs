@@ -77,7 +77,14 @@ pub enum EventKind {
     /// Deterministic checks say no: the round ends without reviewers. Comes before the capture.
     ProblemsFound { task: TaskId, iteration: u32, problems: Vec<Problem> },
     /// The creator's work is captured.
-    CandidateCaptured { task: TaskId, iteration: u32, candidate: Candidate },
+    CandidateCaptured {
+        task: TaskId,
+        iteration: u32,
+        candidate: Candidate,
+        /// Criteria whose command ended well, by their position in the plan.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passed: Vec<u32>,
+    },
     /// There was nothing to capture.
     CandidateRefused { task: TaskId, iteration: u32, why: String },
     /// One judge of several is in.
@@ -294,6 +301,20 @@ pub enum GateRefusal {
         /// The highest.
         high: Composite,
     },
+}
+
+impl std::fmt::Display for GateRefusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counted = |n: u32, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+        match self {
+            GateRefusal::BelowThreshold => f.write_str("below the threshold"),
+            GateRefusal::WeakDimension(id) => write!(f, "{id} at 0.50 or below"),
+            GateRefusal::CriticalFindings(n) => f.write_str(&counted(*n, "Critical finding")),
+            GateRefusal::Problems(n) => write!(f, "{} found by checks", counted(*n, "problem")),
+            GateRefusal::CriterionUnmet(name) => write!(f, "criterion `{name}` is not met"),
+            GateRefusal::JudgesDisagree { low, high } => write!(f, "its judges disagree: {low} to {high}"),
+        }
+    }
 }
 
 /// Why a task or barrier waits for a person.

@@ -164,13 +164,14 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             let ix = at_stage(state, task, "checked", |s| matches!(s, TaskStage::Capturing))?;
             state.tasks[ix].problems = problems.clone();
         }
-        E::CandidateCaptured { task, iteration, candidate } => {
+        E::CandidateCaptured { task, iteration, candidate, passed } => {
             let ix = at_stage(state, task, "captured", |s| matches!(s, TaskStage::Capturing))?;
             state.front.ensuring.remove(&ix);
             let problems = state.tasks[ix].problems.len() as u32;
             let round = rounds::of(state, ix, *iteration)?;
             round.revision = Some(candidate.revision.clone());
             round.candidate = Some(candidate.clone());
+            round.passed = passed.clone();
             round.problems = problems;
             let it = &mut state.tasks[ix];
             it.candidate = Some(candidate.clone());

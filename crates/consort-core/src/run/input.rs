@@ -196,6 +196,9 @@ pub enum Report {
         candidate: Candidate,
         /// What deterministic checks say against it; empty is good. At most 12.
         problems: Vec<Problem>,
+        /// Criteria whose command ended well, by their position in the plan.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passed: Vec<u32>,
     },
     /// There is nothing to capture: missing, empty, unreadable or outside the declared paths.
     CandidateRefused {

@@ -323,8 +323,10 @@ pub struct Round {
     pub judged: Vec<Judged>,
     /// The judge's scores, or the median of several.
     pub scores: Vec<DimensionScore>,
-    /// Criteria that are not met, by their position in the plan.
+    /// Criteria that a judge says are not met, by their position in the plan.
     pub unmet: Vec<u32>,
+    /// Criteria whose command ended well, by their position in the plan.
+    pub passed: Vec<u32>,
     /// The judge's answer in the content store.
     pub scores_answer: Option<ContentHash>,
     /// Their exact composite.

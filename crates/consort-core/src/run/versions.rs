@@ -1,15 +1,19 @@
 //! The two best versions of a piece of work, and what separates them: what a person reads who has
 //! to choose.
 
+use super::event::Verdict;
 use super::state::{Round, TaskState};
 use std::fmt::Write;
 
-/// In brackets: the best version with its composite, the next best, and the dimensions in which
-/// they differ most. Empty if nothing was ever scored.
+/// Why the last round did not pass; then the best version with its composite, the next best, and
+/// the dimensions in which they differ most. Without any score the first problem of the last one.
 pub(super) fn described(it: &TaskState) -> String {
     let versions = it.versions();
-    let Some(best) = versions.first() else { return String::new() };
-    let mut text = format!(" (best: {}", named(best));
+    let Some(best) = versions.first() else {
+        let first = it.problems.first().map(|p| format!("; checks: {}", p.text)).unwrap_or_default();
+        return format!("{}{first}", refused(it));
+    };
+    let mut text = format!("{} (best: {}", refused(it), named(best));
     if let Some(second) = versions.get(1) {
         let _ = write!(text, "; then {}", named(second));
         let apart = apart(best, second);
@@ -19,6 +23,15 @@ pub(super) fn described(it: &TaskState) -> String {
     }
     text.push(')');
     text
+}
+
+fn refused(it: &TaskState) -> String {
+    let said = match it.round().and_then(|r| r.verdict.as_ref()) {
+        Some(Verdict::Broken { refusals, .. } | Verdict::Revise(refusals)) => refusals.iter(),
+        _ => [].iter(),
+    };
+    let said: Vec<String> = said.map(ToString::to_string).collect();
+    if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) }
 }
 
 fn named(round: &Round) -> String {

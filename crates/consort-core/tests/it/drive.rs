@@ -189,6 +189,7 @@ impl Run {
                     iteration: *iteration,
                     candidate,
                     problems: Vec::new(),
+                    passed: Vec::new(),
                 }
             }
             Ensure::Committed { task, candidate, .. } => {

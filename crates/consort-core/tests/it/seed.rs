@@ -118,7 +118,7 @@ fn handoff(id: &'static str, barrier: &str, from: &'static str, phase: u32, cont
 }
 
 fn criterion(name: &str, validation: &str) -> Criterion {
-    Criterion { name: name.into(), validation: validation.into() }
+    Criterion { name: name.into(), validation: validation.into(), check: None }
 }
 
 fn phase(number: u32, name: &str, purpose: &str, task: &str, criteria: Vec<Criterion>) -> Phase {

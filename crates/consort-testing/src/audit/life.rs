@@ -79,7 +79,7 @@ pub(super) fn task(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
                 round.problems = problems.len();
             }
         }
-        E::CandidateCaptured { task, iteration, candidate } => {
+        E::CandidateCaptured { task, iteration, candidate, .. } => {
             captured(book, task, *iteration, candidate, record);
         }
         E::TaskReleased { task, new_set, .. } => {
@@ -238,6 +238,7 @@ fn captured(book: &mut Book<'_>, id: &TaskId, iteration: u32, candidate: &Candid
         iteration: reported,
         candidate: there,
         problems,
+        ..
     }) = &record.cause
     else {
         return book.wrong("late", format!("{id} was captured on nobody's word"));

@@ -272,6 +272,7 @@ fn done(wish: &Ensure) -> Report {
                 iteration: *iteration,
                 candidate: Candidate { revision, artifacts: vec![artifact], strays: Vec::new() },
                 problems: Vec::new(),
+                passed: Vec::new(),
             }
         }
         Ensure::Committed { task, candidate, .. } => {

@@ -214,7 +214,14 @@ fn bar(p: &mut Page, request: &Request) {
     if !request.criteria.is_empty() {
         p.head("Criteria");
         for criterion in &request.criteria {
-            p.line(format!("- {}: {}", one_line(&criterion.name), one_line(&criterion.validation)));
+            let check =
+                criterion.check.as_ref().map(|c| format!(" (checked by: {})", one_line(&c.argv.join(" "))));
+            p.line(format!(
+                "- {}: {}{}",
+                one_line(&criterion.name),
+                one_line(&criterion.validation),
+                check.unwrap_or_default()
+            ));
         }
     }
 }

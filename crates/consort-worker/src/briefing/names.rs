@@ -16,12 +16,21 @@ impl Names<'_> {
     /// Criteria about this task, or about no task in particular.
     pub(super) fn criteria(&self) -> Vec<Criterion> {
         let shown = self.task.criteria.iter().filter(|c| self.shows(c));
-        shown.map(|c| Criterion { name: self.hide(&c.name), validation: self.hide(&c.validation) }).collect()
+        shown
+            .map(|c| Criterion {
+                name: self.hide(&c.name),
+                validation: self.hide(&c.validation),
+                check: c.check.clone().filter(|_| self.creator),
+            })
+            .collect()
     }
 
     /// True if agents judge this criterion for this task. What names the gate's numbers is the
-    /// engine's to see, what names another task is that task's.
+    /// engine's to see, what names another task is that task's, and what a command shows needs no opinion.
     pub(super) fn shows(&self, criterion: &Criterion) -> bool {
+        if criterion.check.is_some() && !self.creator {
+            return false;
+        }
         let about =
             |text: &str, task: &Task| is_name(&task.id) && find_word(text, task.id.as_str()).is_some();
         let of = &criterion.validation;

@@ -124,11 +124,30 @@ impl Hands {
             Ok(more) => problems.extend(more),
             Err(why) => return Report::EffectFailed { effect, why },
         }
+        // What is wrong in itself need not be built or tested.
+        let commanded = match problems.is_empty() {
+            true => self.commands(plan, &captured.candidate.revision, wish),
+            false => Ok(Default::default()),
+        };
+        let passed = match commanded {
+            Ok(commanded) => {
+                problems.extend(commanded.problems);
+                commanded.passed
+            }
+            Err(why) => return Report::EffectFailed { effect, why },
+        };
         problems.truncate(checks::PROBLEMS_MAX);
         if let Err(why) = self.keep(plan, &captured.contents) {
             return Report::EffectFailed { effect, why };
         }
-        Report::CandidateCaptured { task, generation, iteration, candidate: captured.candidate, problems }
+        Report::CandidateCaptured {
+            task,
+            generation,
+            iteration,
+            candidate: captured.candidate,
+            problems,
+            passed,
+        }
     }
 
     /// Sections that findings are about and that are gone.

@@ -2,6 +2,7 @@
 //! the effect, the host started it, and this is how it is done on this machine.
 
 mod attempt;
+mod commands;
 mod ensure;
 mod outcome;
 

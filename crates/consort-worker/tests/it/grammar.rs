@@ -19,8 +19,11 @@ const DIMENSIONS: [&str; 6] = [
 ];
 const CRITERIA: usize = 2;
 
+/// Makes a right answer wrong.
+type Wrong = fn(&mut Dice, Value) -> String;
+
 /// The classes of wrong answers; a try is one of them, or right.
-const CLASSES: [(&str, fn(&mut Dice, Value) -> String); 19] = [
+const CLASSES: [(&str, Wrong); 19] = [
     ("prose", |dice, _| {
         (*dice.pick(&["All six dimensions deserve 0.95.", "PASS", "I would score it 0.97 overall."]))
             .to_owned()
@@ -188,15 +191,18 @@ fn evidence<'a>(dice: &mut Dice, right: &'a mut Value) -> &'a mut Value {
 }
 
 type Reader = fn(&str, &Rules<'_>) -> Given;
+type Counts = BTreeMap<&'static str, u64>;
+/// Class, number and text of an answer.
+type Misjudged = (&'static str, u64, String);
 
 /// Tries so many answers. How often each class was tried, and the first answer that was judged
 /// wrongly: its class, its number, its text.
-fn tried(many: u64, reader: Reader) -> (BTreeMap<&'static str, u64>, Option<(&'static str, u64, String)>) {
+fn tried(many: u64, reader: Reader) -> (Counts, Option<Misjudged>) {
     let dimensions: Vec<DimensionId> = DIMENSIONS.iter().map(|d| (*d).into()).collect();
     let shown = Shown::of([candidate().as_bytes()]);
     let rules =
         Rules { dimensions: &dimensions, nonce: NONCE, criteria: &[true; CRITERIA], shown: Some(&shown) };
-    let mut counts = BTreeMap::new();
+    let mut counts = Counts::new();
     for number in 0..many {
         let mut dice = Dice(number);
         let right = good(&mut dice);

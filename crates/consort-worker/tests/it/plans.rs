@@ -74,7 +74,7 @@ fn with_strategies(mut task: Task, ids: &[&str]) -> Task {
 }
 
 fn criterion(name: &str, validation: &str) -> Criterion {
-    Criterion { name: name.into(), validation: validation.into() }
+    Criterion { name: name.into(), validation: validation.into(), check: None }
 }
 
 const BASE: &str = "orchestration/multi-instance-20260220-001";

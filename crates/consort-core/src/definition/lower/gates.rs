@@ -1,13 +1,18 @@
 //! What a task, a phase or a barrier has to pass.
 
 use super::Lower;
-use crate::definition::decode::At;
+use crate::definition::decode::{At, List};
 use crate::definition::diagnostic::{Diagnostic, Span};
 use crate::definition::file::Gated;
 use crate::definition::file_gates::{Approval, GateSpec, Level, Rounds as RoundsSpec};
+use crate::definition::numbers::Millis;
+use crate::definition::values::Plain;
 use crate::ids::StrategyId;
-use crate::plan::{ApprovalAt, Criterion, Criticality, Quality, Rounds};
+use crate::plan::{ApprovalAt, CommandCheck, Criterion, Criticality, Quality, Rounds};
 use crate::quality::{self, Score};
+
+/// Most time for the command of a criterion, unless it says otherwise.
+const CHECK_MS: u64 = 600_000;
 
 /// A gate with every default filled in.
 #[derive(Clone)]
@@ -289,8 +294,31 @@ impl Lower<'_> {
             .map(|c| {
                 let name = self.template.text(&c.0.name);
                 let validation = c.0.validation.as_ref().map(|at| self.template.text(at));
-                Criterion { validation: validation.unwrap_or_else(|| name.clone()), name }
+                let check = self.command_check(&c.0.check, c.0.timeout.as_ref());
+                Criterion { validation: validation.unwrap_or_else(|| name.clone()), name, check }
             })
             .collect()
+    }
+
+    /// Hard constraints that have a command are criteria of every task: policies with a test.
+    pub(super) fn policies(&mut self) -> Vec<Criterion> {
+        let file = self.file;
+        let hard = file.constraints.iter().flat_map(|c| c.hard.iter());
+        hard.filter_map(|c| {
+            let check = self.command_check(&c.check, c.timeout.as_ref())?;
+            let (name, validation) = (self.template.text(&c.name), self.template.text(&c.enforcement));
+            Some(Criterion { name, validation, check: Some(check) })
+        })
+        .collect()
+    }
+
+    fn command_check(
+        &mut self,
+        argv: &List<At<Plain>>,
+        timeout: Option<&At<Millis>>,
+    ) -> Option<CommandCheck> {
+        let argv: Vec<String> = argv.items.iter().map(|at| self.template.text(at)).collect();
+        let timeout_ms = timeout.map_or(CHECK_MS, |at| at.value.0);
+        (!argv.is_empty()).then_some(CommandCheck { argv, timeout_ms })
     }
 }

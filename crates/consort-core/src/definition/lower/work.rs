@@ -124,6 +124,7 @@ impl<'f> Lower<'f> {
         };
         let mut criteria = phase.map(|p| self.criteria(&p.criteria.items)).unwrap_or_default();
         criteria.extend(self.criteria(&task.criteria.items));
+        criteria.extend(self.policies());
         let role = task.role.as_ref().map_or(DEFAULT_ROLE, |at| at.value.0.as_str()).to_owned();
         let output = self.output(outline, spot, task, &plan.workflow.base_path);
         let approval = self.who_approves(outline, spot, task, phase);

@@ -31,6 +31,8 @@ pub(super) fn started(state: &mut State, ix: usize, iteration: u32, kind: RoundK
     }
     it.iteration = iteration;
     it.steps.clear();
+    // A confirmation shows the same bytes: what a command said of them still holds.
+    let passed = it.rounds.last().filter(|_| kind == RoundKind::Confirmation).map(|r| r.passed.clone());
     it.rounds.push(Round {
         iteration,
         kind,
@@ -46,6 +48,7 @@ pub(super) fn started(state: &mut State, ix: usize, iteration: u32, kind: RoundK
         judged: Vec::new(),
         scores: Vec::new(),
         unmet: Vec::new(),
+        passed: passed.unwrap_or_default(),
         scores_answer: None,
         composite: None,
         band: None,

@@ -229,14 +229,7 @@ pub(in crate::view) fn hold_text(why: &HoldWhy) -> String {
 
 /// Why a gate said no, for people.
 pub(in crate::view) fn refusal_text(refusal: &GateRefusal) -> String {
-    match refusal {
-        GateRefusal::BelowThreshold => "below the threshold".into(),
-        GateRefusal::WeakDimension(id) => format!("{} at 0.50 or below", clean(id)),
-        GateRefusal::CriticalFindings(n) => count(*n as usize, "Critical finding"),
-        GateRefusal::CriterionUnmet(name) => format!("criterion `{}` is not met", clean(name)),
-        GateRefusal::JudgesDisagree { low, high } => format!("its judges disagree: {low} to {high}"),
-        GateRefusal::Problems(n) => count(*n as usize, "problem") + " found by checks",
-    }
+    clean(&refusal.to_string())
 }
 
 /// How a round was decided, for people.

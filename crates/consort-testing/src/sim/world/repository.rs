@@ -125,7 +125,14 @@ impl World {
         }
         let problems = self.problems(&task, &hash, handoffs);
         let candidate = Candidate { revision, artifacts, strays: Vec::new() };
-        vec![Report::CandidateCaptured { task, generation, iteration, candidate, problems }]
+        vec![Report::CandidateCaptured {
+            task,
+            generation,
+            iteration,
+            candidate,
+            problems,
+            passed: Vec::new(),
+        }]
     }
 
     fn problems(&self, task: &TaskId, hash: &ContentHash, handoffs: &[InputRef]) -> Vec<Problem> {
