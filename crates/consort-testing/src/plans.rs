@@ -166,6 +166,7 @@ pub fn plan(id: &str, tasks: Vec<Task>) -> Plan {
         barriers: Vec::new(),
         stages: Vec::new(),
         completion: Vec::new(),
+        strategies: Vec::new(),
         quality: Quality {
             threshold: score(9_200),
             floor: score(8_500),

@@ -1,13 +1,14 @@
 //! The workflow file as it is written: every key, with its place. The doc comments here are
 //! the descriptions in the JSON Schema, so they speak to the person who writes a file.
 
+use super::catalogue::StrategyDef;
 use super::decode::{At, List, Map, section};
 use super::file_gates::{Approvals, Gate, Level, Limits, Quality, Strategies};
 use super::file_work::{
     Agent, Barrier, Completion, Constraints, Criterion, Pipeline, Risk, Task, VariableForm,
 };
 use super::file_work::{Convergent, Phase};
-use super::values::{Id, LevelName, Plain};
+use super::values::{Id, LevelName, Plain, Strategy};
 use crate::plan::{CheckpointFrequency, WorkspaceKind};
 
 section! {
@@ -26,6 +27,9 @@ section! {
         agents: Map<Agent>,
         /// The gate: what judges score and what passes.
         quality: Option<Quality>,
+        /// Ways of reviewing: the project's own, or another form of a built-in one (`consort strategies` lists them).
+        #[schemars(default)]
+        catalogue: Map<StrategyDef, Strategy>,
         /// Concurrency, retries, time-outs, budgets.
         limits: Option<Limits>,
         /// Where the run makes checkpoints by itself. Default: PHASE.

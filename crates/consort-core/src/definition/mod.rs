@@ -9,6 +9,7 @@
 //! How the file is written is described by the doc comments of its types: [`schema`] turns them
 //! into the JSON Schema that editors use.
 
+pub mod catalogue;
 mod decode;
 mod diagnostic;
 mod file;

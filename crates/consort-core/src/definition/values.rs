@@ -202,6 +202,30 @@ impl ScalarValue for LevelName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Strategy(pub String);
 
+impl AsRef<str> for Strategy {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The prefix of findings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix(pub String);
+
+impl ScalarValue for Prefix {
+    const WHAT: &'static str = "a prefix of findings (two or three capital letters)";
+    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
+        let legal = (2..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase());
+        if legal { Ok(Self(text.to_owned())) } else { Err(wrong(Self::WHAT, text)) }
+    }
+    fn stand_in() -> Self {
+        Self("RV".into())
+    }
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[A-Z]{2,3}$" })
+    }
+}
+
 /// The catalogue: id and name.
 pub(super) const CATALOGUE: [(&str, &str); 10] = [
     ("S-001", "Red Team"),
@@ -235,7 +259,7 @@ impl ScalarValue for Strategy {
                 .help(format!("there are {}", known())));
         }
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let reserved = matches!(text, "create" | "self-review" | "judge");
+        let reserved = matches!(text, "create" | "self-review" | "judge") || text.starts_with("judge-");
         if text.is_empty()
             || text.len() > 40
             || !text.chars().all(legal)

@@ -3,7 +3,8 @@
 use super::decode::listed;
 use super::diagnostic::closest;
 use super::values::{Fault, ScalarValue};
-use crate::plan::{CheckpointFrequency, Criticality, PromptBy, WorkspaceKind};
+use crate::plan::{CheckpointFrequency, Criticality, PromptBy, Reads, WorkspaceKind};
+use crate::quality::Group;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// A word out of a few.
@@ -41,6 +42,21 @@ words!(Criticality, "a criticality (`C1` to `C4`)", stand_in Criticality::C2, [
     "C2" => Criticality::C2, "Standard: reversible within a day. The default.";
     "C3" => Criticality::C3, "Significant: more than a day, or an interface.";
     "C4" => Criticality::C4, "Critical: irreversible, governance, public.";
+]);
+
+words!(Group, "a group of strategies (`A` to `F`)", stand_in Group::D, [
+    "A" => Group::A, "The creator's own review, before anyone else sees the work.";
+    "B" => Group::B, "The strongest form of the argument, before it is attacked.";
+    "C" => Group::C, "Role-based attacks.";
+    "D" => Group::D, "Checks against rules and sources. The default.";
+    "E" => Group::E, "Structured decomposition.";
+    "F" => Group::F, "Scoring.";
+]);
+
+words!(Reads, "a thing to read (`candidate`, `inputs` or `open_findings`)", stand_in Reads::Candidate, [
+    "candidate" => Reads::Candidate, "The candidate.";
+    "inputs" => Reads::Inputs, "The declared inputs, handoffs among them.";
+    "open_findings" => Reads::OpenFindings, "Findings that are open, with what the creator says became of them.";
 ]);
 
 words!(PromptBy, "a way to hand over the prompt (`stdin` or `file`)", stand_in PromptBy::Stdin, [

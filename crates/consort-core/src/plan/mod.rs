@@ -7,11 +7,12 @@ mod parts;
 
 pub use limits::{Backoff, Budget, Limits, Quality, Rounds};
 pub use parts::{
-    AgentSpec, ApprovalAt, Barrier, CommandCheck, Completion, CompletionBy, Constraint, Criterion, Dimension,
-    Handoff, Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime, Stage, Task, TaskKind, WorkspaceKind,
+    AgentSpec, ApprovalAt, Barrier, CommandCheck, Completion, CompletionBy, Constraint, Criterion,
+    Deductions, Dimension, Handoff, Input, Output, Phase, Pipeline, PromptBy, Reads, Risk, RiskNumbers,
+    Runtime, Stage, Strategy, Task, TaskKind, WorkspaceKind,
 };
 
-use crate::ids::{BarrierId, PipelineId, RunId, TaskId};
+use crate::ids::{BarrierId, PipelineId, RunId, StrategyId, TaskId};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +40,9 @@ pub struct Plan {
     pub completion: Vec<Completion>,
     /// Quality gate in general; tasks carry their own resolved copy of what may differ.
     pub quality: Quality,
+    /// The strategies that its gates use, by id.
+    #[serde(default)]
+    pub strategies: Vec<Strategy>,
     /// Concurrency, time-outs, retries, budgets.
     pub limits: Limits,
     /// Where the run makes checkpoints by itself.
@@ -149,6 +153,13 @@ impl Plan {
     /// Looks a task up by id. Linear in the number of tasks: not for hot paths.
     pub fn task(&self, id: &TaskId) -> Option<&Task> {
         self.tasks.iter().find(|t| t.id == *id)
+    }
+
+    /// A strategy as this plan has it; a built-in one for plans that froze none.
+    pub fn strategy(&self, id: &StrategyId) -> Strategy {
+        let builtin = crate::definition::catalogue::builtin();
+        let known = self.strategies.iter().chain(builtin).find(|s| s.id == *id).cloned();
+        known.unwrap_or_else(|| crate::definition::catalogue::unnamed(id))
     }
 
     /// Looks a barrier up by id.

@@ -2,7 +2,7 @@
 
 use super::{Criticality, Rounds};
 use crate::ids::{BarrierId, DimensionId, PipelineId, Step, StrategyId, TaskId};
-use crate::quality::Score;
+use crate::quality::{Group, Score};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -319,6 +319,81 @@ pub struct Stage {
     pub phases: Vec<(PipelineId, u32)>,
     /// Declared tasks of all members.
     pub tasks: Vec<TaskId>,
+}
+
+/// One way of reviewing, in full: editing a file never changes a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strategy {
+    /// Such as `S-002`.
+    pub id: StrategyId,
+    /// Human name.
+    pub name: String,
+    /// Findings are `<prefix>-001` and so on.
+    pub prefix: String,
+    /// When it is applied.
+    pub group: Group,
+    /// In one line.
+    pub purpose: String,
+    /// What to do, in order.
+    pub protocol: Vec<String>,
+    /// What makes a finding critical, major, minor, in this order; may be empty.
+    pub severity: Vec<String>,
+    /// What must have been applied before.
+    pub after: Vec<StrategyId>,
+    /// What its reviewer is shown.
+    pub reads: Vec<Reads>,
+    /// How its own score is counted, if it has one.
+    pub deductions: Option<Deductions>,
+    /// Bands of risk numbers, if it has them.
+    pub risk_numbers: Option<RiskNumbers>,
+}
+
+/// What a reviewer may be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reads {
+    /// The candidate.
+    Candidate,
+    /// The declared inputs, handoffs among them.
+    Inputs,
+    /// Findings that are open, with what the creator says became of them.
+    OpenFindings,
+}
+
+impl Reads {
+    /// All of it.
+    pub const ALL: [Reads; 3] = [Reads::Candidate, Reads::Inputs, Reads::OpenFindings];
+}
+
+/// What a finding costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deductions {
+    /// For each critical one.
+    pub critical: Score,
+    /// For each major one.
+    pub major: Score,
+    /// For each minor one.
+    pub minor: Score,
+}
+
+impl Deductions {
+    /// What is left of 1 after so many findings; never below 0.
+    pub fn left(&self, critical: u32, major: u32, minor: u32) -> Score {
+        let cost = |score: Score, n: u32| score.ten_thousandths().saturating_mul(n);
+        let lost = cost(self.critical, critical)
+            .saturating_add(cost(self.major, major))
+            .saturating_add(cost(self.minor, minor));
+        Score::from_ten_thousandths(10_000_u32.saturating_sub(lost)).unwrap_or(Score::ZERO)
+    }
+}
+
+/// From which risk number (severity x occurrence x detection) a finding is critical or major.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RiskNumbers {
+    /// Critical from here on.
+    pub critical: u32,
+    /// Major from here on.
+    pub major: u32,
 }
 
 /// Who is asked at a gate.

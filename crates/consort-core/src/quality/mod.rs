@@ -4,4 +4,4 @@ mod score;
 mod strategy;
 
 pub use score::{Band, Composite, Score, ScoreFault};
-pub use strategy::{Group, group_of, order};
+pub use strategy::{Group, group_of, order, order_by};

@@ -36,15 +36,20 @@ pub fn group_of(strategy: &StrategyId) -> Group {
 /// The critics' strategies in groups of parallel ones, in the order they must run: without
 /// S-010 (the creator's) and S-014 (the judge's), with S-003 added where S-002 asks for it.
 pub fn order(strategies: &[StrategyId]) -> Vec<Vec<StrategyId>> {
+    order_by(strategies, group_of)
+}
+
+/// [`order`] where a project's own strategies have groups.
+pub fn order_by(strategies: &[StrategyId], group: impl Fn(&StrategyId) -> Group) -> Vec<Vec<StrategyId>> {
     let mut all: Vec<StrategyId> = strategies.to_vec();
     let steelman = StrategyId::from("S-003");
     if all.iter().any(|s| s.as_str() == "S-002") && !all.contains(&steelman) {
         all.push(steelman);
     }
-    all.retain(|s| !matches!(group_of(s), Group::A | Group::F));
-    all.sort_by(|a, b| (group_of(a), a).cmp(&(group_of(b), b)));
+    all.retain(|s| !matches!(group(s), Group::A | Group::F));
+    all.sort_by(|a, b| (group(a), a).cmp(&(group(b), b)));
     all.dedup();
-    all.chunk_by(|a, b| group_of(a) == group_of(b)).map(<[_]>::to_vec).collect()
+    all.chunk_by(|a, b| group(a) == group(b)).map(<[_]>::to_vec).collect()
 }
 
 #[cfg(test)]

@@ -389,6 +389,7 @@ pub(crate) fn plan() -> Plan {
             completion("Final ADR created", "its path exists", CompletionBy::Artifact(adr)),
             completion("SPIKE-001 entity updated", "the tracker says so", CompletionBy::Person),
         ],
+        strategies: Vec::new(),
         quality: Quality { threshold: score("0.92"), floor: score("0.85"), dimensions: dimensions() },
         limits: Limits {
             max_concurrent_agents: 2,

@@ -89,7 +89,9 @@ impl<'a> Answers<'a> {
         };
         let task = self.graph.plan.task(&attempt.task);
         let criteria = task.map_or_else(Vec::new, |task| judged_criteria(&self.graph.plan, task));
+        let strategy = self.graph.plan.strategy(&judges::strategy_of(&attempt.step));
         let rules = judges::Rules {
+            strategy: Some(&strategy),
             dimensions: &self.dimensions,
             nonce: &judges::nonce(nonce, attempt),
             criteria: &criteria,

@@ -166,6 +166,12 @@ fn protocol(p: &mut Page, strategy: &StrategyBrief) {
     for (at, step) in strategy.protocol.iter().enumerate() {
         p.line(format!("{}. {step}", at + 1));
     }
+    if let [critical, major, minor] = strategy.severity.as_slice() {
+        p.line("");
+        p.line(format!("- critical: {}", one_line(critical)));
+        p.line(format!("- major: {}", one_line(major)));
+        p.line(format!("- minor: {}", one_line(minor)));
+    }
 }
 
 /// What the work must be, for whoever makes it.

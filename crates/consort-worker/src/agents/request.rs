@@ -85,6 +85,8 @@ pub struct StrategyBrief {
     pub prefix: String,
     /// Steps.
     pub protocol: Vec<String>,
+    /// What makes a finding critical, major, minor; may be empty.
+    pub severity: Vec<String>,
 }
 
 /// The task.

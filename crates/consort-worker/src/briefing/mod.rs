@@ -12,7 +12,7 @@ use crate::agents::strategies;
 use crate::dirs::RunDirs;
 use crate::judges::{Finding, Response, nonce};
 use consort_core::ids::{AttemptId, ContentHash, Step, StrategyId};
-use consort_core::plan::{AgentSpec, Output, Plan, Task, TaskKind};
+use consort_core::plan::{AgentSpec, Output, Plan, Reads, Task, TaskKind};
 use consort_core::run::{Candidate, FindingsRef, Severity, Start};
 use names::Names;
 
@@ -52,6 +52,9 @@ pub fn exhibits(plan: &Plan, start: &Start) -> Vec<Exhibit> {
             })
             .collect(),
     };
+    if !reads(plan, &start.attempt.step, Reads::Inputs) {
+        return all;
+    }
     let stored = stored_inputs(plan, start);
     all.extend(seen_inputs(start).map(|input| Exhibit {
         source: match stored.iter().find(|(path, _)| *path == input.path) {
@@ -79,6 +82,15 @@ fn seen_inputs(start: &Start) -> impl Iterator<Item = &consort_core::run::InputR
     start.inputs.iter().filter(|input| !start.declared.contains(&input.path))
 }
 
+/// Whether whoever does a step is shown this. Creators are shown everything.
+fn reads(plan: &Plan, step: &Step, what: Reads) -> bool {
+    match step {
+        Step::Create | Step::SelfReview => true,
+        Step::Review(strategy) => plan.strategy(strategy).reads.contains(&what),
+        Step::Judge | Step::Panel(_) => plan.strategy(&StrategyId::from("S-014")).reads.contains(&what),
+    }
+}
+
 /// `candidate.md`, then `candidate-2.md`.
 fn neutral_name(path: &str, at: usize) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -102,7 +114,7 @@ pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request 
     let names = Names { plan, task, creator: step.is_creator() };
     Request {
         version: REQUEST_VERSION,
-        purpose: purpose(step),
+        purpose: purpose(plan, step),
         task: TaskBrief {
             workflow: plan.workflow.title.clone(),
             question: plan.workflow.question.clone(),
@@ -112,6 +124,7 @@ pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request 
             produces: produces(task).to_owned(),
         },
         inputs: seen_inputs(start)
+            .filter(|_| reads(plan, step, Reads::Inputs))
             .map(|input| RequestInput {
                 path: input.path.clone(),
                 kind: match (input.handoff, &input.task) {
@@ -135,6 +148,7 @@ pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request 
         open_findings: told
             .findings
             .iter()
+            .filter(|_| reads(plan, step, Reads::OpenFindings))
             .flat_map(|(of, list)| list.iter().map(|f| open(of, f, step.is_creator(), &told.responses)))
             .collect(),
         problems: start
@@ -191,15 +205,16 @@ pub fn spec<'a>(task: &'a Task, step: &Step) -> &'a AgentSpec {
     task.agent(step)
 }
 
-fn purpose(step: &Step) -> Purpose {
+fn purpose(plan: &Plan, step: &Step) -> Purpose {
     let brief = |id: StrategyId| {
-        let s = strategies::of(&id);
+        let s = plan.strategy(&id);
         StrategyBrief {
             id: id.to_string(),
-            name: s.name.into(),
-            purpose: s.purpose.into(),
-            prefix: s.prefix.into(),
-            protocol: s.protocol.iter().map(|p| (*p).to_owned()).collect(),
+            name: s.name,
+            purpose: s.purpose,
+            prefix: s.prefix,
+            protocol: s.protocol,
+            severity: s.severity,
         }
     };
     match step {

@@ -44,7 +44,9 @@ impl Hands {
         };
         let task = self.plan().task(&attempt.task);
         let criteria = task.map_or_else(Vec::new, |task| briefing::judged_criteria(self.plan(), task));
+        let strategy = self.plan().strategy(&judges::strategy_of(&attempt.step));
         let rules = judges::Rules {
+            strategy: Some(&strategy),
             dimensions: &dimensions,
             nonce: &nonce,
             criteria: &criteria,

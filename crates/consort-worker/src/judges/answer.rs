@@ -15,9 +15,9 @@
 use super::object::{Object, cut};
 use super::quotes::Shown;
 use super::responses::responses;
-use super::{content_hash, evidence, hex};
-use crate::agents::strategies;
+use super::{content_hash, evidence, hex, risk};
 use consort_core::ids::{AttemptId, DimensionId, Step, StrategyId};
+use consort_core::plan::Strategy;
 use consort_core::quality::Score;
 use consort_core::run::{FindingLine, Given, Review, Severity, Usage};
 use serde::Deserialize;
@@ -71,6 +71,8 @@ pub struct Rules<'a> {
     pub dimensions: &'a [DimensionId],
     /// [`nonce`] of this attempt.
     pub nonce: &'a str,
+    /// The strategy that was applied; `None` for a judge.
+    pub strategy: Option<&'a Strategy>,
     /// The task's criteria: whether a judge is asked about each.
     pub criteria: &'a [bool],
     /// What was shown; `None` leaves quotations unchecked, for answers that were accepted before.
@@ -127,7 +129,7 @@ fn judge_bytes(step: &Step, bytes: &[u8], rules: &Rules<'_>) -> Result<Given, St
     }
     let object = Object::parse(text, "the answer")?;
     let answer = content_hash(bytes);
-    let (strategy, more) = match step {
+    let more = match step {
         Step::Create => return Ok(Given::Nothing),
         Step::Judge | Step::Panel(_) => {
             let criteria = if object.raw("criteria").is_some() { &["criteria"][..] } else { &[] };
@@ -136,13 +138,13 @@ fn judge_bytes(step: &Step, bytes: &[u8], rules: &Rules<'_>) -> Result<Given, St
             let criteria = evidence::criteria(&object, rules)?;
             return Ok(Given::Scores { scores: evidence::scores(&object, rules)?, criteria, answer });
         }
-        Step::SelfReview => (StrategyId::from("S-010"), &["responses"][..]),
-        Step::Review(strategy) => (strategy.clone(), &[][..]),
+        Step::SelfReview => &["responses"][..],
+        Step::Review(_) => &[],
     };
     object.only(&[&["nonce", "findings", "summary"], more].concat(), "the answer")?;
     check_nonce(&object, rules.nonce)?;
     object.text("summary", 1, 4_000, "the answer")?;
-    let findings = findings(&object, &strategy, rules.dimensions)?;
+    let findings = findings(&object, rules.strategy, rules.dimensions)?;
     let responses = if more.is_empty() { Vec::new() } else { responses(&object)? };
     // A self-review is about a text that changes while it is written.
     let shown = rules.shown.filter(|_| *step != Step::SelfReview);
@@ -179,11 +181,18 @@ fn check_nonce(object: &Object, nonce: &str) -> Result<(), String> {
     }
 }
 
-fn findings(object: &Object, strategy: &StrategyId, dims: &[DimensionId]) -> Result<Vec<Finding>, String> {
+fn findings(
+    object: &Object,
+    strategy: Option<&Strategy>,
+    dims: &[DimensionId],
+) -> Result<Vec<Finding>, String> {
     let mut found: Vec<Finding> = Vec::new();
     for (at, raw) in object.list("findings", FINDINGS_MAX, "the answer")?.iter().enumerate() {
         let place = format!("finding {}", at + 1);
         let finding = finding(raw.get(), strategy, &place)?;
+        if let Some(bands) = strategy.and_then(|s| s.risk_numbers) {
+            risk::check(&finding, bands)?;
+        }
         if !dims.is_empty() && !dims.iter().any(|d| d.as_str() == finding.dimension) {
             return Err(format!("{place} names the unknown dimension `{}`", cut(&finding.dimension)));
         }
@@ -195,12 +204,13 @@ fn findings(object: &Object, strategy: &StrategyId, dims: &[DimensionId]) -> Res
     Ok(found)
 }
 
-fn finding(raw: &str, strategy: &StrategyId, place: &str) -> Result<Finding, String> {
+fn finding(raw: &str, strategy: Option<&Strategy>, place: &str) -> Result<Finding, String> {
     let one = Object::parse(raw, place)?;
     let keys = ["id", "severity", "dimension", "location", "quote", "claim", "remedy"];
     one.only(&keys, place)?;
     let id = one.text("id", 1, 16, place)?;
-    let prefix = strategies::of(strategy).prefix;
+    // A stored answer was measured by its own strategy when it came.
+    let prefix = strategy.map_or_else(|| id.split('-').next().unwrap_or_default(), |s| s.prefix.as_str());
     if !well_formed(&id, prefix) {
         return Err(format!("{place} has the id `{}`; it must be {prefix}- and three digits", cut(&id)));
     }
@@ -242,7 +252,7 @@ pub fn findings_of(strategy: &StrategyId, bytes: &[u8]) -> Result<Vec<Finding>, 
     let text = std::str::from_utf8(bytes).map_err(|_| "the answer is not UTF-8".to_owned())?;
     let object = Object::parse(text, "the answer")?;
     if strategy.as_str() != "S-014" {
-        return findings(&object, strategy, &[]);
+        return findings(&object, None, &[]);
     }
     let given = Object::parse(object.raw("scores").unwrap_or_default(), "`scores`")?;
     let mut found = Vec::new();

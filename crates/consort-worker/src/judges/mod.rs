@@ -5,13 +5,23 @@ pub mod evidence;
 mod object;
 pub mod quotes;
 mod responses;
+mod risk;
 
 pub use answer::{Answer, Finding, Rules, findings_of, nonce, parse, read, read_usage};
 pub use quotes::Shown;
 pub use responses::{Response, responses_of};
 
-use consort_core::ids::ContentHash;
+use consort_core::ids::{ContentHash, Step, StrategyId};
 use sha2::{Digest, Sha256};
+
+/// The strategy that a step applies.
+pub fn strategy_of(step: &Step) -> StrategyId {
+    match step {
+        Step::Create | Step::SelfReview => "S-010".into(),
+        Step::Review(strategy) => strategy.clone(),
+        Step::Judge | Step::Panel(_) => "S-014".into(),
+    }
+}
 
 /// Lower-case hex of some bytes.
 pub(crate) fn hex(bytes: &[u8]) -> String {

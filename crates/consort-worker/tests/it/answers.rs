@@ -36,7 +36,10 @@ fn read_bytes(step: &Step, bytes: &[u8]) -> Given {
 
 fn read_path(step: &Step, path: &Path) -> Given {
     let shown = Shown::of([SHOWN.as_bytes()]);
-    let rules = Rules { dimensions: &dimensions(), nonce: NONCE, criteria: &[], shown: Some(&shown) };
+    let own = |id: &str| consort_core::definition::catalogue::builtin().iter().find(|s| s.id.as_str() == id);
+    let strategy = own(judges::strategy_of(step).as_str());
+    let rules =
+        Rules { strategy, dimensions: &dimensions(), nonce: NONCE, criteria: &[], shown: Some(&shown) };
     judges::read(step, path, &rules).given
 }
 

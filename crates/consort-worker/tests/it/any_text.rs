@@ -85,7 +85,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("answer.json");
         let dimensions = ["completeness".into()];
-        let rules = judges::Rules { dimensions: &dimensions, nonce: "00", criteria: &[], shown: None };
+        let rules = judges::Rules { strategy: None, dimensions: &dimensions, nonce: "00", criteria: &[], shown: None };
         let shown = judges::Shown::of([text.as_bytes()]);
         shown.proves(&text);
         judges::Shown::of_diff(text.as_bytes()).holds(&text);

@@ -200,8 +200,13 @@ type Misjudged = (&'static str, u64, String);
 fn tried(many: u64, reader: Reader) -> (Counts, Option<Misjudged>) {
     let dimensions: Vec<DimensionId> = DIMENSIONS.iter().map(|d| (*d).into()).collect();
     let shown = Shown::of([candidate().as_bytes()]);
-    let rules =
-        Rules { dimensions: &dimensions, nonce: NONCE, criteria: &[true; CRITERIA], shown: Some(&shown) };
+    let rules = Rules {
+        strategy: None,
+        dimensions: &dimensions,
+        nonce: NONCE,
+        criteria: &[true; CRITERIA],
+        shown: Some(&shown),
+    };
     let mut counts = Counts::new();
     for number in 0..many {
         let mut dice = Dice(number);

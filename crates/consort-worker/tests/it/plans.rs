@@ -230,6 +230,7 @@ pub fn plan(tasks: Vec<Task>) -> Plan {
         barriers: Vec::new(),
         stages: Vec::new(),
         completion: Vec::new(),
+        strategies: Vec::new(),
         quality: Quality {
             threshold: score("0.92"),
             floor: score("0.85"),

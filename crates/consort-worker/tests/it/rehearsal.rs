@@ -273,8 +273,8 @@ fn steelmen_only_improve_and_every_critic_uses_its_own_prefix() {
     let (_, played) = play_all(plans::seed());
     for p in played.values() {
         for (of, list) in &p.first.findings {
-            let prefix = consort_worker::agents::strategies::of(&of.strategy).prefix;
-            assert!(list.iter().all(|f| f.id.starts_with(prefix)));
+            let prefix = plans::seed().strategy(&of.strategy).prefix;
+            assert!(list.iter().all(|f| f.id.starts_with(&prefix)));
             if of.strategy.as_str() == "S-003" {
                 assert!(!list.is_empty() && list.iter().all(|f| f.severity == Severity::Minor));
             }

@@ -175,7 +175,9 @@ impl Stage {
         let nonce = judges::nonce(&start.nonce, &start.attempt);
         let criteria = briefing::judged_criteria(&self.plan, self.task(&start.attempt.task));
         let shown = (!start.attempt.step.is_creator()).then(|| shown(&desk.cwd));
+        let strategy = self.plan.strategy(&judges::strategy_of(&start.attempt.step));
         let rules = judges::Rules {
+            strategy: Some(&strategy),
             dimensions: &dimensions,
             nonce: &nonce,
             criteria: &criteria,

@@ -20,4 +20,5 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod strategies;
 pub(crate) mod verify;

@@ -79,6 +79,7 @@ impl<'f> Lower<'f> {
             stages: vec![],
             completion: vec![],
             quality,
+            strategies: vec![],
             limits,
             checkpoints: self.file.checkpoints.as_ref().map_or(CheckpointFrequency::Phase, |c| c.value),
             constraints: self.constraints(),
@@ -88,7 +89,9 @@ impl<'f> Lower<'f> {
         };
         plan.pipelines = self.pipelines(&outline);
         plan.barriers = self.barriers(&outline, &plan.quality);
+        self.check_catalogue();
         plan.tasks = self.tasks(&outline, &links, &agents, &plan);
+        plan.strategies = self.used_strategies(&plan.tasks);
         if let Some(order) = &order {
             self.check_inputs(&outline, &links, order);
             self.check_overlaps(&outline, &links, order, &plan);
