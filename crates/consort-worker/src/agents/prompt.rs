@@ -7,29 +7,46 @@ use crate::judges::evidence::HIGH_SCORE;
 use std::fmt::Write;
 
 /// The prompt of a request. The same request gives the same bytes.
+///
+/// What changes least comes first, for services that remember the beginning of a prompt: what holds
+/// for every call of a kind, then what holds for the task, then the strategy, and only at the end
+/// what belongs to this candidate and this call.
 pub fn render(request: &Request) -> String {
     let mut p = Page(String::new());
     rules(&mut p, request);
-    task(&mut p, request);
-    inputs(&mut p, request);
     match &request.purpose {
-        Purpose::Create => duties(&mut p, request),
+        Purpose::Create => {
+            task(&mut p, request);
+            inputs(&mut p, request);
+            duties(&mut p, request);
+        }
         Purpose::SelfReview { strategy } => {
             protocol(&mut p, strategy);
+            answer(&mut p, request);
+            task(&mut p, request);
+            inputs(&mut p, request);
             duties(&mut p, request);
         }
         Purpose::Review { strategy } => {
-            protocol(&mut p, strategy);
+            answer(&mut p, request);
+            task(&mut p, request);
             bar(&mut p, request);
+            inputs(&mut p, request);
+            protocol(&mut p, strategy);
         }
         Purpose::Judge { strategy } => {
             protocol(&mut p, strategy);
-            bar(&mut p, request);
             rubric(&mut p, request);
+            answer(&mut p, request);
+            task(&mut p, request);
+            bar(&mut p, request);
+            inputs(&mut p, request);
         }
     }
+    candidate(&mut p, request);
+    said(&mut p, request);
     open(&mut p, request);
-    answer(&mut p, request);
+    this_call(&mut p, request);
     refused(&mut p, request);
     p.0
 }
@@ -119,6 +136,9 @@ fn task(p: &mut Page, request: &Request) {
         p.line("");
         p.line(format!("It is a handoff over {} from {} to {}.", handoff.barrier, handoff.from, handoff.to));
     }
+}
+
+fn said(p: &mut Page, request: &Request) {
     if !request.guidance.is_empty() {
         p.head("What people said");
         request.guidance.iter().for_each(|g| p.line(format!("- {}", one_line(g))));
@@ -149,6 +169,9 @@ fn inputs(p: &mut Page, request: &Request) {
             one_line(name)
         ));
     }
+}
+
+fn candidate(p: &mut Page, request: &Request) {
     if !request.candidate.is_empty() {
         let own = matches!(request.purpose, Purpose::Create | Purpose::SelfReview { .. });
         p.head(if own { "Your last version" } else { "The candidate" });
@@ -160,7 +183,7 @@ fn inputs(p: &mut Page, request: &Request) {
 }
 
 fn protocol(p: &mut Page, strategy: &StrategyBrief) {
-    p.head(&format!("Strategy {}: {}", strategy.id, strategy.name));
+    p.head(&format!("Strategy {}: {} ({})", strategy.id, strategy.name, strategy.prefix));
     p.line(&strategy.purpose);
     p.line("");
     for (at, step) in strategy.protocol.iter().enumerate() {
@@ -284,91 +307,78 @@ fn open(p: &mut Page, request: &Request) {
     p.block("data findings of reviewers", &text);
 }
 
+/// The form of the answer: the same for every call of a kind.
 fn answer(p: &mut Page, request: &Request) {
     let Some(answer) = &request.answer else { return };
+    let names: Vec<String> = answer.dimensions.iter().map(|d| format!("`{}`", d.id)).collect();
     p.head("Answer");
-    p.line(format!(
-        "Write one JSON file to `{}` (also in CONSORT_ANSWER), UTF-8, and nothing around it:",
-        answer.path
-    ));
+    p.line("Your answer is one JSON file, UTF-8, with nothing around it. Path and nonce stand at the end.");
     p.line("");
-    let names: Vec<&str> = answer.dimensions.iter().map(|d| d.id.as_str()).collect();
     match &request.purpose {
         Purpose::Judge { .. } => {
-            let scores: Vec<String> = names
-                .iter()
-                .map(|name| {
-                    format!(
-                        "  \"{name}\": {{\"score\": <0 to 1, at most four decimals>, \"evidence\": [{{\"location\": \
-                         \"heading or line\", \"quote\": \"words of the candidate\"}}], \"gaps\": \"what is missing\", \
-                         \"improve\": \"what would be better\"}}"
-                    )
-                })
-                .collect();
-            p.block(
-                "json",
-                &format!(
-                    "{{\"nonce\": \"{}\", \"scores\": {{\n{}\n}}{}}}",
-                    answer.nonce,
-                    scores.join(",\n"),
-                    criteria_form(request)
-                ),
-            );
+            p.block("json", &judge_form(request));
             p.line("");
-            p.line("Every dimension exactly once, no other keys. Do not compute a total.");
+            p.line(format!("One key of `scores` for each of {}, and no other keys.", names.join(", ")));
+            p.line("A score goes from 0 to 1 with at most four decimals. Do not compute a total. Each score has at least");
             p.line(format!(
-                "Each score has at least one piece of evidence, above {} three. A quote is a verbatim piece of the",
+                "one piece of evidence, above {} three. A quote is a verbatim piece of the candidate, a few words at",
                 score(HIGH_SCORE)
             ));
-            p.line("candidate, of a few words at least: the engine looks it up, and an answer with an invented one is void.");
+            p.line("least: the engine looks it up, and an answer with an invented one is void.");
             if !request.criteria.is_empty() {
-                p.line("One item of `criteria` per criterion above, in that order; one that is met has evidence.");
+                p.line("One item of `criteria` per criterion below, in that order; one that is met has evidence.");
             }
         }
         Purpose::Create => {}
-        Purpose::SelfReview { strategy } | Purpose::Review { strategy } => {
-            p.block(
-                "json",
-                &format!(
-                    "{{\"nonce\": \"{}\", \"findings\": [\n  {{\"id\": \"{}-001\", \"severity\": \"critical, major or \
-                     minor\", \"dimension\": \"one of those below\",\n   \"location\": \"heading or line\", \"quote\": \
-                     \"words it is about, or empty\", \"claim\": \"what is wrong\", \"remedy\": \"what would be \
-                     right\"}}\n], \"summary\": \"in a few sentences\"{}}}",
-                    answer.nonce,
-                    strategy.prefix,
-                    responses_form(request)
-                ),
-            );
+        Purpose::SelfReview { .. } | Purpose::Review { .. } => {
+            p.block("json", &review_form(request));
             p.line("");
-            p.line("Critical invalidates the core, major weakens it, minor is an improvement. At most 40 findings,");
-            p.line("numbered from 001; an empty list if there are none. All keys, no others.");
+            p.line("An id is the strategy's prefix, a dash and three digits from 001 on. Critical invalidates the core,");
+            p.line("major weakens it, minor is an improvement. At most 40 findings, none if there are none; all keys, no");
+            p.line(format!("others. Dimensions: {}.", names.join(", ")));
             if matches!(request.purpose, Purpose::Review { .. }) {
                 p.line("A quote is a verbatim piece of the candidate, empty where something is missing: the engine looks it");
                 p.line("up, and a finding with an invented one is void.");
             }
-            p.line(format!("Dimensions: {}", names.join(", ")));
         }
     }
 }
 
-/// The rest of a judge's answer.
-fn criteria_form(request: &Request) -> &'static str {
-    if request.criteria.is_empty() {
-        return "";
+fn judge_form(request: &Request) -> String {
+    let mut form = "{\"nonce\": \"...\", \"scores\": {\n  \"<dimension>\": {\"score\": 0.0, \"evidence\": [{\"location\": \
+        \"heading or line\", \"quote\": \"words of the candidate\"}],\n    \"gaps\": \"what is missing\", \"improve\": \
+        \"what would be better\"}\n}"
+        .to_owned();
+    if !request.criteria.is_empty() {
+        form += ", \"criteria\": [\n  {\"met\": true or false, \"why\": \"in a sentence\", \"evidence\": [{\"location\": \
+            \"...\", \"quote\": \"...\"}]}\n]";
     }
-    ", \"criteria\": [\n  {\"met\": true or false, \"why\": \"in a sentence\", \"evidence\": [{\"location\": \"...\", \
-     \"quote\": \"...\"}]}\n]"
+    form + "}"
 }
 
-/// The rest of a self-review's answer.
-fn responses_form(request: &Request) -> &'static str {
-    match request.purpose {
-        Purpose::SelfReview { .. } if request.open_findings.is_empty() => ", \"responses\": []",
-        Purpose::SelfReview { .. } => {
-            ", \"responses\": [\n  {\"finding\": \"strategy and id as above, such as S-002/DA-001\", \"verdict\": \"fixed or \
-             refused\",\n   \"where\": \"where it is fixed, or why it is refused\"}\n]"
-        }
-        _ => "",
+fn review_form(request: &Request) -> String {
+    let mut form = "{\"nonce\": \"...\", \"findings\": [\n  {\"id\": \"...-001\", \"severity\": \"critical, major or minor\", \
+        \"dimension\": \"one of those below\",\n   \"location\": \"heading or line\", \"quote\": \"words it is about, or \
+        empty\", \"claim\": \"what is wrong\",\n   \"remedy\": \"what would be right\"}\n], \"summary\": \"in a few \
+        sentences\""
+        .to_owned();
+    if matches!(request.purpose, Purpose::SelfReview { .. }) {
+        form += ", \"responses\": [\n  {\"finding\": \"an open finding, such as S-002/DA-001\", \"verdict\": \"fixed or \
+            refused\",\n   \"where\": \"where it is fixed, or why it is refused\"}\n]";
+    }
+    form + "}"
+}
+
+/// What differs from every other call.
+fn this_call(p: &mut Page, request: &Request) {
+    let Some(answer) = &request.answer else { return };
+    p.head("This call");
+    p.line(format!(
+        "Write the answer to `{}` (also in CONSORT_ANSWER), with the nonce `{}`.",
+        answer.path, answer.nonce
+    ));
+    if matches!(request.purpose, Purpose::SelfReview { .. }) && request.open_findings.is_empty() {
+        p.line("There are no open findings: `responses` is an empty list.");
     }
 }
 
