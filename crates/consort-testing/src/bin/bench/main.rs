@@ -8,6 +8,7 @@ mod brain;
 mod cold;
 mod git;
 mod memory;
+mod prompts;
 mod reopen;
 mod stage;
 mod table;
@@ -27,6 +28,7 @@ const ALL: &[(&str, Measure)] = &[
     ("reopen", reopen::reopen),
     ("status", cold::status),
     ("memory", memory::waiting),
+    ("prompts", prompts::seed),
 ];
 
 fn main() {
