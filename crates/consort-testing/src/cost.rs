@@ -191,6 +191,7 @@ fn done(effect: Effect) -> Report {
             candidate: candidate(),
             problems: Vec::new(),
             passed: Vec::new(),
+            raised: None,
         },
         Effect::Ensure(Ensure::Committed { task, candidate, .. }) => {
             Report::TaskCommitted { task, revision: candidate.revision }

@@ -41,6 +41,7 @@ pub fn task(id: &str) -> Task {
         levels: Vec::new(),
         criticality: Criticality::C1,
         criticality_rationale: None,
+        escalated_by: Vec::new(),
         required_strategies: Vec::new(),
         optional_strategies: Vec::new(),
         review_groups: Vec::new(),
@@ -166,6 +167,7 @@ pub fn plan(id: &str, tasks: Vec<Task>) -> Plan {
         barriers: Vec::new(),
         stages: Vec::new(),
         completion: Vec::new(),
+        escalation: Vec::new(),
         strategies: Vec::new(),
         quality: Quality {
             threshold: score(9_200),

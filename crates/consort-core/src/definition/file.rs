@@ -9,7 +9,7 @@ use super::file_work::{
 };
 use super::file_work::{Convergent, Phase};
 use super::values::{Id, LevelName, Plain, Strategy};
-use crate::plan::{CheckpointFrequency, WorkspaceKind};
+use crate::plan::{CheckpointFrequency, Criticality, WorkspaceKind};
 
 section! {
     /// A consort workflow: who does what, in which order, and what it takes to pass.
@@ -25,6 +25,11 @@ section! {
         /// that a task's `agent` gives.
         #[schemars(default)]
         agents: Map<Agent>,
+        /// Rules that raise the criticality of a task by what it touches; own ones, or another form of built-in ones
+        /// (`AE-001` governance, `AE-002` rules of agents, `AE-003` decision records, `AE-005` security, `CI-001`,
+        /// `DEP-001`).
+        #[schemars(default)]
+        escalation: Map<Escalation>,
         /// The gate: what judges score and what passes.
         quality: Option<Quality>,
         /// Ways of reviewing: the project's own, or another form of a built-in one (`consort strategies` lists them).
@@ -57,6 +62,24 @@ section! {
         /// Known risks, shown in the plan and the tracker.
         #[schemars(default)]
         risks: List<Risk>,
+    }
+}
+
+section! {
+    /// What raises the criticality of a task.
+    Escalation as "a rule of `escalation`" {
+        /// The level that it asks for. Default: that of the built-in rule.
+        at_least: Option<At<Criticality>>,
+        /// Patterns of paths.
+        #[schemars(default)]
+        paths: List<At<Plain>>,
+        /// Kinds of artifacts, as in a task's `type`.
+        #[schemars(default)]
+        types: List<At<Id>>,
+        /// Why.
+        about: Option<At<Plain>>,
+        /// Why a built-in rule is switched off here: a reason, which is shown for ever.
+        off: Option<At<Plain>>,
     }
 }
 

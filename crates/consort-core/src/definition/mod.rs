@@ -12,6 +12,7 @@
 pub mod catalogue;
 mod decode;
 mod diagnostic;
+pub mod escalation;
 mod file;
 mod file_gates;
 mod file_work;

@@ -8,8 +8,8 @@ mod parts;
 pub use limits::{Backoff, Budget, Limits, Quality, Rounds};
 pub use parts::{
     AgentSpec, ApprovalAt, Barrier, CommandCheck, Completion, CompletionBy, Constraint, Criterion,
-    Deductions, Dimension, Handoff, Input, Output, Phase, Pipeline, PromptBy, Reads, Risk, RiskNumbers,
-    Runtime, Stage, Strategy, Task, TaskKind, WorkspaceKind,
+    Deductions, Dimension, EscalationRule, Handoff, Input, Output, Phase, Pipeline, PromptBy, Reads, Risk,
+    RiskNumbers, Runtime, Stage, Strategy, Task, TaskKind, WorkspaceKind,
 };
 
 use crate::ids::{BarrierId, PipelineId, RunId, StrategyId, TaskId};
@@ -43,6 +43,9 @@ pub struct Plan {
     /// The strategies that its gates use, by id.
     #[serde(default)]
     pub strategies: Vec<Strategy>,
+    /// What raises a task's criticality, by what it declares and by what it really changes.
+    #[serde(default)]
+    pub escalation: Vec<EscalationRule>,
     /// Concurrency, time-outs, retries, budgets.
     pub limits: Limits,
     /// Where the run makes checkpoints by itself.

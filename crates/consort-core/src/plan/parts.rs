@@ -35,6 +35,9 @@ pub struct Task {
     pub criticality: Criticality,
     /// Why that level.
     pub criticality_rationale: Option<String>,
+    /// Rules that raised it above what was declared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalated_by: Vec<String>,
     /// Strategies as required by the file or the level, S-010 and S-014 included.
     pub required_strategies: Vec<StrategyId>,
     /// Strategies that were offered as optional and are not run.
@@ -346,6 +349,21 @@ pub struct Strategy {
     pub deductions: Option<Deductions>,
     /// Bands of risk numbers, if it has them.
     pub risk_numbers: Option<RiskNumbers>,
+}
+
+/// What raises the criticality of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscalationRule {
+    /// Such as `AE-003`.
+    pub id: String,
+    /// The level that it asks for.
+    pub at_least: Criticality,
+    /// Patterns of paths, relative to the repository.
+    pub paths: Vec<String>,
+    /// Kinds of artifacts, such as `adr`.
+    pub types: Vec<String>,
+    /// Why.
+    pub about: String,
 }
 
 /// What a reviewer may be shown.

@@ -194,6 +194,9 @@ pub(super) fn about_held(state: &State, ix: usize, why: &HoldWhy) -> (ApprovalKi
         HoldWhy::OnlyNits => {
             format!("{task} does not pass, and its reviewers find nothing but trifles{reached}")
         }
+        HoldWhy::Escalated => {
+            format!("{task} passed a gate of a lower level than its changes ask for{reached}")
+        }
         HoldWhy::Disagreement => format!("the judges of {task} disagree too much for a verdict{reached}"),
         HoldWhy::BarrierRetries => format!("{task} used up its barrier's retries{reached}"),
         HoldWhy::Attempts { step, last } => format!("{task}: {step} failed as often as it may; last: {last}"),

@@ -27,6 +27,7 @@ pub(super) fn refusals(task: &Task, round: &Round) -> Vec<GateRefusal> {
     }
     let unmet = round.unmet.iter().filter_map(|at| task.criteria.get(*at as usize));
     refusals.extend(unmet.map(|c| GateRefusal::CriterionUnmet(super::ask::cut(&c.name, 100))));
+    refusals.extend(round.raised.iter().cloned().map(GateRefusal::Escalated));
     if let Some((low, high)) = round.spread().filter(|(low, high)| too_far(*low, *high)) {
         refusals.push(GateRefusal::JudgesDisagree { low, high });
     }
@@ -66,6 +67,9 @@ pub(super) fn verdict(task: &Task, state: &TaskState) -> Verdict {
     }
     let breaker = if refusals.iter().any(|r| matches!(r, GateRefusal::JudgesDisagree { .. })) {
         Some(HoldWhy::Disagreement)
+    } else if matches!(refusals.as_slice(), [GateRefusal::Escalated(_)]) {
+        // Another round would change nothing about it.
+        Some(HoldWhy::Escalated)
     } else if done >= task.rounds.max {
         Some(HoldWhy::MaxRounds)
     } else {

@@ -1,7 +1,9 @@
 //! Facts in the past tense. The state is their fold and nothing else.
 
 use super::effect::StopWhy;
-use super::input::{Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Review, StartRun, Usage};
+use super::input::{
+    Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Raised, Review, StartRun, Usage,
+};
 use crate::ids::{
     ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, Revision, Step, StrategyId, TaskId,
 };
@@ -84,6 +86,9 @@ pub enum EventKind {
         /// Criteria whose command ended well, by their position in the plan.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         passed: Vec<u32>,
+        /// Rules that ask for a higher level, by what was really changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raised: Option<Raised>,
     },
     /// There was nothing to capture.
     CandidateRefused { task: TaskId, iteration: u32, why: String },
@@ -301,6 +306,8 @@ pub enum GateRefusal {
         /// The highest.
         high: Composite,
     },
+    /// What was really changed asks for a higher level than the gate was made for.
+    Escalated(Raised),
 }
 
 impl std::fmt::Display for GateRefusal {
@@ -312,6 +319,9 @@ impl std::fmt::Display for GateRefusal {
             GateRefusal::CriticalFindings(n) => f.write_str(&counted(*n, "Critical finding")),
             GateRefusal::Problems(n) => write!(f, "{} found by checks", counted(*n, "problem")),
             GateRefusal::CriterionUnmet(name) => write!(f, "criterion `{name}` is not met"),
+            GateRefusal::Escalated(Raised { level, rules }) => {
+                write!(f, "what it changed asks for {level} ({})", rules.join(", "))
+            }
             GateRefusal::JudgesDisagree { low, high } => write!(f, "its judges disagree: {low} to {high}"),
         }
     }
@@ -340,6 +350,8 @@ pub enum HoldWhy {
     OnlyNits,
     /// Its judges disagree too much for a verdict.
     Disagreement,
+    /// What it changed asks for a higher level than its gate has: a person decides.
+    Escalated,
     /// A handoff has used up its sets.
     BarrierRetries,
     /// A step failed as often as it may.

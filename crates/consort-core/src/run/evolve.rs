@@ -164,7 +164,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             let ix = at_stage(state, task, "checked", |s| matches!(s, TaskStage::Capturing))?;
             state.tasks[ix].problems = problems.clone();
         }
-        E::CandidateCaptured { task, iteration, candidate, passed } => {
+        E::CandidateCaptured { task, iteration, candidate, passed, raised } => {
             let ix = at_stage(state, task, "captured", |s| matches!(s, TaskStage::Capturing))?;
             state.front.ensuring.remove(&ix);
             let problems = state.tasks[ix].problems.len() as u32;
@@ -172,6 +172,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             round.revision = Some(candidate.revision.clone());
             round.candidate = Some(candidate.clone());
             round.passed = passed.clone();
+            round.raised = raised.clone();
             round.problems = problems;
             let it = &mut state.tasks[ix];
             it.candidate = Some(candidate.clone());

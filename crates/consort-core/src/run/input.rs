@@ -4,6 +4,7 @@ use super::StopWhy;
 use crate::ids::{
     ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, DimensionId, Revision, RunId, TaskId,
 };
+use crate::plan::Criticality;
 use crate::quality::Score;
 use serde::{Deserialize, Serialize};
 
@@ -199,6 +200,10 @@ pub enum Report {
         /// Criteria whose command ended well, by their position in the plan.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         passed: Vec<u32>,
+        /// What the plan's rules ask for, by the paths that were really changed, if it is more than
+        /// the task's level.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raised: Option<Raised>,
     },
     /// There is nothing to capture: missing, empty, unreadable or outside the declared paths.
     CandidateRefused {
@@ -429,6 +434,15 @@ pub struct Candidate {
     pub artifacts: Vec<Artifact>,
     /// Files it wrote elsewhere, which are not in the commit: at most 20 names.
     pub strays: Vec<String>,
+}
+
+/// A level that rules ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Raised {
+    /// The highest of them.
+    pub level: Criticality,
+    /// Which rules, at most 10.
+    pub rules: Vec<String>,
 }
 
 /// A declared output with its hash.

@@ -40,7 +40,7 @@ pub use graph::Graph;
 pub use handle::Refusal;
 pub use input::{
     Artifact, Candidate, Command, DimensionScore, Ended, Exit, FindingLine, Found, FoundState, Given, Input,
-    Problem, ProcessIdentity, Report, ResponseLine, Review, Severity, StartRun, Usage,
+    Problem, ProcessIdentity, Raised, Report, ResponseLine, Review, Severity, StartRun, Usage,
 };
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version

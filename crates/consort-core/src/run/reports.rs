@@ -129,7 +129,7 @@ fn short(paths: &[String]) -> Vec<String> {
 fn captured(task: &TaskId, iteration: u32, report: &Report) -> Vec<EventKind> {
     let task = task.clone();
     match report {
-        Report::CandidateCaptured { candidate, problems, passed, .. } => {
+        Report::CandidateCaptured { candidate, problems, passed, raised, .. } => {
             let mut candidate = candidate.clone();
             candidate.artifacts.truncate(ARTIFACTS_MAX);
             candidate.strays = candidate.strays.iter().take(10).map(|s| cut(s, 100)).collect();
@@ -147,8 +147,8 @@ fn captured(task: &TaskId, iteration: u32, report: &Report) -> Vec<EventKind> {
             if !problems.is_empty() {
                 events.push(EventKind::ProblemsFound { task: task.clone(), iteration, problems });
             }
-            let passed = passed.clone();
-            events.push(EventKind::CandidateCaptured { task, iteration, candidate, passed });
+            let (passed, raised) = (passed.clone(), raised.clone());
+            events.push(EventKind::CandidateCaptured { task, iteration, candidate, passed, raised });
             events
         }
         Report::CandidateRefused { why, .. } => {

@@ -4,7 +4,7 @@ use super::event::{
     ApprovalKind, BarrierHold, CheckpointTrigger, GateRefusal, HoldWhy, Judged, RoundKind, RunStatus, Verdict,
 };
 use super::graph::Graph;
-use super::input::{Candidate, DimensionScore, Problem, ProcessIdentity, Review, StartRun};
+use super::input::{Candidate, DimensionScore, Problem, ProcessIdentity, Raised, Review, StartRun};
 use super::{FindingsRef, StopWhy};
 use crate::ids::{ApprovalId, AttemptId, CheckpointId, ContentHash, Revision, Step, StrategyId};
 use crate::quality::{Band, Composite};
@@ -327,6 +327,8 @@ pub struct Round {
     pub unmet: Vec<u32>,
     /// Criteria whose command ended well, by their position in the plan.
     pub passed: Vec<u32>,
+    /// Rules that ask for a higher level, by what was really changed.
+    pub raised: Option<Raised>,
     /// The judge's answer in the content store.
     pub scores_answer: Option<ContentHash>,
     /// Their exact composite.

@@ -190,6 +190,7 @@ impl Run {
                     candidate,
                     problems: Vec::new(),
                     passed: Vec::new(),
+                    raised: None,
                 }
             }
             Ensure::Committed { task, candidate, .. } => {

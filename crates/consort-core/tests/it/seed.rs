@@ -56,6 +56,7 @@ fn task(made: Made, kind: TaskKind) -> Task {
         levels: vec!["L0".into(), "L1".into(), "L2".into()],
         criticality: made.criticality,
         criticality_rationale: None,
+        escalated_by: Vec::new(),
         review_groups: order(&required),
         self_review: true,
         judged: true,
@@ -390,6 +391,7 @@ pub(crate) fn plan() -> Plan {
             completion("SPIKE-001 entity updated", "the tracker says so", CompletionBy::Person),
         ],
         strategies: Vec::new(),
+        escalation: Vec::new(),
         quality: Quality { threshold: score("0.92"), floor: score("0.85"), dimensions: dimensions() },
         limits: Limits {
             max_concurrent_agents: 2,

@@ -19,6 +19,8 @@ pub(super) struct Round {
     pub weak: bool,
     /// What each judge of several said.
     pub judged: Vec<Judged>,
+    /// Rules ask for a higher level.
+    pub raised: bool,
     /// How many criteria are not met.
     pub unmet: usize,
     pub problems: usize,

@@ -112,6 +112,9 @@ fn refused(book: &Book<'_>, id: &TaskId, round: &Round) -> Option<String> {
     if critical > 0 {
         return Some(format!("{critical} critical findings"));
     }
+    if round.raised {
+        return Some("what it changed asks for a higher level".into());
+    }
     if round.unmet > 0 {
         return Some(format!("{} criteria are not met", round.unmet));
     }

@@ -79,7 +79,10 @@ pub(super) fn task(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
                 round.problems = problems.len();
             }
         }
-        E::CandidateCaptured { task, iteration, candidate, .. } => {
+        E::CandidateCaptured { task, iteration, candidate, raised, .. } => {
+            if let Some(round) = book.round(task, *iteration) {
+                round.raised = raised.is_some();
+            }
             captured(book, task, *iteration, candidate, record);
         }
         E::TaskReleased { task, new_set, .. } => {

@@ -273,6 +273,7 @@ fn done(wish: &Ensure) -> Report {
                 candidate: Candidate { revision, artifacts: vec![artifact], strays: Vec::new() },
                 problems: Vec::new(),
                 passed: Vec::new(),
+                raised: None,
             }
         }
         Ensure::Committed { task, candidate, .. } => {

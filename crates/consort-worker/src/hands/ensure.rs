@@ -6,11 +6,12 @@ use crate::agents::prompt;
 use crate::judges::Finding;
 use crate::workspace::{Plane, PlaneError, integrate};
 use crate::{briefing, checks};
+use consort_core::definition::escalation::{demanded, level_of};
 use consort_core::ids::{BarrierId, CheckpointId, Revision, TaskId};
 use consort_core::plan::{Input, Output, Task};
 use consort_core::planted::Bug;
 use consort_core::run::{
-    Artifact, Candidate, Effect, Ensure, FindingsRef, InputRef, Problem, Report, Start, Tip,
+    Artifact, Candidate, Effect, Ensure, FindingsRef, InputRef, Problem, Raised, Report, Start, Tip,
 };
 use consort_core::time::Timestamp;
 use consort_core::view::VIEW_VERSION;
@@ -137,6 +138,7 @@ impl Hands {
             Err(why) => return Report::EffectFailed { effect, why },
         };
         problems.truncate(checks::PROBLEMS_MAX);
+        let raised = self.raised(plan, &files);
         if let Err(why) = self.keep(plan, &captured.contents) {
             return Report::EffectFailed { effect, why };
         }
@@ -147,7 +149,20 @@ impl Hands {
             candidate: captured.candidate,
             problems,
             passed,
+            raised,
         }
+    }
+
+    /// What the plan's rules ask for by the paths that a change really touched. Documents were
+    /// measured by their declared paths before the run.
+    fn raised(&self, task: &Task, files: &[(String, Vec<u8>)]) -> Option<Raised> {
+        if !matches!(task.output, Output::Change { .. }) {
+            return None;
+        }
+        let paths: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
+        let (level, mut rules) = level_of(&demanded(&self.plan().escalation, &paths, None))?;
+        rules.truncate(10);
+        (level > task.criticality).then_some(Raised { level, rules })
     }
 
     /// Sections that findings are about and that are gone.

@@ -48,6 +48,7 @@ pub fn task(id: &str, role: &str, text: &str, path: &str) -> Task {
         levels: Vec::new(),
         criticality: Criticality::C2,
         criticality_rationale: None,
+        escalated_by: Vec::new(),
         review_groups: order(&required),
         required_strategies: required,
         optional_strategies: Vec::new(),
@@ -230,6 +231,7 @@ pub fn plan(tasks: Vec<Task>) -> Plan {
         barriers: Vec::new(),
         stages: Vec::new(),
         completion: Vec::new(),
+        escalation: Vec::new(),
         strategies: Vec::new(),
         quality: Quality {
             threshold: score("0.92"),

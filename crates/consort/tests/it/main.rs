@@ -9,6 +9,7 @@ mod crashes;
 mod examples;
 mod hostile;
 mod interrupts;
+mod levels;
 mod probes;
 mod real;
 mod runs;

@@ -61,9 +61,22 @@ fn ids(names: &[&str]) -> Vec<StrategyId> {
 impl Lower<'_> {
     /// Resolves a gate. `chain` has the innermost first: a task, then its phase. Said further
     /// in wins; for the level the higher one wins.
-    pub(super) fn gate(&mut self, chain: &[&dyn Gated], quality: &Quality) -> Gate {
-        let (level, rationale) = self.level(chain);
-        let (required, optional) = self.strategies(chain, level);
+    /// `raised` is what rules ask for: a level never falls below it.
+    pub(super) fn gate(
+        &mut self,
+        chain: &[&dyn Gated],
+        quality: &Quality,
+        raised: Option<Criticality>,
+    ) -> Gate {
+        let (declared, rationale) = self.level(chain);
+        let level = raised.map_or(declared, |raised| raised.max(declared));
+        let (mut required, optional) = self.strategies(chain, level);
+        if level > declared {
+            // What was declared was declared for a lower level.
+            required.extend(ids(sets(level).0));
+            required.sort();
+            required.dedup();
+        }
         let specs: Vec<&GateSpec> = chain.iter().filter_map(|g| g.gate()).map(|g| &g.0).collect();
         let none = match specs.first() {
             Some(spec) => spec.kind.is_some(),
@@ -211,7 +224,7 @@ impl Lower<'_> {
         }
     }
 
-    fn level(&mut self, chain: &[&dyn Gated]) -> (Criticality, Option<String>) {
+    pub(super) fn level(&mut self, chain: &[&dyn Gated]) -> (Criticality, Option<String>) {
         let workflow = (self.workflow_level(), None);
         let (task, outer): (Option<&Level>, Option<&Level>) = match chain {
             [task, phase] => (task.level(), phase.level()),

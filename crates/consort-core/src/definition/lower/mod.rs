@@ -3,6 +3,7 @@
 //! there are none.
 
 mod agents;
+mod escalate;
 mod finish;
 mod gates;
 mod globs;
@@ -80,6 +81,7 @@ impl<'f> Lower<'f> {
             completion: vec![],
             quality,
             strategies: vec![],
+            escalation: self.escalation(),
             limits,
             checkpoints: self.file.checkpoints.as_ref().map_or(CheckpointFrequency::Phase, |c| c.value),
             constraints: self.constraints(),

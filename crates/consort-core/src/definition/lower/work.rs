@@ -59,7 +59,7 @@ impl<'f> Lower<'f> {
             let spec = spot.spec;
             self.check_gate(spec, &format!("the barrier `{}`", spot.id), &spot.span);
             let (criticality, criticality_rationale, required, optional) = self.declared(spec);
-            let threshold = self.gate(&[spec as &dyn Gated], quality).threshold;
+            let threshold = self.gate(&[spec as &dyn Gated], quality, None).threshold;
             let place = |(pipeline, phase): &(usize, usize)| {
                 let spot = &outline.pipelines[*pipeline];
                 (PipelineId::from(spot.id.as_str()), spot.phases[*phase].number)
@@ -118,19 +118,21 @@ impl<'f> Lower<'f> {
         let spot = &outline.tasks[index];
         let phase = spot.place.map(|(pipeline, phase)| outline.pipelines[pipeline].phases[phase].spec);
         self.check_gate(task, &format!("the task `{}`", spot.id), &spot.span);
-        let gate = match phase {
-            Some(phase) => self.gate(&[task as &dyn Gated, phase as &dyn Gated], &plan.quality),
-            None => self.gate(&[task as &dyn Gated], &plan.quality),
-        };
+        let output = self.output(outline, spot, task, &plan.workflow.base_path);
+        let mut chain = vec![task as &dyn Gated];
+        chain.extend(phase.map(|phase| phase as &dyn Gated));
+        let kind = task.r#type.as_ref().map(|at| at.value.0.as_str());
+        let raised = self.escalated(&plan.escalation, &chain, (&spot.id, &spot.span), output.paths(), kind);
+        let gate = self.gate(&chain, &plan.quality, raised.as_ref().map(|(level, _)| *level));
         let mut criteria = phase.map(|p| self.criteria(&p.criteria.items)).unwrap_or_default();
         criteria.extend(self.criteria(&task.criteria.items));
         criteria.extend(self.policies());
         let role = task.role.as_ref().map_or(DEFAULT_ROLE, |at| at.value.0.as_str()).to_owned();
-        let output = self.output(outline, spot, task, &plan.workflow.base_path);
         let approval = self.who_approves(outline, spot, task, phase);
         let mut lowered = self.assemble(outline, links, agents, index, gate);
         lowered.text = self.template.text(&task.text);
         lowered.output = output;
+        lowered.escalated_by = raised.map(|(_, ids)| ids).unwrap_or_default();
         lowered.levels = self.levels(task);
         lowered.approval = approval;
         lowered.criteria = criteria;
@@ -167,6 +169,7 @@ impl<'f> Lower<'f> {
             levels: vec![],
             criticality: gate.level,
             criticality_rationale: gate.rationale,
+            escalated_by: vec![],
             required_strategies: gate.required,
             optional_strategies: gate.optional,
             review_groups: gate.groups,
@@ -253,7 +256,7 @@ impl<'f> Lower<'f> {
         crossing: Crossing,
         spec: &'f file_work::Handoff,
     ) -> plan::Task {
-        let gate = self.gate(&[barrier.spec as &dyn Gated], &plan.quality);
+        let gate = self.gate(&[barrier.spec as &dyn Gated], &plan.quality, None);
         let (source, target) = (&outline.pipelines[crossing.from], &outline.pipelines[crossing.to]);
         let key_content: Vec<String> = spec.key_content.iter().map(|at| self.template.text(at)).collect();
         let path = format!(

@@ -32,6 +32,7 @@ pub(super) fn started(state: &mut State, ix: usize, iteration: u32, kind: RoundK
     it.iteration = iteration;
     it.steps.clear();
     // A confirmation shows the same bytes: what a command said of them still holds.
+    let raised = it.rounds.last().filter(|_| kind == RoundKind::Confirmation).and_then(|r| r.raised.clone());
     let passed = it.rounds.last().filter(|_| kind == RoundKind::Confirmation).map(|r| r.passed.clone());
     it.rounds.push(Round {
         iteration,
@@ -49,6 +50,7 @@ pub(super) fn started(state: &mut State, ix: usize, iteration: u32, kind: RoundK
         scores: Vec::new(),
         unmet: Vec::new(),
         passed: passed.unwrap_or_default(),
+        raised,
         scores_answer: None,
         composite: None,
         band: None,

@@ -217,6 +217,7 @@ pub(in crate::view) fn hold_text(why: &HoldWhy) -> String {
         HoldWhy::Oscillating => "it goes in circles: findings that were gone came back".into(),
         HoldWhy::Regressing => "it gets worse with each round".into(),
         HoldWhy::OnlyNits => "reviewers find nothing but trifles, and it does not pass".into(),
+        HoldWhy::Escalated => "what it changed asks for a higher level".into(),
         HoldWhy::Disagreement => "its judges disagree too much".into(),
         HoldWhy::BarrierRetries => "its barrier's retries are used up".into(),
         HoldWhy::Attempts { step, last } => format!("{step} failed too often: {}", clean(last)),

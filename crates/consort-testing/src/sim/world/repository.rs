@@ -132,6 +132,7 @@ impl World {
             candidate,
             problems,
             passed: Vec::new(),
+            raised: None,
         }]
     }
 

@@ -1,0 +1,140 @@
+//! Criticality rises by itself: rules on paths and kinds of artifacts, for any repository. A level
+//! never falls; of several rules the highest wins, and all are named.
+
+use crate::plan::{Criticality, EscalationRule};
+use globset::GlobBuilder;
+
+/// Id, level, paths, types, reason of each built-in rule.
+type Row = (&'static str, Criticality, &'static [&'static str], &'static [&'static str], &'static str);
+
+const RULES: [Row; 6] = [
+    (
+        "AE-001",
+        Criticality::C4,
+        &["LICENSE*", "**/*CONSTITUTION*.md", "GOVERNANCE*", "SECURITY.md", "**/CODEOWNERS"],
+        &["constitution"],
+        "the rules that all others follow",
+    ),
+    (
+        "AE-002",
+        Criticality::C3,
+        &["**/.claude/**", "**/.context/rules/**", "**/.cursor/rules/**", "**/CLAUDE.md", "**/AGENTS.md"],
+        &[],
+        "what agents are told in every session",
+    ),
+    (
+        "AE-003",
+        Criticality::C3,
+        &["**/decisions/**", "**/adr/**", "**/adrs/**", "**/ADR-*.md"],
+        &["adr"],
+        "a decision record",
+    ),
+    (
+        "AE-005",
+        Criticality::C3,
+        &[
+            "**/{auth,authn,authz,oauth,credential,credentials,secret,secrets,permission,permissions,crypto,encryption}/**",
+            "**/*{auth,credential,secret,permission,crypto}*.{rs,go,py,js,ts,java,kt,rb,c,cc,cpp,cs,php,swift}",
+            "**/.env*",
+        ],
+        &[],
+        "relevant to security",
+    ),
+    (
+        "CI-001",
+        Criticality::C2,
+        &[".github/workflows/**", ".gitlab-ci.yml", ".ci/**", "**/Jenkinsfile", ".circleci/**"],
+        &[],
+        "what decides whether changes are good",
+    ),
+    (
+        "DEP-001",
+        Criticality::C2,
+        &[
+            "**/{Cargo.toml,Cargo.lock,package.json,package-lock.json,pnpm-lock.yaml,yarn.lock,go.mod,go.sum,pyproject.toml,uv.lock,requirements*.txt,Gemfile,Gemfile.lock,pom.xml}",
+        ],
+        &[],
+        "code of others",
+    ),
+];
+
+/// The built-in rules.
+pub fn builtin() -> Vec<EscalationRule> {
+    let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+    let rule = |(id, level, paths, types, about): Row| EscalationRule {
+        id: id.into(),
+        at_least: level,
+        paths: owned(paths),
+        types: owned(types),
+        about: about.into(),
+    };
+    RULES.into_iter().map(rule).collect()
+}
+
+/// The rules that hold for these paths (or patterns of paths) and this kind of artifact: each with
+/// the path that it is about.
+pub fn demanded<'r>(
+    rules: &'r [EscalationRule],
+    paths: &[String],
+    kind: Option<&str>,
+) -> Vec<(&'r EscalationRule, String)> {
+    let of = |rule: &'r EscalationRule| {
+        let named = kind.filter(|kind| rule.types.iter().any(|t| t.eq_ignore_ascii_case(kind)));
+        if let Some(kind) = named {
+            return Some((rule, format!("type {kind}")));
+        }
+        // A pattern that was built once is right: `check` looks at those of the file.
+        let globs: Vec<_> = rule.paths.iter().filter_map(|glob| matcher(glob).ok()).collect();
+        let path = paths.iter().find(|path| globs.iter().any(|glob| glob.is_match(path)));
+        path.map(|path| (rule, path.clone()))
+    };
+    rules.iter().filter_map(of).collect()
+}
+
+/// The level that these rules ask for, and their ids.
+pub fn level_of(demanded: &[(&EscalationRule, String)]) -> Option<(Criticality, Vec<String>)> {
+    let highest = demanded.iter().map(|(rule, _)| rule.at_least).max()?;
+    Some((highest, demanded.iter().map(|(rule, _)| rule.id.clone()).collect()))
+}
+
+/// A pattern for paths in a repository; upper and lower case are the same.
+///
+/// # Errors
+/// Why it is none.
+pub fn matcher(glob: &str) -> Result<globset::GlobMatcher, globset::Error> {
+    Ok(GlobBuilder::new(glob).literal_separator(true).case_insensitive(true).build()?.compile_matcher())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(paths: &[&str], kind: Option<&str>) -> String {
+        let rules = builtin();
+        let paths: Vec<String> = paths.iter().map(|p| (*p).to_owned()).collect();
+        let found = demanded(&rules, &paths, kind);
+        let level = level_of(&found).map_or_else(|| "-".to_owned(), |(level, _)| level.to_string());
+        let ids: Vec<&str> = found.iter().map(|(rule, _)| rule.id.as_str()).collect();
+        format!("{level} {}", ids.join(" "))
+    }
+
+    #[test]
+    fn the_built_in_rules_fire_where_they_are_meant_to_and_nowhere_else() {
+        for rule in builtin() {
+            assert!(rule.paths.iter().all(|glob| matcher(glob).is_ok()), "{}", rule.id);
+        }
+        assert_eq!(ids(&["docs/governance/PROJECT_CONSTITUTION.md"], None), "C4 AE-001");
+        assert_eq!(ids(&["LICENSE"], None), "C4 AE-001");
+        assert_eq!(ids(&[".claude/rules/x.md"], None), "C3 AE-002");
+        assert_eq!(ids(&["docs/decisions/0001-x.md"], None), "C3 AE-003");
+        assert_eq!(ids(&["out/x.md"], Some("ADR")), "C3 AE-003");
+        assert_eq!(ids(&["src/auth/token.rs"], None), "C3 AE-005");
+        assert_eq!(ids(&["src/permissions.rs", "Cargo.toml"], None), "C3 AE-005 DEP-001");
+        assert_eq!(ids(&[".github/workflows/ci.yml", "package.json"], None), "C2 CI-001 DEP-001");
+        for calm in
+            ["src/api/list.rs", "docs/author.md", "README.md", "src/authors/list.md", "docs/notes.md", "**"]
+        {
+            assert_eq!(ids(&[calm], None), "- ", "{calm}");
+        }
+    }
+}

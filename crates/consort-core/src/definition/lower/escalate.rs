@@ -1,0 +1,107 @@
+//! Which rules raise which task, before anything runs.
+
+use super::Lower;
+use crate::definition::diagnostic::{Diagnostic, Span};
+use crate::definition::escalation;
+use crate::definition::file::{Escalation, Gated};
+use crate::plan::{Criticality, EscalationRule};
+
+impl Lower<'_> {
+    /// The rules that raise a level: built-in ones as the file has them, then its own.
+    pub(super) fn escalation(&mut self) -> Vec<EscalationRule> {
+        let file = self.file;
+        let mut rules = escalation::builtin();
+        for (name, own) in file.escalation.iter() {
+            let id = name.value.0.as_str();
+            let known = rules.iter().position(|rule| rule.id == id).map(|at| rules.remove(at));
+            match (&own.off, known) {
+                (None, known) => rules.push(self.rule(id, own, known)),
+                (Some(_), Some(_)) => {}
+                (Some(off), None) => {
+                    let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+                    let diagnostic = Diagnostic::error(
+                        "unknown-rule",
+                        format!("there is no built-in rule `{id}` to switch off"),
+                    )
+                    .at(off.span.clone(), "nothing to switch off")
+                    .help(format!("there are {}", ids.join(", ")));
+                    self.report(diagnostic);
+                }
+            }
+        }
+        rules
+    }
+
+    /// One rule of the file: what it leaves out is as in the built-in one.
+    fn rule(&mut self, id: &str, own: &Escalation, known: Option<EscalationRule>) -> EscalationRule {
+        for glob in own.paths.iter().filter(|glob| !glob.broken) {
+            if let Err(error) = escalation::matcher(&glob.value.0) {
+                let text = format!("`{}` is not a pattern: {}", glob.value.0, error.kind());
+                self.report(Diagnostic::error("bad-glob", text).at(glob.span.clone(), "not a pattern"));
+            }
+        }
+        let mut rule = known.unwrap_or_else(|| EscalationRule {
+            id: id.to_owned(),
+            at_least: Criticality::C3,
+            paths: vec![],
+            types: vec![],
+            about: "named by a rule of this workflow".into(),
+        });
+        if !own.paths.items.is_empty() {
+            rule.paths = own.paths.iter().map(|at| self.template.text(at)).collect();
+        }
+        if !own.types.items.is_empty() {
+            rule.types = own.types.iter().map(|at| at.value.0.clone()).collect();
+        }
+        if let Some(level) = &own.at_least {
+            rule.at_least = level.value;
+        }
+        if let Some(about) = &own.about {
+            rule.about = self.template.text(about);
+        }
+        rule
+    }
+
+    /// What the rules ask of a task that declares these outputs; said where it is more than was
+    /// declared. Without a gate there is nothing to raise, and that is a mistake.
+    pub(super) fn escalated(
+        &mut self,
+        rules: &[EscalationRule],
+        chain: &[&dyn Gated],
+        (task, span): (&str, &Span),
+        paths: &[String],
+        kind: Option<&str>,
+    ) -> Option<(Criticality, Vec<String>)> {
+        let demanded = escalation::demanded(rules, paths, kind);
+        let (level, ids) = escalation::level_of(&demanded)?;
+        // What is wrong with the declared level is said where the gate is resolved.
+        let said = self.diagnostics.len();
+        let (declared, _) = self.level(chain);
+        self.diagnostics.truncate(said);
+        let none = match chain.iter().find_map(|g| g.gate()) {
+            Some(gate) => gate.0.kind.is_some(),
+            None => self.file.quality.as_ref().is_some_and(|q| q.gate.is_some()),
+        };
+        if level <= declared && !none {
+            return None;
+        }
+        let mut diagnostic = if none {
+            let text = format!("the task `{task}` has no gate, and rules ask for {level}");
+            Diagnostic::error("escalated-without-gate", text)
+        } else {
+            Diagnostic::warning(
+                "escalated",
+                format!("the task `{task}` is raised from {declared} to {level}"),
+            )
+        };
+        diagnostic = diagnostic.at(span.clone(), format!("{level} holds"));
+        for (rule, path) in &demanded {
+            let at_least = rule.at_least;
+            diagnostic =
+                diagnostic.help(format!("{} asks for {at_least} at least: {path} ({})", rule.id, rule.about));
+        }
+        let off = format!("to switch a rule off, say why: `escalation: {{{}: {{off: ...}}}}`", ids[0]);
+        self.report(diagnostic.help(off));
+        Some((level, ids))
+    }
+}
