@@ -3,6 +3,7 @@
 
 pub mod acknowledgement;
 pub mod handoff;
+pub mod lint;
 pub mod markdown;
 pub mod prose;
 

@@ -1,0 +1,123 @@
+//! `placeholder`: what was to be filled in and was not.
+
+use super::doc::{Block, Cell, Doc, Span, What};
+use super::{Found, has_word, norm};
+
+const RULE: &str = "placeholder";
+
+pub(super) fn check(doc: &Doc<'_>, found: &mut Found<'_>) {
+    for element in &doc.flow {
+        if let What::Block(at) = element.what {
+            block(&doc.blocks[at], found);
+        }
+    }
+    for table in &doc.tables {
+        for cell in table.rows.iter().flat_map(|r| &r.cells) {
+            if let Some(mark) = mark(&cell.text).or_else(|| bare(&cell.text)) {
+                tell(found, place(doc, cell), &cell.text[mark]);
+            }
+        }
+        unscored(doc, table, found);
+    }
+}
+
+fn place(doc: &Doc<'_>, cell: &Cell) -> Span {
+    let raw = &doc.source[cell.at.clone()];
+    let start = cell.at.start + (raw.len() - raw.trim_start_matches([' ', '|']).len());
+    start..start.max(cell.at.start + raw.trim_end_matches([' ', '|']).len())
+}
+
+fn tell(found: &mut Found<'_>, at: Span, shown: &str) {
+    let shown = super::clip(shown, 60);
+    found.put(RULE, at, format!("\"{shown}\" was left to be filled in"), Some(shown), None);
+}
+
+fn block(block: &Block, found: &mut Found<'_>) {
+    if let Some(at) = mark(&block.text).filter(|at| !block.is_code(at)) {
+        tell(found, block.place(&at), &block.text[at.clone()]);
+        return;
+    }
+    // `Owner: TBD`
+    let Some((label, value)) = block.text.split_once(':') else { return };
+    let offset = label.len() + 1;
+    if label.len() <= 40
+        && let Some(at) = bare(value)
+    {
+        let at = at.start + offset..at.end + offset;
+        if !block.is_code(&at) {
+            tell(found, block.place(&at), &block.text[at.clone()]);
+        }
+    }
+}
+
+/// Marks that nobody leaves on purpose, wherever they stand.
+fn mark(text: &str) -> Option<Span> {
+    let lower = text.to_ascii_lowercase();
+    if let Some(at) = lower.find("lorem ipsum") {
+        return Some(at..at + 11);
+    }
+    for word in ["TODO:", "TODO(", "FIXME:", "FIXME ", "TBD:", "[TBD]", "[TODO]", "<TBD>", "<TODO>", "TKTK"] {
+        let hit = text.match_indices(word).find(|(at, _)| {
+            !text[..*at]
+                .ends_with(|c: char| c.is_alphanumeric() || matches!(c, '`' | '"' | '\'' | '\u{201c}' | '/'))
+        });
+        if let Some((at, _)) = hit {
+            return Some(at..at + word.trim_end().len());
+        }
+    }
+    template(text).or_else(|| {
+        let phrases = ["to be populated", "[insert ", "<insert ", "[your ", "xx.xx", "[to be ", "<to be "];
+        phrases.iter().find_map(|p| lower.find(p).map(|at| at..at + p.trim_end().len()))
+    })
+}
+
+/// `{{name}}` with nothing but a name in it.
+fn template(text: &str) -> Option<Span> {
+    for (at, _) in text.match_indices("{{") {
+        let rest = &text[at + 2..];
+        let Some(end) = rest.find("}}").filter(|e| *e <= 60) else { continue };
+        let name = rest[..end].trim();
+        let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+        let expression = text[..at].ends_with(['$', '`', '"', '\'']);
+        if !name.is_empty() && name.chars().all(word) && !expression {
+            return Some(at..at + 2 + end + 2);
+        }
+    }
+    None
+}
+
+/// A whole value that says that it is missing.
+fn bare(value: &str) -> Option<Span> {
+    let trimmed = value.trim().trim_end_matches('.');
+    let start = value.len() - value.trim_start().len();
+    let known = ["TBD", "TBC", "TODO", "FIXME", "???", "T.B.D", "TBA", "XXX", "<fill in>", "[fill in]"];
+    let lower = trimmed.to_lowercase();
+    let said = lower == "to be determined" || lower == "to be decided" || lower == "to be defined";
+    (known.contains(&trimmed) || said).then(|| start..start + trimmed.len())
+}
+
+const DONE: [&str; 9] =
+    ["complete", "completed", "done", "passed", "pass", "closed", "accepted", "approved", "final"];
+
+/// A score of `--` where the row or the document says that it is complete.
+fn unscored(doc: &Doc<'_>, table: &super::doc::Table, found: &mut Found<'_>) {
+    let score = table.head.iter().position(|h| {
+        let head = norm(&h.text);
+        ["score", "composite", "gate"].iter().any(|w| has_word(&head, w)) && head.len() < 24
+    });
+    let status = table.head.iter().position(|h| has_word(&norm(&h.text), "status"));
+    let (Some(score), Some(status)) = (score, status) else { return };
+    let _ = doc;
+    for row in &table.rows {
+        let state = norm(&row.cells[status].text);
+        let value = row.cells[score].text.trim();
+        let empty = matches!(value, "--" | "-" | "\u{2014}" | "\u{2013}" | "TBD")
+            || value.starts_with("--/")
+            || value.starts_with("-- /");
+        if empty && DONE.iter().any(|w| has_word(&state, w)) && !has_word(&state, "not") {
+            let message =
+                format!("there is no score where the status says {}", row.cells[status].text.trim());
+            found.put(RULE, row.cells[score].at.clone(), message, Some(value.to_owned()), None);
+        }
+    }
+}
