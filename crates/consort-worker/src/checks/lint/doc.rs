@@ -117,8 +117,6 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     pub(super) at: Span,
     pub(super) section: Option<usize>,
-    /// In a quotation or an item.
-    pub(super) nested: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -136,7 +134,6 @@ pub(super) struct Item {
     /// Its first block.
     pub(super) block: Option<usize>,
     pub(super) list: usize,
-    pub(super) at: Span,
 }
 
 #[derive(Clone, Debug)]
@@ -145,7 +142,6 @@ pub(super) struct Link {
     pub(super) text: String,
     pub(super) image: bool,
     pub(super) at: Span,
-    pub(super) section: Option<usize>,
     /// `<https://...>` or a mail address.
     pub(super) auto: bool,
 }
@@ -155,7 +151,7 @@ impl<'a> Doc<'a> {
     pub(super) fn read(source: &'a str) -> Self {
         let front = front_matter(source);
         let start = front.as_ref().map_or(0, |f| body_start(source, f.end));
-        let mut reader = Reader { doc: Doc { source, front, ..Doc::default() }, start, ..Reader::default() };
+        let mut reader = Reader { doc: Doc { source, front, ..Doc::default() }, ..Reader::default() };
         let undefined = RefCell::new(Vec::new());
         let broken = |link: BrokenLink<'_>| -> Option<(CowStr<'a>, CowStr<'a>)> {
             let full = matches!(link.link_type, LinkType::Reference | LinkType::Collapsed);
@@ -242,7 +238,6 @@ fn body_start(source: &str, end: usize) -> usize {
 #[derive(Default)]
 struct Reader<'a> {
     doc: Doc<'a>,
-    start: usize,
     /// The open block.
     block: Option<Block>,
     cell: Option<Cell>,
@@ -383,7 +378,7 @@ impl<'a> Reader<'a> {
             Tag::Item => {
                 let list = self.open_lists.last().copied().unwrap_or_default();
                 let index = self.doc.items.len();
-                self.doc.items.push(Item { list, at, ..Item::default() });
+                self.doc.items.push(Item { list, ..Item::default() });
                 if let Some(list) = self.doc.lists.get_mut(list) {
                     list.items.push(index);
                 }
@@ -392,9 +387,8 @@ impl<'a> Reader<'a> {
             Tag::Table(_) => {
                 self.close_block();
                 self.push(What::Table(self.doc.tables.len()));
-                let nested = self.quotes > 0 || !self.open_items.is_empty();
                 let section = self.section();
-                self.doc.tables.push(Table { at, section, nested, ..Table::default() });
+                self.doc.tables.push(Table { at, section, ..Table::default() });
             }
             Tag::TableCell => self.cell = Some(Cell { text: String::new(), at }),
             Tag::Strikethrough => self.hidden += 1,
@@ -412,13 +406,12 @@ impl<'a> Reader<'a> {
     }
 
     fn open_link(&mut self, target: String, image: bool, auto: bool, at: Span) {
-        let section = self.section();
         let from = match (&self.cell, &self.block) {
             (Some(cell), _) => cell.text.len(),
             (None, Some(block)) => block.text.len(),
             _ => 0,
         };
-        self.link.push((Link { target, text: String::new(), image, at, section, auto }, from));
+        self.link.push((Link { target, text: String::new(), image, at, auto }, from));
     }
 
     fn end(&mut self, tag: TagEnd, at: Span) {

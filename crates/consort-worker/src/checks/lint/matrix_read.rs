@@ -87,10 +87,6 @@ impl Grid {
             }
         }
     }
-
-    fn column(&self, at: usize) -> impl Iterator<Item = &Cell> {
-        self.rows[1..].iter().map(move |r| &r[at])
-    }
 }
 
 /// Words that summary rows are made of.

@@ -5,8 +5,10 @@
 //! rule speaks only where the structure is certain.
 
 mod arithmetic;
+mod claims;
 
 mod columns;
+mod count;
 
 mod data;
 mod dates;
@@ -16,14 +18,18 @@ mod front;
 mod links;
 mod matrix;
 mod matrix_read;
+mod mismatch;
 
 mod number;
 mod percent;
 mod placeholder;
+mod scenario;
 
 mod sections;
+mod sensitivity;
 
 mod shape;
+mod tally;
 
 mod totals;
 mod weighted;
@@ -150,13 +156,13 @@ fn markdown(text: &str, options: &Options, lookup: &dyn Lookup, found: &mut Foun
     shape::check(&doc, found);
     let matrices = matrix_read::all(&doc);
     weighted::check(&doc, &matrices, found);
-    // sensitivity::check(&doc, &matrices, found);
-    // claims::check(&doc, &matrices, found);
+    sensitivity::check(&doc, &matrices, found);
+    claims::check(&doc, &matrices, found);
     columns::check(&doc, &matrices, found);
     totals::check(&doc, &matrices, found);
-    // count::check(&doc, found);
-    // tally::check(&doc, found);
-    // mismatch::check(&doc, &matrices, found);
+    count::check(&doc, found);
+    tally::check(&doc, found);
+    mismatch::check(&doc, &matrices, found);
     percent::check(&doc, &matrices, found);
     arithmetic::check(&doc, found);
     dates::check(&doc, found);

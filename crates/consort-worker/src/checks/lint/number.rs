@@ -237,15 +237,15 @@ fn value(text: &str) -> Option<(f64, u32)> {
         (1, 0) => plain,
         (0, _) if groups(&plain, ',') => plain.replace(',', ""),
         (0, 1) => plain.replace(',', "."),
-        (1, _) => {
+        (1, _) if plain.rfind(',') < plain.find('.') => {
             let (whole, fraction) = plain.split_once('.')?;
-            match (groups(whole, ','), groups(&plain[..plain.find(',')?], '.')) {
-                (true, _) => whole.replace(',', "") + "." + fraction,
-                // 1.234,5
-                (false, true) if commas == 1 => plain.replace('.', "").replace(',', "."),
-                _ => return None,
+            if !groups(whole, ',') {
+                return None;
             }
+            whole.replace(',', "") + "." + fraction
         }
+        // 1.234,5
+        (1, 1) if groups(plain.split(',').next()?, '.') => plain.replace('.', "").replace(',', "."),
         (_, 1) if plain.find(',') > plain.rfind('.') => plain.replace('.', "").replace(',', "."),
         // A version, an address.
         _ => return None,
