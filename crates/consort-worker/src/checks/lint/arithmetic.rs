@@ -268,6 +268,14 @@ fn reader<'a>(text: &'a str, tokens: &'a [Token], at: usize) -> Reader<'a> {
     }
 }
 
+/// The number behind the equals sign, if a stroke follows it.
+fn first_of(tokens: &[Token], at: usize) -> Option<&Number> {
+    match (tokens.get(at), tokens.get(at + 1)) {
+        (Some(Token::Number(n)), Some(Token::Op('/'))) => Some(n),
+        _ => None,
+    }
+}
+
 type Wrong = Option<(Span, String, String)>;
 
 /// The equation that begins at a token: where the next may begin, and what is wrong.
@@ -287,14 +295,22 @@ fn equation(text: &str, tokens: &[Token], at: usize) -> Option<(usize, Wrong)> {
     }
     let fits = |v: f64, s: f64| match right.ops {
         0 => last.rounds(v) || (left.divides && last.nears(v)),
-        _ => (v - s).abs() <= left.loose + right.loose + slack(v),
+        // `31 + 4 = 35/40`: so many of so many.
+        _ => {
+            (v - s).abs() <= left.loose + right.loose + slack(v)
+                || first_of(tokens, next).is_some_and(|n| n.rounds(v))
+        }
     };
     let fine = fits(value.plain, stated.plain)
         || fits(value.share, stated.share)
         || fits(value.share, stated.plain)
         || fits(value.plain * 100.0, stated.plain) && last.is_percent()
         || (right.ops > 0 && left.times && !value.plain.is_finite());
-    if fine || !value.plain.is_finite() {
+    // 3 Major + 2 Minor = 0.81: not the sum that is meant.
+    let far = !left.units.is_empty()
+        && !(0.25..4.0).contains(&(stated.plain / value.plain).abs())
+        && last.digits > 0;
+    if fine || far || !value.plain.is_finite() {
         return Some((next, None));
     }
     let percent = left.units.iter().any(|u| u.contains('%'));
@@ -333,7 +349,9 @@ fn comparable(left: &Reader<'_>, right: &Reader<'_>) -> bool {
     let magnitude = |all: &[String]| all.iter().any(|u| matches!(u.as_str(), "k" | "m" | "b" | "bn"));
     let same = l == r || (l.is_empty() && !magnitude(&r)) || (r.is_empty() && !magnitude(&l));
     let mixed = l.len() > 1 || r.len() > 1;
-    same && !mixed
+    // Per second in, per minute out.
+    let rate = left.divides && !l.is_empty() && l != r;
+    same && !mixed && !rate
 }
 
 #[cfg(test)]

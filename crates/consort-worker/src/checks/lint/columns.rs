@@ -59,9 +59,9 @@ fn first_number(row: &Row, column: usize) -> Option<Number> {
         let all = numbers(text);
         let first = all.first().filter(|n| all.len() == 1 && n.whole.start == 0 && !n.about)?;
         let tail = text[first.whole.end..].trim();
-        let worded = tail
-            .chars()
-            .all(|c| c.is_alphabetic() || matches!(c, ' ' | '(' | ')' | '-' | ',' | '/') || !c.is_ascii());
+        let worded = tail.is_empty()
+            || tail.starts_with('(') && tail.ends_with(')')
+            || !tail.starts_with(|c: char| c.is_ascii());
         (worded && first.unit.is_empty()).then(|| first.clone())
     })
 }

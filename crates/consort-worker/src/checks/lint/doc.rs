@@ -23,6 +23,8 @@ pub(super) struct Doc<'a> {
     pub(super) links: Vec<Link>,
     /// References without a definition: the text and its place.
     pub(super) undefined: Vec<(String, Span)>,
+    /// How many references are defined.
+    pub(super) definitions: usize,
     /// What can be linked to beside headings.
     pub(super) anchors: Vec<String>,
     /// Blocks, tables and lists as they follow one another.
@@ -99,6 +101,8 @@ pub(super) struct Heading {
 pub(super) struct Cell {
     /// Without markup, trimmed.
     pub(super) text: String,
+    /// Pieces of it that are code.
+    pub(super) code: Vec<String>,
     pub(super) at: Span,
 }
 
@@ -165,9 +169,9 @@ impl<'a> Doc<'a> {
             | Options::ENABLE_TASKLISTS
             | Options::ENABLE_FOOTNOTES;
         let body = &source[start..];
-        for (event, at) in
-            Parser::new_with_broken_link_callback(body, options, Some(broken)).into_offset_iter()
-        {
+        let parser = Parser::new_with_broken_link_callback(body, options, Some(broken));
+        reader.doc.definitions = parser.reference_definitions().iter().count();
+        for (event, at) in parser.into_offset_iter() {
             reader.take(event, at.start + start..at.end + start);
         }
         let mut doc = reader.doc;
@@ -220,6 +224,17 @@ fn front_matter(source: &str) -> Option<Span> {
     let offset = source.len() - body.len();
     let rest = body.strip_prefix("---\n").or_else(|| body.strip_prefix("---\r\n"))?;
     let start = offset + body.len() - rest.len();
+    // A line may be a rule between paragraphs: keys must follow.
+    let first = rest.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#'))?;
+    let (key, value) = first.split_once(':')?;
+    let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | '"' | '\'' | '.');
+    let keyed = !key.is_empty()
+        && key.len() <= 60
+        && key.chars().all(word)
+        && (value.is_empty() || value.starts_with(' '));
+    if !keyed {
+        return None;
+    }
     let mut at = start;
     for line in rest.split_inclusive('\n') {
         let bare = line.trim_end();
@@ -299,6 +314,9 @@ impl<'a> Reader<'a> {
             return;
         }
         if let Some(cell) = &mut self.cell {
+            if code {
+                cell.code.push(text.to_owned());
+            }
             cell.text.push_str(text);
             return;
         }
@@ -390,7 +408,7 @@ impl<'a> Reader<'a> {
                 let section = self.section();
                 self.doc.tables.push(Table { at, section, ..Table::default() });
             }
-            Tag::TableCell => self.cell = Some(Cell { text: String::new(), at }),
+            Tag::TableCell => self.cell = Some(Cell { at, ..Cell::default() }),
             Tag::Strikethrough => self.hidden += 1,
             Tag::Strong => self.strong.push(self.block.as_ref().map_or(0, |b| b.text.len())),
             Tag::Link { dest_url, link_type, .. } => {

@@ -74,7 +74,23 @@ fn title(doc: &Doc<'_>, value: &serde_json::Value, start: usize, text: &str, fou
             .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_')
             .next()
             .unwrap_or_default();
-        if !said.is_empty() && norm(said) != norm(status) && !norm(status).starts_with(&norm(said)) {
+        let known = [
+            "draft",
+            "proposed",
+            "accepted",
+            "approved",
+            "rejected",
+            "superseded",
+            "deprecated",
+            "final",
+            "complete",
+            "completed",
+            "done",
+            "active",
+            "pending",
+        ];
+        let both = known.contains(&norm(said).as_str()) && known.contains(&norm(status).as_str());
+        if both && norm(said) != norm(status) && !norm(status).starts_with(&norm(said)) {
             let key = text.find("status:").map_or(start, |k| start + k);
             let message = format!("the status here is `{status}`, in the text it is `{said}`");
             found.wrong(RULE, key..key + 7, message, status, said);

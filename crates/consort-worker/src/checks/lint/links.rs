@@ -34,10 +34,11 @@ impl Lookup for Nowhere {
 
 pub(super) fn check(doc: &Doc<'_>, lookup: &dyn Lookup, found: &mut Found<'_>) {
     let anchors = anchors(doc);
+    let away = away(doc, lookup);
     for link in doc.links.iter().filter(|l| !l.auto) {
         if let Some(anchor) = link.target.strip_prefix('#') {
             inner(anchor, link, &anchors, found);
-        } else {
+        } else if !away {
             outer(link, lookup, found);
         }
     }
@@ -133,23 +134,34 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn outer(link: &Link, lookup: &dyn Lookup, found: &mut Found<'_>) {
-    let target = link.target.as_str();
+/// A text none of whose links to files leads anywhere was taken from its place: nothing can be
+/// known of what it links to. One link that leads nowhere is a fault where there is a repository.
+fn away(doc: &Doc<'_>, lookup: &dyn Lookup) -> bool {
+    let mut targets: Vec<String> =
+        doc.links.iter().filter(|l| !l.auto).filter_map(|l| local(&l.target)).map(|(path, _)| path).collect();
+    targets.sort();
+    targets.dedup();
+    let there = targets.iter().take(200).any(|t| lookup.exists(t) == Some(true));
+    !there && (targets.len() != 1 || lookup.cited(&targets[0]).is_none())
+}
+
+/// The path and the anchor of a link to a file beside the text.
+fn local(target: &str) -> Option<(String, &str)> {
     let scheme = target.split_once(':').is_some_and(|(s, _)| {
         s.len() > 1 && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'-'))
     });
     // Templates and item paths of other tools are no files.
-    if scheme
-        || target.is_empty()
-        || target.starts_with("//")
-        || target.starts_with('/')
-        || target.contains(['{', '<', '$', '*', '?', '\n'])
-        || target.contains("::")
-    {
-        return;
-    }
+    let other = target.is_empty()
+        || target.starts_with(['/', '#'])
+        || target.contains(['{', '<', '$', '*', '?', '\n', '['])
+        || target.contains("::");
     let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let path = percent_decoded(path);
+    (!scheme && !other).then(|| (percent_decoded(path), anchor))
+}
+
+fn outer(link: &Link, lookup: &dyn Lookup, found: &mut Found<'_>) {
+    let target = link.target.as_str();
+    let Some((path, anchor)) = local(target) else { return };
     match lookup.exists(&path) {
         Some(false) => {
             let message =
@@ -174,7 +186,10 @@ fn undefined(doc: &Doc<'_>, found: &mut Found<'_>) {
             shown.contains("][") && !shown.contains("::") && !name.is_empty() && !name.starts_with('^');
         let index = name.bytes().all(|b| b.is_ascii_digit() || matches!(b, b' ' | b':' | b',' | b'.'));
         let word = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ' | '.'));
-        let rust = shown.contains('`');
+        let rust = shown.contains('`') || doc.definitions == 0;
+        // `[R1-21][R1-25]` are two citations.
+        let digit = |t: &str| t.bytes().any(|b| b.is_ascii_digit());
+        let rust = rust || digit(name) && digit(shown.split("][").next().unwrap_or_default());
         if full && word && !index && !rust {
             found.put(
                 RULE,

@@ -490,8 +490,9 @@ mod tests {
 
     #[test]
     fn weights_are_read_from_labels() {
-        let read =
-            |text: &str| embedded(&Cell { text: text.into(), at: 0..0 }).map(|(name, n)| (name, n.value));
+        let read = |text: &str| {
+            embedded(&Cell { text: text.into(), ..Cell::default() }).map(|(name, n)| (name, n.value))
+        };
         assert_eq!(read("Cost (30%)"), Some(("Cost".into(), 30.0)));
         assert_eq!(read("Cost (0.30)"), Some(("Cost".into(), 0.3)));
         assert_eq!(read("Cost (w=0.3)"), Some(("Cost".into(), 0.3)));

@@ -55,9 +55,11 @@ fn ratios(text: &str) -> Vec<(Span, Number, f64)> {
                 (a, b, c)
             }
             (true, false, false) => {
-                let gap = &text[a.whole.end..b.whole.start];
-                let closed = text[c.whole.end..].chars().take(24).any(|ch| ch == ')');
-                if !of(text, b, c) || !opens(gap) || !closed {
+                let gap = text[a.whole.end..b.whole.start].trim();
+                let tail = &text[c.whole.end..];
+                let closed =
+                    tail.find(')').is_some_and(|end| end <= 24 && !tail[..end].contains(['(', '.', ';']));
+                if !of(text, b, c) || gap != "(" || !closed {
                     continue;
                 }
                 (b, c, a)

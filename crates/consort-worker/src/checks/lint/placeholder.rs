@@ -6,15 +6,23 @@ use super::{Found, has_word, norm};
 const RULE: &str = "placeholder";
 
 pub(super) fn check(doc: &Doc<'_>, found: &mut Found<'_>) {
+    let is_template = is_template(doc.source);
     for element in &doc.flow {
         if let What::Block(at) = element.what {
-            block(&doc.blocks[at], found);
+            block(&doc.blocks[at], is_template, found);
         }
     }
     for table in &doc.tables {
-        for cell in table.rows.iter().flat_map(|r| &r.cells) {
-            if let Some(mark) = mark(&cell.text).or_else(|| bare(&cell.text)) {
-                tell(found, place(doc, cell), &cell.text[mark]);
+        for row in &table.rows {
+            // What is still to come may be open.
+            let pending = row.cells.iter().any(|c| PENDING.iter().any(|w| has_word(&norm(&c.text), w)));
+            for cell in &row.cells {
+                let bare = || bare(&cell.text).filter(|_| !pending);
+                let Some(mark) = mark(&cell.text, is_template).or_else(bare) else { continue };
+                let shown = &cell.text[mark];
+                if !cell.code.iter().any(|c| c.contains(shown)) {
+                    tell(found, place(doc, cell), shown);
+                }
             }
         }
         unscored(doc, table, found);
@@ -32,8 +40,8 @@ fn tell(found: &mut Found<'_>, at: Span, shown: &str) {
     found.put(RULE, at, format!("\"{shown}\" was left to be filled in"), Some(shown), None);
 }
 
-fn block(block: &Block, found: &mut Found<'_>) {
-    if let Some(at) = mark(&block.text).filter(|at| !block.is_code(at)) {
+fn block(block: &Block, is_template: bool, found: &mut Found<'_>) {
+    if let Some(at) = mark(&block.text, is_template).filter(|at| !block.is_code(at)) {
         tell(found, block.place(&at), &block.text[at.clone()]);
         return;
     }
@@ -51,7 +59,7 @@ fn block(block: &Block, found: &mut Found<'_>) {
 }
 
 /// Marks that nobody leaves on purpose, wherever they stand.
-fn mark(text: &str) -> Option<Span> {
+fn mark(text: &str, is_template: bool) -> Option<Span> {
     let lower = text.to_ascii_lowercase();
     if let Some(at) = lower.find("lorem ipsum") {
         return Some(at..at + 11);
@@ -65,9 +73,11 @@ fn mark(text: &str) -> Option<Span> {
             return Some(at..at + word.trim_end().len());
         }
     }
-    template(text).or_else(|| {
+    let template = if is_template { None } else { template(text) };
+    template.or_else(|| {
         let phrases = ["to be populated", "[insert ", "<insert ", "[your ", "xx.xx", "[to be ", "<to be "];
-        phrases.iter().find_map(|p| lower.find(p).map(|at| at..at + p.trim_end().len()))
+        let hit = |p: &&str| lower.find(*p).filter(|at| !text[..*at].ends_with(['"', '\'', '`', '\u{201c}']));
+        phrases.iter().find_map(|p| hit(p).map(|at| at..at + p.trim_end().len()))
     })
 }
 
@@ -94,6 +104,36 @@ fn bare(value: &str) -> Option<Span> {
     let lower = trimmed.to_lowercase();
     let said = lower == "to be determined" || lower == "to be decided" || lower == "to be defined";
     (known.contains(&trimmed) || said).then(|| start..start + trimmed.len())
+}
+
+const PENDING: [&str; 14] = [
+    "pending",
+    "planned",
+    "open",
+    "blocked",
+    "todo",
+    "draft",
+    "future",
+    "proposed",
+    "upcoming",
+    "scheduled",
+    "started",
+    "backlog",
+    "ready",
+    "waiting",
+];
+
+/// A text full of names in braces is there to be filled in.
+fn is_template(text: &str) -> bool {
+    let mut names: Vec<&str> = text
+        .match_indices("{{")
+        .filter_map(|(at, _)| text[at + 2..].split("}}").next())
+        .filter(|n| n.len() <= 60)
+        .take(2_000)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names.len() >= 5
 }
 
 const DONE: [&str; 9] =

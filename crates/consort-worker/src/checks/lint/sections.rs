@@ -200,8 +200,10 @@ fn contents(doc: &Doc<'_>, found: &mut Found<'_>) {
             "authors",
         ];
         let named = norm(&heading.text);
+        // Only where all are numbered a missing one is certain.
         let meant = usual.iter().any(|w| named.contains(w))
-            || (numbered_ones * 2 > have && numbered(&heading.text).is_none());
+            || numbered_ones < have
+            || numbered(&heading.text).is_none();
         if !meant {
             found.add(RULE, heading.at.start..end, "the table of contents leaves this heading out");
         }
