@@ -4,6 +4,7 @@
 mod answers;
 mod any_text;
 mod checks;
+mod lint;
 mod outfits;
 mod plans;
 mod players;

@@ -288,6 +288,10 @@ fn equation(text: &str, tokens: &[Token], at: usize) -> Option<(usize, Wrong)> {
     let next = left.at + 1;
     let mut right = reader(text, tokens, next);
     let stated = right.sum()?;
+    if let Some(Token::Word(word)) = tokens.get(right.at) {
+        let unit = text[word.clone()].to_lowercase();
+        right.units.extend(TURNING.contains(&unit.as_str()).then_some(unit));
+    }
     let goes_on = matches!(tokens.get(right.at), Some(Token::Op(_)));
     let last = right.last?;
     if goes_on || !comparable(&left, &right) {
@@ -306,11 +310,7 @@ fn equation(text: &str, tokens: &[Token], at: usize) -> Option<(usize, Wrong)> {
         || fits(value.share, stated.plain)
         || fits(value.plain * 100.0, stated.plain) && last.is_percent()
         || (right.ops > 0 && left.times && !value.plain.is_finite());
-    // 3 Major + 2 Minor = 0.81: not the sum that is meant.
-    let far = !left.units.is_empty()
-        && !(0.25..4.0).contains(&(stated.plain / value.plain).abs())
-        && last.digits > 0;
-    if fine || far || !value.plain.is_finite() {
+    if fine || !value.plain.is_finite() {
         return Some((next, None));
     }
     let percent = left.units.iter().any(|u| u.contains('%'));
@@ -319,6 +319,12 @@ fn equation(text: &str, tokens: &[Token], at: usize) -> Option<(usize, Wrong)> {
         false if last.is_percent() && left.divides && !percent => value.plain * 100.0,
         false => value.plain,
     };
+    // 3 Major + 2 Minor = 0.81: not the sum that is meant.
+    let named = left.units.iter().any(|u| u.chars().all(char::is_alphabetic));
+    let far = named && last.digits > 0 && !(0.25..4.0).contains(&(stated.plain / right_value).abs());
+    if far || !right_value.is_finite() {
+        return Some((next, None));
+    }
     let sign = if last.is_percent() { "%" } else { "" };
     let shown = text[last.whole.clone()].to_owned();
     let shown = if right.ops == 0 { shown } else { show(stated.plain, 0) };

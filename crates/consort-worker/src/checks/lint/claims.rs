@@ -145,7 +145,7 @@ fn about<'a>(doc: &Doc<'_>, block: &Block, text: &str, rankings: &'a [Ranking]) 
             .any(|w| super::has_word(&words, w))
                 || doc.under(block.section, &["scenario", "sensitivity"]);
             let base: Vec<&&Ranking> = fitting.iter().filter(|r| !r.scenario).collect();
-            (!elsewhere || fitting.len() == 1).then(|| base.first().map(|r| **r))?
+            (!elsewhere).then(|| base.first().map(|r| **r))?
         }
         [one] => Some(one),
         // Before the first or after the last: the one that stands nearest before.

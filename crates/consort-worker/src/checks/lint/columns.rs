@@ -173,6 +173,11 @@ fn hinted(head: &str) -> &'static [Op] {
     &[]
 }
 
+/// What rounding leaves open: whole numbers are exact.
+fn open(number: &Number) -> f64 {
+    if number.digits == 0 { 0.0 } else { number.half() / if number.is_percent() { 100.0 } else { 1.0 } }
+}
+
 /// A relation holds if most rows, and at least two, keep to it and it is not trivial.
 fn relations(table: &Table, found: &mut Found<'_>) {
     let rows: Vec<&Row> =
@@ -229,7 +234,7 @@ fn relation(
                     // Rounded operands give a range of results.
                     let spread = match op {
                         Op::Times if x.digits + y.digits > 0 => {
-                            (x.half() * q.abs() + y.half() * p.abs()).min(right.abs() * 0.02)
+                            (open(x) * q.abs() + open(y) * p.abs()).min(right.abs() * 0.02)
                         }
                         Op::Minus | Op::Plus if x.digits.max(y.digits) > 0 => x.half() + y.half(),
                         _ => 0.0,

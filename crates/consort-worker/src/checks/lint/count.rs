@@ -166,7 +166,7 @@ const TAIL: [&str; 44] = [
 ];
 
 /// Before the number: not an exact count of the list.
-const LOOSE: [&str; 33] = [
+const LOOSE: [&str; 32] = [
     "across",
     "among",
     "within",
@@ -191,7 +191,6 @@ const LOOSE: [&str; 33] = [
     "for",
     "in",
     "on",
-    "at",
     "by",
     "every",
     "each",
@@ -565,6 +564,10 @@ fn sets(doc: &Doc<'_>, found: &mut Found<'_>) {
     for block in doc.blocks.iter().filter(|b| !b.heading) {
         for sentence in arithmetic::sentences(&block.text) {
             let text = &block.text[sentence.clone()];
+            // What introduces a list counts that.
+            if text.trim_end().ends_with(':') {
+                continue;
+            }
             for (count, noun, at) in told(text) {
                 let fitting: Vec<&Set> = sets.iter().filter(|s| s.noun == noun).collect();
                 let [set] = fitting.as_slice() else { continue };

@@ -49,6 +49,8 @@ fn declared(doc: &Doc<'_>) -> Vec<Legend> {
 
 fn sentence_legend(text: &str) -> Option<Legend> {
     let lower = text.to_lowercase();
+    let named_first =
+        ["allowed values", "valid values", "possible values", "allowed statuses", "valid statuses"];
     let starts = [
         "one of",
         "allowed values",
@@ -59,7 +61,11 @@ fn sentence_legend(text: &str) -> Option<Legend> {
         "is one of",
         "must be",
     ];
-    let at = starts.iter().find_map(|s| lower.find(s).map(|at| at + s.len()))?;
+    let listed = named_first.iter().find_map(|s| lower.find(s)).and_then(|at| {
+        let colon = lower[at..].find(':').filter(|c| *c <= 60)?;
+        Some(at + colon + 1)
+    });
+    let at = listed.or_else(|| starts.iter().find_map(|s| lower.find(s).map(|at| at + s.len())))?;
     if !text.is_char_boundary(at) || lower.len() != text.len() {
         return None;
     }
@@ -210,6 +216,34 @@ const SETS: [&[&str]; 7] = [
     ],
 ];
 
+/// States that everybody knows: one of them is meant where a letter is off.
+const STATES: [&str; 24] = [
+    "open",
+    "closed",
+    "blocked",
+    "done",
+    "pending",
+    "complete",
+    "completed",
+    "in progress",
+    "not started",
+    "planned",
+    "active",
+    "draft",
+    "accepted",
+    "approved",
+    "rejected",
+    "resolved",
+    "deferred",
+    "cancelled",
+    "high",
+    "medium",
+    "low",
+    "critical",
+    "major",
+    "minor",
+];
+
 /// Columns whose cells are graded, not told.
 const GRADED: [&str; 15] = [
     "severity",
@@ -249,8 +283,14 @@ fn kept(table: &Table, column: usize, head: &str, found: &mut Found<'_>) {
             continue;
         }
         // One letter off a value that others have.
-        let meant =
-            counts.iter().find(|(other, n)| **n >= 2 && typo(&value, other)).map(|(other, _)| other.clone());
+        let meant = counts
+            .iter()
+            .find(|(other, n)| {
+                (**n >= 2 || STATES.contains(&other.as_str()))
+                    && typo(&value, other)
+                    && !STATES.contains(&value.as_str())
+            })
+            .map(|(other, _)| other.clone());
         if let Some(meant) = meant {
             found.wrong(
                 RULE,

@@ -110,7 +110,11 @@ impl Matrix {
             return (0.7..1.3).contains(&sum).then_some(1.0);
         }
         let whole = all(&|n| n.unit.is_empty() && n.digits == 0 && n.value >= 1.0);
-        (whole && (sum - 100.0).abs() < 1e-9).then_some(100.0)
+        // Without a sign only totals that are divided by 100 show that it is percent.
+        let round =
+            all(&|n| n.value % 5.0 == 0.0) && (84.0..116.0).contains(&sum) && self.criteria.len() >= 3;
+        let divided = round && self.how == Some(How::Sum(0.01));
+        (whole && ((sum - 100.0).abs() < 1e-9 || divided)).then_some(100.0)
     }
 
     /// The score of an option on a criterion; from its contribution if only that is given.

@@ -126,13 +126,12 @@ const LINKS: [&str; 16] = [
     "totals",
 ];
 /// Words around a label that make it another quantity.
-const OTHER: [&str; 40] = [
+const OTHER: [&str; 39] = [
     "target",
     "goal",
     "limit",
     "threshold",
     "previous",
-    "last",
     "old",
     "baseline",
     "max",
@@ -233,9 +232,12 @@ fn in_block(block: &Block, by_word: &BTreeMap<&str, Vec<&Fact>>, found: &mut Fou
             let linked = norm(gap).split(' ').filter(|w| !w.is_empty()).all(|w| LINKS.contains(&w));
             let plain = gap.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | ':' | '=' | '*'));
             let joined = !gap.trim().is_empty();
-            let around =
-                lower[at.saturating_sub(4)..at].iter().chain(&lower[at + fact.words.len()..]).take(12);
-            let other = around.into_iter().any(|w| OTHER.contains(&w.as_str()));
+            // Up to the second word behind the number.
+            let behind = spans.iter().position(|s| s.start >= number.whole.end).unwrap_or(spans.len());
+            let behind = (behind + 2).clamp(at + fact.words.len(), spans.len());
+            let mut around =
+                lower[at.saturating_sub(4)..at].iter().chain(&lower[at + fact.words.len()..behind]);
+            let other = around.any(|w| OTHER.contains(&w.as_str()));
             if !(linked && plain && joined)
                 || other
                 || gap.len() > 40

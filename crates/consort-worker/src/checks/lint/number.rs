@@ -76,7 +76,8 @@ pub(super) fn numbers(text: &str) -> Vec<Number> {
             continue;
         }
         let end = run_end(bytes, at);
-        if let Some(number) = number_at(text, at, end) {
+        let last = found.last().map_or(0, |n: &Number| n.whole.end);
+        if let Some(number) = number_at(text, at, end).filter(|n| n.at.start >= last) {
             at = number.whole.end.max(end);
             found.push(number);
         } else {
@@ -162,6 +163,7 @@ fn number_at(text: &str, start: usize, end: usize) -> Option<Number> {
                 about = true;
                 break;
             }
+            Some(':') if head.clone().nth(1).is_some_and(|c| c.is_ascii_digit()) => return None,
             Some(c) if c.is_alphabetic() || matches!(c, '_' | '#' | '^' | '@' | '.' | '\\') => return None,
             _ => break,
         }

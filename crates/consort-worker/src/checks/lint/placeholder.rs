@@ -141,10 +141,13 @@ const DONE: [&str; 9] =
 
 /// A score of `--` where the row or the document says that it is complete.
 fn unscored(doc: &Doc<'_>, table: &super::doc::Table, found: &mut Found<'_>) {
-    let score = table.head.iter().position(|h| {
-        let head = norm(&h.text);
-        ["score", "composite", "gate"].iter().any(|w| has_word(&head, w)) && head.len() < 24
-    });
+    let of = |word: &str| {
+        table.head.iter().position(|h| {
+            let head = norm(&h.text);
+            has_word(&head, word) && head.len() < 24
+        })
+    };
+    let score = of("score").or_else(|| of("composite")).or_else(|| of("gate"));
     let status = table.head.iter().position(|h| has_word(&norm(&h.text), "status"));
     let (Some(score), Some(status)) = (score, status) else { return };
     let _ = doc;

@@ -122,6 +122,10 @@ fn moved(said: &Said, base: &[f64], fresh: &[f64], off: f64, total: f64) -> Vec<
     all
 }
 
+/// Before the weight that it was.
+const OLD: [&str; 9] =
+    ["from", "was", "were", "previously", "of", "originally", "currently", "versus", "than"];
+
 /// What a text says of single criteria.
 struct Said {
     explicit: Vec<Option<f64>>,
@@ -167,7 +171,12 @@ impl Said {
                         if let (Some(last), true) = (said.sides.last_mut(), since <= 2) {
                             last.1 = Some(value);
                         }
-                    } else if last_word == "from" || arrow || group.is_empty() || since > 9 {
+                    } else if OLD.contains(&last_word.as_str())
+                        || arrow
+                        || group.is_empty()
+                        || since > 9
+                        || (assigned && last_word != "to")
+                    {
                         // The old weight, or of nobody.
                     } else if last_word == "by" {
                         for i in &group {

@@ -140,7 +140,7 @@ fn sequence(doc: &Doc<'_>, stem: &str, all: &[(usize, u32)], found: &mut Found<'
         let (heading, number) = all[at];
         let right = all[at - 1].1 + 1;
         // Starting over is a new list.
-        if number <= 1 {
+        if number <= 1 && number + 1 != right {
             continue;
         }
         // After a doubled or skipped number the next one fits again: told once.

@@ -1,0 +1,3 @@
+//! Documents written by hand.
+
+use super::{check, shown};
