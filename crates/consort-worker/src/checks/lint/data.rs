@@ -5,7 +5,7 @@ use super::{Found, Options};
 use serde_json::Value;
 
 /// Deeper nesting is refused.
-const DEPTH_MAX: usize = 100;
+const DEPTH_MAX: usize = 40;
 
 pub(super) fn json(text: &str, options: &Options, found: &mut Found<'_>) {
     if text.trim().is_empty() {
