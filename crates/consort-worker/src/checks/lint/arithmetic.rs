@@ -172,7 +172,8 @@ impl<'a> Reader<'a> {
 
     fn factor(&mut self) -> Option<Both> {
         match self.tokens.get(self.at)? {
-            Token::Number(n) if !n.about => {
+            // 2x: a variable.
+            Token::Number(n) if !n.about && !matches!(n.unit.as_str(), "x" | "y" | "z" | "n") => {
                 self.at += 1;
                 self.last = Some(n);
                 self.loose += n.half();

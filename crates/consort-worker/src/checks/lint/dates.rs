@@ -208,6 +208,7 @@ fn ranges(block: &Block, found: &mut Found<'_>) {
         let last: Vec<&str> = before.split(' ').rev().take(8).collect();
         if matches!(gap.as_str(), "to" | "-" | "\u{2013}" | "\u{2014}" | "until" | "through" | "till" | "..")
             && !moved.iter().any(|w| last.contains(w))
+            && !block.text[pair[1].at.end..].trim_start().starts_with('=')
         {
             let at = pair[0].at.start..pair[1].at.end;
             let shown = block.text[at.clone()].to_owned();
@@ -337,7 +338,13 @@ fn scopes(doc: &Doc<'_>, found: &mut Found<'_>) {
             }
             What::List(at) => {
                 let blocks = doc.lists[at].items.iter().take(200).filter_map(|i| doc.items[*i].block);
-                let all: Vec<_> = blocks.flat_map(|b| of_block(&doc.blocks[b]).into_iter().take(1)).collect();
+                let all: Vec<_> = blocks
+                    .flat_map(|b| {
+                        of_block(&doc.blocks[b]).into_iter().take(1).filter(move |(label, ..)| {
+                            doc.blocks[b].text.trim_start().starts_with(label.as_str())
+                        })
+                    })
+                    .collect();
                 order(all, found);
             }
             What::Table(at) => {

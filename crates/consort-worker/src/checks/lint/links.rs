@@ -185,7 +185,8 @@ fn undefined(doc: &Doc<'_>, found: &mut Found<'_>) {
         let full =
             shown.contains("][") && !shown.contains("::") && !name.is_empty() && !name.starts_with('^');
         let index = name.bytes().all(|b| b.is_ascii_digit() || matches!(b, b' ' | b':' | b',' | b'.'));
-        let word = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ' | '.'));
+        let word = name.len() >= 3
+            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ' | '.'));
         let rust = shown.contains('`') || doc.definitions == 0;
         // `[R1-21][R1-25]` are two citations.
         let digit = |t: &str| t.bytes().any(|b| b.is_ascii_digit());

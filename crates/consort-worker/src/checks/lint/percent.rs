@@ -49,7 +49,7 @@ fn ratios(text: &str) -> Vec<(Span, Number, f64)> {
         let (part, whole, percent) = match (a.is_percent(), b.is_percent(), c.is_percent()) {
             (false, false, true) => {
                 let gap = &text[b.whole.end..c.whole.start];
-                if !of(text, a, b) || !opens(gap) {
+                if !of(text, a, b) || !opens(gap) || !ends(&text[c.whole.end..]) {
                     continue;
                 }
                 (a, b, c)
@@ -76,6 +76,25 @@ fn ratios(text: &str) -> Vec<(Span, Number, f64)> {
         }
     }
     wrong
+}
+
+/// The percentage stands alone, or with a word for what is done.
+fn ends(behind: &str) -> bool {
+    let word = behind.trim_start().split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    let known = [
+        "of",
+        "complete",
+        "completed",
+        "done",
+        "coverage",
+        "pass",
+        "passed",
+        "passing",
+        "success",
+        "closed",
+        "rate",
+    ];
+    word.is_empty() || known.contains(&word) || !behind.starts_with(' ')
 }
 
 /// `a of b`, `a out of b`, `a/b`, `a of the b`.
@@ -139,7 +158,10 @@ fn split(block: &Block, found: &mut Found<'_>) {
         }
         let all = numbers(text);
         let parts: Vec<&Number> = all.iter().filter(|n| n.is_percent()).collect();
-        if parts.len() < 3 || parts.iter().any(|n| n.about || n.value >= 95.0) || words.contains("from") {
+        if parts.len() < 3
+            || parts.iter().any(|n| n.about || n.value >= 95.0)
+            || ["from", "about", "roughly", "around", "approximately"].iter().any(|w| has_word(&words, w))
+        {
             continue;
         }
         let sum: f64 = parts.iter().map(|n| n.value).sum();
