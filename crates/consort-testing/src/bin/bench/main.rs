@@ -7,6 +7,7 @@
 mod brain;
 mod cold;
 mod git;
+mod lint;
 mod memory;
 mod reopen;
 mod stage;
@@ -25,6 +26,7 @@ const ALL: &[(&str, Measure)] = &[
     ("git", git::fan),
     ("brain", brain::fan_and_chain),
     ("reopen", reopen::reopen),
+    ("lint", lint::artifacts),
     ("status", cold::status),
     ("memory", memory::waiting),
 ];

@@ -302,7 +302,7 @@ fn equation(text: &str, tokens: &[Token], at: usize) -> Option<(usize, Wrong)> {
         0 => last.rounds(v) || (left.divides && last.nears(v)),
         // `31 + 4 = 35/40`: so many of so many.
         _ => {
-            (v - s).abs() <= left.loose + right.loose + slack(v)
+            (v.abs() - s.abs()).abs() <= left.loose + right.loose + slack(v)
                 || first_of(tokens, next).is_some_and(|n| n.rounds(v))
         }
     };
@@ -355,7 +355,9 @@ fn comparable(left: &Reader<'_>, right: &Reader<'_>) -> bool {
     // No unit on one side is all right unless the unit is a magnitude.
     let magnitude = |all: &[String]| all.iter().any(|u| matches!(u.as_str(), "k" | "m" | "b" | "bn"));
     let same = l == r || (l.is_empty() && !magnitude(&r)) || (r.is_empty() && !magnitude(&l));
-    let mixed = l.len() > 1 || r.len() > 1;
+    let per =
+        |u: &String| ["wpm", "rpm", "bpm", "fps", "rps", "qps", "kbps", "mbps", "gbps"].contains(&u.as_str());
+    let mixed = l.len() > 1 || r.len() > 1 || left.units.iter().chain(&right.units).any(per);
     // Per second in, per minute out.
     let rate = left.divides && !l.is_empty() && l != r;
     same && !mixed && !rate

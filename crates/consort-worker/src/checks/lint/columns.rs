@@ -214,7 +214,11 @@ fn relation(
     for op in ops {
         for a in numeric.iter().filter(|a| **a != target) {
             for b in numeric.iter().filter(|b| **b != target && *b != a) {
-                if matches!(op, Op::Times | Op::Plus) && a > b {
+                let percent = numbers[target].iter().flatten().any(Number::is_percent);
+                let unfit =
+                    *op == Op::Minus && percent && !numbers[*a].iter().flatten().any(Number::is_percent)
+                        || *op == Op::Plus && numeric.len() > 3;
+                if unfit || matches!(op, Op::Times | Op::Plus) && a > b {
                     continue;
                 }
                 let mut fits = 0;
@@ -248,7 +252,7 @@ fn relation(
                         fits += 1;
                         let trivial = match op {
                             Op::Times => p == 0.0 || q == 0.0 || p == 1.0 || q == 1.0,
-                            Op::Share => p == 0.0 || p == q,
+                            Op::Share | Op::Minus | Op::Change => p == 0.0 || q == 0.0 || p == q,
                             _ => p == 0.0 || q == 0.0,
                         };
                         telling += usize::from(!trivial);

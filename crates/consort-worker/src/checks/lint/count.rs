@@ -202,7 +202,7 @@ const LOOSE: [&str; 32] = [
 ];
 
 /// A number behind one of these is a name.
-const NAMED: [&str; 30] = [
+pub(super) const NAMED: [&str; 30] = [
     "phase",
     "step",
     "section",
@@ -258,7 +258,13 @@ fn announced(sentence: &str) -> Option<Claim> {
         let before = at.checked_sub(1).map(|i| word(i).to_lowercase()).unwrap_or_default();
         let further = at.checked_sub(2).map(|i| word(i).to_lowercase()).unwrap_or_default();
         let article = ["the", "these", "those", "all"].contains(&before.as_str());
-        let named = NAMED.contains(&before.as_str());
+        let raw = at.checked_sub(1).map(word).unwrap_or_default();
+        let determiner =
+            ["these", "those", "the", "all", "found", "identified", "have", "following", "are", "our"];
+        let title = raw.starts_with(char::is_uppercase)
+            && word(at).starts_with(|c: char| c.is_ascii_digit())
+            && !determiner.contains(&before.as_str());
+        let named = title || NAMED.contains(&before.as_str());
         let of = before == "of" && ["minimum", "maximum", "limit", "set"].contains(&further.as_str());
         let partly = article && ["of", "over", "than"].contains(&further.as_str());
         let loose = named
@@ -299,7 +305,9 @@ fn introductions(doc: &Doc<'_>, found: &mut Found<'_>) {
             Some(What::Table(table)) => (table_counts(doc, table), "in the table"),
             _ => continue,
         };
-        if counts.is_empty() || counts.contains(&claim.count) {
+        // Something else is listed where the numbers are far apart.
+        let far = counts.first().is_some_and(|n| n * 2 < claim.count || *n > claim.count * 3);
+        if counts.is_empty() || far || counts.contains(&claim.count) {
             continue;
         }
         let at = sentence.start + claim.at.start..sentence.start + claim.at.end;
@@ -336,7 +344,11 @@ fn list_counts(doc: &Doc<'_>, list: usize, from: usize) -> Vec<usize> {
         counts.push(nested);
         counts.push(first + nested);
     }
-    if first == 1 { Vec::new() } else { counts }
+    // Items that begin with numbers are groups of what is counted.
+    let item = |i: &usize| doc.items[*i].block.map_or("", |b| doc.blocks[b].text.as_str());
+    let groups =
+        doc.lists[list].items.iter().filter(|i| item(i).starts_with(|c: char| c.is_ascii_digit())).count();
+    if first == 1 || groups == first { Vec::new() } else { counts }
 }
 
 fn table_counts(doc: &Doc<'_>, table: usize) -> Vec<usize> {
@@ -375,7 +387,7 @@ fn headings(doc: &Doc<'_>, found: &mut Found<'_>) {
             _ => Vec::new(),
         };
         let Some(first) = counts.first().copied() else { continue };
-        if first >= 1 && !counts.contains(&count) {
+        if first >= 1 && first * 2 >= count && !counts.contains(&count) {
             let block = &doc.blocks[heading.block];
             let message = format!("the heading says {count}, there are {first}");
             found.wrong(RULE, block.place(&at), message, count.to_string(), first.to_string());
@@ -450,7 +462,13 @@ fn boxes(doc: &Doc<'_>, found: &mut Found<'_>) {
                 continue;
             }
             // One of the two numbers says that these boxes are meant.
-            if of == total || done == is_done && of > 1 {
+            let next = doc
+                .flow
+                .iter()
+                .position(|e| e.what == What::Block(index))
+                .and_then(|at| doc.flow.get(at + 1));
+            let before = matches!(next, Some(e) if matches!(e.what, What::List(l) if doc.lists[l].items.iter().any(|i| doc.items[*i].checked.is_some())));
+            if of == total || before && done == is_done && of > 1 {
                 let message = "the boxes that are ticked say something else";
                 found.wrong(
                     RULE,

@@ -232,7 +232,11 @@ fn front_matter(source: &str) -> Option<Span> {
         && key.len() <= 60
         && key.chars().all(word)
         && (value.is_empty() || value.starts_with(' '));
-    if !keyed {
+    let open: Vec<&str> = rest.lines().take_while(|l| l.trim_end() != "---").take(400).collect();
+    let plain = |l: &&&str| l.starts_with(char::is_alphabetic);
+    let key_line = |l: &&&str| l.split_once(':').is_some_and(|(k, _)| k.len() <= 60 && k.chars().all(word));
+    let lines = open.iter().filter(plain).count();
+    if !keyed || open.iter().filter(plain).filter(key_line).count() * 2 < lines {
         return None;
     }
     let mut at = start;

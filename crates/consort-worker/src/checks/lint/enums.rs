@@ -39,7 +39,12 @@ fn declared(doc: &Doc<'_>) -> Vec<Legend> {
         let [first, second, ..] = table.head.as_slice() else { continue };
         let meaning = norm(&second.text);
         let explains = ["meaning", "definition", "means"].iter().any(|w| has_word(&meaning, w));
-        if explains && table.rows.len() >= 2 {
+        let first_name = norm(&first.text);
+        let named = GRADED
+            .iter()
+            .chain(&["symbol", "code", "label", "rating", "grade", "tag", "verdict", "decision"]);
+        let graded = named.into_iter().any(|w| has_word(&first_name, w));
+        if explains && graded && table.rows.len() >= 2 {
             let values = table.rows.iter().map(|r| norm(&r.cells[0].text)).collect();
             all.push(Legend { name: norm(&first.text), values, table: Some(index) });
         }
@@ -106,8 +111,13 @@ fn value(text: &str) -> String {
 }
 
 fn outside(table: &Table, column: usize, legend: &Legend, found: &mut Found<'_>) {
-    let cells: Vec<_> =
-        table.rows.iter().map(|r| &r.cells[column]).filter(|c| !value(&c.text).is_empty()).collect();
+    let cells: Vec<_> = table
+        .rows
+        .iter()
+        .filter(|r| !super::totals::is_total(super::totals::label(r)))
+        .map(|r| &r.cells[column])
+        .filter(|c| !value(&c.text).is_empty())
+        .collect();
     let fits = |text: &str| legend.values.contains(&value(text));
     let inside = cells.iter().filter(|c| fits(&c.text)).count();
     if inside < 2 || inside * 3 < cells.len() * 2 {

@@ -260,8 +260,10 @@ fn judge(
     // Something must say that these rows are meant: one count that fits, or all together.
     let total: usize = claims.iter().map(|k| k.stated).sum();
     let rows: usize = claims.iter().filter_map(|k| counts.get(&k.value)).sum();
+    // Some of the values only: two must fit.
+    let covers = claims.len() >= counts.len();
     let off = claims.len() - matches(counts);
-    if (matches(counts) == 0 || off > 1) && total != rows {
+    if (matches(counts) == 0 || off > 1 || !covers && matches(counts) < 2) && total != rows {
         return;
     }
     let _ = doc;
@@ -341,6 +343,11 @@ fn parts(block: &Block, found: &mut Found<'_>) {
             continue;
         }
         let rest = &text[total.whole.end..];
+        // `Phase 2 artifacts (6 planned)`: a name.
+        let before = text[..total.whole.start].trim_end().rsplit(' ').next().unwrap_or_default();
+        if super::count::NAMED.contains(&before.to_lowercase().as_str()) {
+            continue;
+        }
         let Some(open) = rest.find(['(', ':', '—']).filter(|o| *o <= 40) else { continue };
         let noun = norm(&rest[..open]);
         let words = noun.split(' ').filter(|w| !w.is_empty()).count();

@@ -190,6 +190,11 @@ fn stated(number: &Number) -> String {
 
 fn totals(matrix: &Matrix, found: &mut Found<'_>) {
     for (at, choice) in matrix.choices.iter().enumerate() {
+        // A row of means is rounded on its own.
+        let words = super::norm(&choice.label);
+        if ["average", "mean", "avg"].iter().any(|w| super::has_word(&words, w)) {
+            continue;
+        }
         for total in &choice.totals {
             check_total(matrix, at, total, found);
         }
@@ -314,7 +319,9 @@ fn looks_rounded(matrix: &Matrix, off: f64, digits: u32) -> bool {
 fn ranks(matrix: &Matrix, found: &mut Found<'_>) {
     let mut all: Vec<(f64, &Value, usize)> = Vec::new();
     for (at, choice) in matrix.choices.iter().enumerate() {
-        if let (Some(rank), Some(total)) = (&choice.rank, matrix.known(at)) {
+        // A wrong total is told as such; the rank follows what is stated.
+        let total = matrix.stated(at).map(|t| t.value.value()).or_else(|| matrix.known(at));
+        if let (Some(rank), Some(total)) = (&choice.rank, total) {
             all.push((total, rank, at));
         }
     }
