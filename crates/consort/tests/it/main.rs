@@ -7,6 +7,7 @@ mod crashes;
 mod examples;
 mod hostile;
 mod interrupts;
+mod lint;
 mod real;
 mod runs;
 mod support;

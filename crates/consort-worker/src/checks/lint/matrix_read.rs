@@ -365,7 +365,12 @@ fn read_choices(grid: &Grid, weight: Option<usize>, rows: &[usize], matrix: &mut
         let (Role::Score(n) | Role::Weighted(n)) = *role else { continue };
         let choice = &mut matrix.choices[n];
         if choice.label.is_empty() {
-            choice.label = label_of(&grid.rows[0][column].text);
+            let head = &grid.rows[0][column].text;
+            choice.label = label_of(head);
+            // An option may be called `Raw`.
+            if choice.label.is_empty() && count > 1 && !says_weighted(head) {
+                choice.label.clone_from(head);
+            }
         }
         for (at, row) in rows.iter().enumerate() {
             let cell = &grid.rows[*row][column];

@@ -1,6 +1,7 @@
 //! Checks of documents against a generated set, hand-written documents and hostile input. The
 //! generator computes with whole numbers of its own and shares nothing with the checks.
 
+mod defects;
 mod fixtures;
 mod matrices;
 mod parts;
