@@ -4,6 +4,7 @@
 pub mod acknowledgement;
 pub mod deleted;
 pub mod handoff;
+pub mod lint;
 pub mod markdown;
 pub mod prose;
 
@@ -87,7 +88,66 @@ pub fn check_document(task: &Task, text: &str, handoffs: &[(InputRef, String)]) 
         found.extend(handoff::check(&page, &spec.key_content).into_iter().map(|t| problem("handoff", t)));
     }
     found.extend(acknowledged(&page, handoffs));
+    found.extend(linted(text));
     tidy(found)
+}
+
+/// Rules whose faults keep a candidate from its reviewers: what a machine can compute needs no
+/// judgement.
+pub const GATE_RULES: [&str; 9] = [
+    "weighted-table",
+    "sensitivity",
+    "mismatch",
+    "count",
+    "percent",
+    "arithmetic",
+    "dates",
+    "table-shape",
+    "links",
+];
+
+/// One problem for each fault; where a rule has many, several in one, so that each wrong cell is
+/// named within [`PROBLEMS_MAX`] problems.
+fn linted(text: &str) -> Vec<Problem> {
+    let options = lint::Options { rules: GATE_RULES.map(str::to_owned).to_vec(), ..Default::default() };
+    let faults = lint::lint(text, &options);
+    let mut found = Vec::new();
+    for rule in GATE_RULES {
+        let of_rule: Vec<&lint::Fault> = faults.iter().filter(|f| f.rule == rule).collect();
+        let check = format!("lint:{rule}");
+        if of_rule.len() <= 2 {
+            found.extend(of_rule.iter().map(|f| problem(&check, told(f))));
+            continue;
+        }
+        let mut packed = String::new();
+        for fault in of_rule {
+            let part = brief(fault);
+            if packed.len() + part.len() + 2 > TEXT_MAX && !packed.is_empty() {
+                found.push(problem(&check, std::mem::take(&mut packed)));
+            }
+            packed += if packed.is_empty() { "" } else { "; " };
+            packed += &part;
+        }
+        found.push(problem(&check, packed));
+    }
+    found
+}
+
+fn told(fault: &lint::Fault) -> String {
+    let at = format!("line {}: {}", fault.line, fault.message);
+    match (&fault.stated, &fault.computed) {
+        (Some(stated), Some(computed)) => format!("{at}: stated {stated}, computed {computed}"),
+        _ => at,
+    }
+}
+
+fn brief(fault: &lint::Fault) -> String {
+    match (&fault.stated, &fault.computed) {
+        (Some(stated), Some(computed)) if stated.len() + computed.len() <= 40 => {
+            format!("line {}: {stated} stated, {computed} computed", fault.line)
+        }
+        _ => told(fault),
+    }
 }
 
 fn acknowledged(page: &Page, handoffs: &[(InputRef, String)]) -> Vec<Problem> {

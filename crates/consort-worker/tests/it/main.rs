@@ -5,6 +5,7 @@ mod answers;
 mod any_text;
 mod checks;
 mod grammar;
+mod lint;
 mod outfits;
 mod plans;
 mod players;

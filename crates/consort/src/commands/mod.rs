@@ -9,6 +9,7 @@ pub(crate) mod graph;
 pub(crate) mod hidden;
 pub(crate) mod init;
 pub(crate) mod integrate;
+pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod pause;

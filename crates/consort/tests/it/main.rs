@@ -10,6 +10,7 @@ mod examples;
 mod hostile;
 mod interrupts;
 mod levels;
+mod lint;
 mod probes;
 mod real;
 mod runs;

@@ -7,6 +7,7 @@
 mod brain;
 mod cold;
 mod git;
+mod lint;
 mod memory;
 mod prompts;
 mod reopen;
@@ -26,6 +27,7 @@ const ALL: &[(&str, Measure)] = &[
     ("git", git::fan),
     ("brain", brain::fan_and_chain),
     ("reopen", reopen::reopen),
+    ("lint", lint::artifacts),
     ("status", cold::status),
     ("memory", memory::waiting),
     ("prompts", prompts::seed),

@@ -131,9 +131,7 @@ impl Writer<'_> {
         }
         let lines: usize = rows.iter().map(|r| r.1).sum();
         let headings: usize = rows.iter().map(|r| r.2).sum();
-        // The deliberate mistake of a first draft.
-        let slip = usize::from(!self.has.contains(&Strength::Sums));
-        self.line(format!("| | Total | {} | {headings} |", lines + slip));
+        self.line(format!("| | Total | {lines} | {headings} |"));
         for name in &self.room.request.declared {
             self.line(format!("\nNot seen, declared by a person: {}.", clean(name, 120)));
         }

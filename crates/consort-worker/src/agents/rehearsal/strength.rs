@@ -51,7 +51,7 @@ impl Strength {
     }
 
     /// What a first draft has already.
-    pub(super) const FIRST_DRAFT: [Strength; 2] = [Strength::Risks, Strength::Assumptions];
+    pub(super) const FIRST_DRAFT: [Strength; 3] = [Strength::Sums, Strength::Risks, Strength::Assumptions];
 
     pub(super) fn about(self) -> About {
         let about = |heading, claim, remedy, dimensions| About { heading, claim, remedy, dimensions };
