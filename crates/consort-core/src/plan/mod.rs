@@ -7,7 +7,7 @@ mod parts;
 
 pub use limits::{Backoff, Budget, Limits, Quality, Rounds};
 pub use parts::{
-    AgentSpec, ApprovalAt, Barrier, CommandCheck, Completion, CompletionBy, Constraint, Criterion,
+    AgentSpec, ApprovalAt, Barrier, Calls, CommandCheck, Completion, CompletionBy, Constraint, Criterion,
     Deductions, Dimension, EscalationRule, Handoff, Input, Output, Phase, Pipeline, PromptBy, Reads, Risk,
     RiskNumbers, Runtime, Stage, Strategy, Task, TaskKind, WorkspaceKind,
 };
@@ -191,18 +191,8 @@ impl Plan {
     /// Agent calls if every gate passes in its second round: what `run` announces as
     /// (at least, forecast). One call is one attempt of one step.
     pub fn forecast_calls(&self) -> (u32, u32) {
-        let mut least = 0;
-        let mut likely = 0;
-        for task in &self.tasks {
-            let reviews: u32 = task.review_groups.iter().map(|g| g.len() as u32).sum();
-            let judge = if task.judged { u32::from(task.judges.max(1)) } else { 0 };
-            let creator = 1 + u32::from(task.self_review);
-            let rounds = task.rounds.min.max(1);
-            least += creator + rounds * (reviews + judge);
-            let creations = if task.judged { rounds.min(2) } else { 1 };
-            likely += creations * creator + rounds * (reviews + judge);
-        }
-        (least, likely)
+        let all = self.tasks.iter().map(Task::calls);
+        all.fold((0, 0), |(least, likely), calls| (least + calls.least, likely + calls.likely))
     }
 
     /// The moment a plan was made is not part of it; `created` is only shown.

@@ -1,0 +1,137 @@
+//! `consort explain FILE [TASK]`
+
+use super::planning::{self, Source};
+use crate::context::Context;
+use crate::exit;
+use crate::failure::Failure;
+use clap::Args;
+use consort_core::plan::{Barrier, Plan, Task, TaskKind};
+use std::path::PathBuf;
+
+/// Says before a run what each task and barrier will go through, and why; runs nothing.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  consort explain workflow.yaml\n  consort explain workflow.yaml agent-c-001")]
+pub(crate) struct Explain {
+    /// The workflow file.
+    file: PathBuf,
+    /// Only this task.
+    task: Option<String>,
+    /// A value for a variable of the workflow.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = planning::variable)]
+    variables: Vec<(String, String)>,
+    /// Prints {tasks: [{id, criticality, escalated_by, strategies, judges, rounds, threshold, floor, criteria, calls}], calls}.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
+    let source = Source::read(ctx, &args.file)?;
+    let options = planning::options(args.variables.iter().cloned().collect(), false);
+    let plan = source.plan(ctx, &options, false)?;
+    let chosen: Vec<&Task> = match &args.task {
+        None => plan.tasks.iter().collect(),
+        Some(id) => {
+            let one = plan.tasks.iter().find(|t| t.id.as_str() == id);
+            let known = || plan.tasks.iter().map(|t| t.id.as_str()).collect::<Vec<_>>().join(", ");
+            let missing = || Failure::invalid(format!("there is no task `{id}`")).help(format!("there are {}", known()));
+            vec![one.ok_or_else(missing)?]
+        }
+    };
+    if args.json {
+        let (least, likely) = plan.forecast_calls();
+        let tasks: Vec<_> = chosen.iter().map(|task| json(task)).collect();
+        ctx.out.json(&serde_json::json!({ "tasks": tasks, "calls": { "least": least, "likely": likely } }))?;
+        return Ok(exit::DONE);
+    }
+    let mut text = String::new();
+    for task in &chosen {
+        text += &explained(&plan, task);
+        text.push('\n');
+    }
+    if args.task.is_none() {
+        plan.barriers.iter().for_each(|barrier| text += &meeting(barrier));
+        text += &format!("\nIn all: {}; cost {}\n", planning::calls(&plan), planning::cost(&plan));
+    }
+    ctx.out.print(&text)?;
+    Ok(exit::DONE)
+}
+
+fn explained(plan: &Plan, task: &Task) -> String {
+    let mut text = format!("{}  {}\n", task.id, what(task));
+    let mut say = |name: &str, what: String| text += &format!("  {name:11} {what}\n");
+    say("level", level(task));
+    if !task.self_review && !task.judged {
+        say("gate", "none: nobody reviews; checks and commands of criteria decide".into());
+    }
+    if task.self_review {
+        say("review A", "S-010, by the creator, before anyone else sees it (H-15)".into());
+    }
+    for group in &task.review_groups {
+        let why = |id: &consort_core::ids::StrategyId| {
+            let required = task.required_strategies.contains(id);
+            let reason = if required { "" } else { " (added: another one comes after it, H-16)" };
+            format!("{id} {}{reason}", plan.strategy(id).name)
+        };
+        let letter = group.first().map_or_else(String::new, |id| format!("review {:?}", plan.strategy(id).group));
+        say(&letter, group.iter().map(why).collect::<Vec<_>>().join(", "));
+    }
+    if task.judged {
+        let judges = match task.judges {
+            0 | 1 => "one judge, a fresh second one if the first draft scores above 0.85".to_owned(),
+            n => format!("{n} judges who know nothing of each other; the lower median counts"),
+        };
+        say("review F", format!("S-014, always last (H-17): {judges}"));
+        say("passes at", format!("{} and no Critical finding; below {} it is rejected", task.threshold, task.floor));
+    }
+    say("rounds", format!("{} to {}, then a person decides", task.rounds.min.max(1), task.rounds.max));
+    for criterion in &task.criteria {
+        let how = criterion.check.as_ref().map_or("judged".to_owned(), |c| format!("`{}`", c.argv.join(" ")));
+        say("criterion", format!("{} ({how})", criterion.name));
+    }
+    if let Some(approval) = &task.approval {
+        let reason = approval.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+        say("approval", format!("{}{reason}", approval.who));
+    }
+    let calls = task.calls();
+    say("agent calls", format!("{} at least, {} likely, {} at most in one set of rounds", calls.least, calls.likely, calls.most));
+    text
+}
+
+fn what(task: &Task) -> String {
+    match &task.kind {
+        TaskKind::Handoff(handoff) => format!("handoff over {}", handoff.barrier),
+        TaskKind::Declared => format!("{} by {}: {}", task.output.word(), task.role, task.output.paths().join(", ")),
+    }
+}
+
+fn level(task: &Task) -> String {
+    let name = task.criticality.name();
+    let why = match (task.escalated_by.as_slice(), &task.criticality_rationale) {
+        ([], Some(rationale)) => format!("declared: {rationale}"),
+        ([], None) => "declared, or that of the workflow".to_owned(),
+        (rules, _) => format!("raised by {}", rules.join(", ")),
+    };
+    format!("{} {name}: {why}", task.criticality)
+}
+
+fn meeting(barrier: &Barrier) -> String {
+    let after: Vec<String> = barrier.after.iter().map(|(pipeline, phase)| format!("{pipeline} phase {phase}")).collect();
+    let approval = barrier.approval.as_ref().map(|a| format!("; {} is asked", a.who)).unwrap_or_default();
+    format!(
+        "{}  barrier after {}: {} handoffs, each with a gate of its own at {}{approval}\n",
+        barrier.id,
+        after.join(" and "),
+        barrier.handoffs.len(),
+        barrier.threshold
+    )
+}
+
+fn json(task: &Task) -> serde_json::Value {
+    serde_json::json!({
+        "id": task.id, "criticality": task.criticality, "escalated_by": task.escalated_by,
+        "self_review": task.self_review, "strategies": task.review_groups, "judges": if task.judged { task.judges } else { 0 },
+        "rounds": { "min": task.rounds.min, "max": task.rounds.max },
+        "threshold": task.threshold.to_string(), "floor": task.floor.to_string(),
+        "criteria": task.criteria, "approval": task.approval, "calls": task.calls(),
+    })
+}
