@@ -509,7 +509,7 @@ fn fractions(text: &str) -> Vec<(usize, usize, Span)> {
         let gap = text.get(a.whole.end..b.whole.start)?.trim();
         let fits = matches!(gap, "of" | "/" | "out of" | "of the") && a.unit.is_empty() && b.unit.is_empty();
         let whole = a.digits == 0 && b.digits == 0 && !a.about && a.value <= b.value && b.value < 1000.0;
-        (fits && whole).then(|| (a.value as usize, b.value as usize, a.whole.start..b.whole.end))
+        (fits && whole).then_some((a.value as usize, b.value as usize, a.whole.start..b.whole.end))
     };
     all.windows(2).filter_map(pair).collect()
 }

@@ -64,7 +64,7 @@ fn month(word: &str) -> Option<i8> {
         return None;
     }
     let fits = |m: &&str| **m == word || (word.len() <= 4 && m.starts_with(&word));
-    MONTHS.iter().position(|m| fits(&m)).map(|i| i as i8 + 1)
+    MONTHS.iter().position(fits).map(|i| i as i8 + 1)
 }
 
 fn days(text: &str) -> Vec<Day> {

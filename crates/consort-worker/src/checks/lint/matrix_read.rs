@@ -444,7 +444,7 @@ fn cell_numbers(text: &str) -> Vec<Number> {
 fn read_summary(grid: &Grid, row: usize, roles: &[Role], matrix: &mut Matrix) {
     let label = grid.rows[row][0].text.clone();
     let last_criterion = row + 1 == grid.rows.len();
-    if !is_summary(&label) && !is_rank(&label) && !(label.is_empty() && last_criterion) {
+    if !(is_summary(&label) || is_rank(&label) || label.is_empty() && last_criterion) {
         return;
     }
     let both: Vec<usize> = roles

@@ -25,7 +25,7 @@ pub(super) fn check(doc: &Doc<'_>, found: &mut Found<'_>) {
                 }
             }
         }
-        unscored(doc, table, found);
+        unscored(table, found);
     }
 }
 
@@ -140,7 +140,7 @@ const DONE: [&str; 9] =
     ["complete", "completed", "done", "passed", "pass", "closed", "accepted", "approved", "final"];
 
 /// A score of `--` where the row or the document says that it is complete.
-fn unscored(doc: &Doc<'_>, table: &super::doc::Table, found: &mut Found<'_>) {
+fn unscored(table: &super::doc::Table, found: &mut Found<'_>) {
     let of = |word: &str| {
         table.head.iter().position(|h| {
             let head = norm(&h.text);
@@ -150,7 +150,6 @@ fn unscored(doc: &Doc<'_>, table: &super::doc::Table, found: &mut Found<'_>) {
     let score = of("score").or_else(|| of("composite")).or_else(|| of("gate"));
     let status = table.head.iter().position(|h| has_word(&norm(&h.text), "status"));
     let (Some(score), Some(status)) = (score, status) else { return };
-    let _ = doc;
     for row in &table.rows {
         let state = norm(&row.cells[status].text);
         let value = row.cells[score].text.trim();

@@ -70,7 +70,7 @@ fn numbered(text: &str) -> Option<Numbered> {
     let bare = first.trim_end_matches([':', ')', '.', '-', '\u{2014}']);
     let parts: Vec<&str> = bare.split('.').collect();
     let digits = |p: &&str| !p.is_empty() && p.len() <= 2 && p.bytes().all(|b| b.is_ascii_digit());
-    if parts.len() <= 4 && parts.iter().all(|p| digits(&p)) {
+    if parts.len() <= 4 && parts.iter().all(digits) {
         let marked = bare.len() < first.len() || parts.len() > 1;
         let rest = text[first.len()..].trim_start();
         // `3 ways to ...` is no number of a section; `1. Ways` and `1 Ways` are.
@@ -103,7 +103,9 @@ fn numbered(text: &str) -> Option<Numbered> {
 
 /// Numbers of headings of one level under one heading follow one another.
 fn numbering(doc: &Doc<'_>, found: &mut Found<'_>) {
-    let mut groups: BTreeMap<(Option<usize>, u8, String), Vec<(usize, u32)>> = BTreeMap::new();
+    // By the heading above, the level and the stem: headings with their numbers.
+    type Key = (Option<usize>, u8, String);
+    let mut groups: BTreeMap<Key, Vec<(usize, u32)>> = BTreeMap::new();
     let mut parents: Vec<usize> = Vec::new();
     for (at, heading) in doc.headings.iter().enumerate() {
         while parents.last().is_some_and(|p| doc.headings[*p].level >= heading.level) {
@@ -115,13 +117,7 @@ fn numbering(doc: &Doc<'_>, found: &mut Found<'_>) {
         }
         parents.push(at);
     }
-    for ((parent, level, stem), all) in groups {
-        let siblings = doc
-            .headings
-            .iter()
-            .enumerate()
-            .filter(|(i, h)| h.level == level && parent.is_none_or(|p| *i > p));
-        let _ = siblings;
+    for ((_, _, stem), all) in groups {
         sequence(doc, &stem, &all, found);
     }
 }

@@ -215,8 +215,7 @@ fn key(name: &str) -> String {
 /// that begin with the name.
 fn named_weights(doc: &Doc<'_>, matrix: &Matrix) -> Vec<(String, Weights)> {
     let mut named = Vec::new();
-    for (index, table) in doc.tables.iter().enumerate().filter(|(i, _)| *i != matrix.table) {
-        let _ = index;
+    for (_, table) in doc.tables.iter().enumerate().filter(|(i, _)| *i != matrix.table) {
         table_weights(matrix, table, &mut named);
     }
     for block in doc.blocks.iter().filter(|b| !b.heading) {

@@ -22,11 +22,11 @@ pub(super) fn check(doc: &Doc<'_>, found: &mut Found<'_>) {
             .into_iter()
             .map(|(value, n, at)| Claim { value, stated: n, at: block.place(&at) })
             .collect();
-        judge(doc, &columns, &claims, block.section, None, found);
+        judge(&columns, &claims, block.section, None, found);
     }
     for (index, table) in doc.tables.iter().enumerate() {
         if let Some(claims) = summary(table, &columns) {
-            judge(doc, &columns, &claims, table.section, Some(index), found);
+            judge(&columns, &claims, table.section, Some(index), found);
         }
     }
     lists(doc, &columns, found);
@@ -203,13 +203,12 @@ fn lists(doc: &Doc<'_>, columns: &[Column], found: &mut Found<'_>) {
                 claims.push(Claim { value: value.clone(), stated: *n, at: block.place(at) });
             }
         }
-        judge(doc, columns, &claims, list.section, None, found);
+        judge(columns, &claims, list.section, None, found);
     }
 }
 
 /// Two or more claims about values of one column are about that column.
 fn judge(
-    doc: &Doc<'_>,
     columns: &[Column],
     claims: &[Claim],
     section: Option<usize>,
@@ -266,7 +265,6 @@ fn judge(
     if (matches(counts) == 0 || off > 1 || !covers && matches(counts) < 2) && total != rows {
         return;
     }
-    let _ = doc;
     for claim in claims {
         let right = counts.get(&claim.value).copied().unwrap_or(0);
         if right != claim.stated {

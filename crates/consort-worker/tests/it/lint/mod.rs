@@ -231,7 +231,7 @@ fn hostile_texts_are_bounded_in_time() {
     let n = 100_000;
     let table = |columns: usize, rows: usize, cell: &str| {
         let row = format!("|{}\n", format!("{cell}|").repeat(columns));
-        format!("# T\n\n{row}{}{}", format!("|{}\n", "-|".repeat(columns)), row.repeat(rows))
+        format!("# T\n\n{row}|{}\n{}", "-|".repeat(columns), row.repeat(rows))
     };
     let matrix = |rows: usize| {
         let body: String =

@@ -322,10 +322,10 @@ pub fn calculated(rng: &mut Rng, plant: Plant) -> Piece {
 fn rpn(rng: &mut Rng, wrong: bool, piece: &mut Piece) {
     piece.line("| Failure mode | S | O | D | RPN |");
     piece.line("|---|---|---|---|---|");
-    for row in 0..4 {
+    for (row, mode) in CLAUSES.iter().take(4).enumerate() {
         let [s, o, d] = [0; 3].map(|_| rng.int(2, 9));
         let off = if wrong && row == 2 { 6 } else { 0 };
-        piece.add(format!("| {} | {s} | {o} | {d} | {} |", CLAUSES[row], s * o * d + off), off > 0);
+        piece.add(format!("| {} | {s} | {o} | {d} | {} |", mode, s * o * d + off), off > 0);
     }
     piece.line("");
 }
