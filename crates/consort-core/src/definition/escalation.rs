@@ -34,7 +34,9 @@ const RULES: [Row; 6] = [
         Criticality::C3,
         &[
             "**/{auth,authn,authz,oauth,credential,credentials,secret,secrets,permission,permissions,crypto,encryption}/**",
-            "**/*{auth,credential,secret,permission,crypto}*.{rs,go,py,js,ts,java,kt,rb,c,cc,cpp,cs,php,swift}",
+            "**/{auth,authn,authz,oauth,credential,credentials,secret,secrets,permission,permissions,crypto,encryption}.*",
+            "**/{auth,oauth,credential,credentials,secret,secrets,permission,permissions,crypto}{_,-}*.*",
+            "**/*{_,-}{auth,oauth,credential,credentials,secret,secrets,permission,permissions,crypto}.*",
             "**/.env*",
         ],
         &[],
@@ -129,11 +131,18 @@ mod tests {
         assert_eq!(ids(&["docs/decisions/0001-x.md"], None), "C3 AE-003");
         assert_eq!(ids(&["out/x.md"], Some("ADR")), "C3 AE-003");
         assert_eq!(ids(&["src/auth/token.rs"], None), "C3 AE-005");
+        assert_eq!(ids(&["src/oauth_client.py"], None), "C3 AE-005");
         assert_eq!(ids(&["src/permissions.rs", "Cargo.toml"], None), "C3 AE-005 DEP-001");
         assert_eq!(ids(&[".github/workflows/ci.yml", "package.json"], None), "C2 CI-001 DEP-001");
-        for calm in
-            ["src/api/list.rs", "docs/author.md", "README.md", "src/authors/list.md", "docs/notes.md", "**"]
-        {
+        for calm in [
+            "src/api/list.rs",
+            "docs/author.md",
+            "README.md",
+            "src/authors/list.md",
+            "src/author.rs",
+            "docs/notes.md",
+            "**",
+        ] {
             assert_eq!(ids(&[calm], None), "- ", "{calm}");
         }
     }

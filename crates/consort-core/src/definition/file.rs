@@ -8,7 +8,7 @@ use super::file_work::{
     Agent, Barrier, Completion, Constraints, Criterion, Pipeline, Risk, Task, VariableForm,
 };
 use super::file_work::{Convergent, Phase};
-use super::values::{Id, LevelName, Plain, Strategy};
+use super::values::{Id, LevelName, Plain, RuleName, Strategy};
 use crate::plan::{CheckpointFrequency, Criticality, WorkspaceKind};
 
 section! {
@@ -29,7 +29,7 @@ section! {
         /// (`AE-001` governance, `AE-002` rules of agents, `AE-003` decision records, `AE-005` security, `CI-001`,
         /// `DEP-001`).
         #[schemars(default)]
-        escalation: Map<Escalation>,
+        escalation: Map<Escalation, RuleName>,
         /// The gate: what judges score and what passes.
         quality: Option<Quality>,
         /// Ways of reviewing: the project's own, or another form of a built-in one (`consort strategies` lists them).

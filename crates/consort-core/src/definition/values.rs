@@ -208,6 +208,31 @@ impl AsRef<str> for Strategy {
     }
 }
 
+/// The id of a rule, such as `AE-003`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RuleName(pub String);
+
+impl AsRef<str> for RuleName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ScalarValue for RuleName {
+    const WHAT: &'static str = "the id of a rule (letters, digits and `-`, at most 40)";
+    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let ok = !text.is_empty() && text.len() <= 40 && text.chars().all(legal);
+        if ok { Ok(Self(text.to_owned())) } else { Err(wrong(Self::WHAT, text)) }
+    }
+    fn stand_in() -> Self {
+        Self(String::new())
+    }
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9-]{1,40}$" })
+    }
+}
+
 /// The prefix of findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prefix(pub String);

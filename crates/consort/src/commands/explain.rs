@@ -10,7 +10,9 @@ use std::path::PathBuf;
 
 /// Says before a run what each task and barrier will go through, and why; runs nothing.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  consort explain workflow.yaml\n  consort explain workflow.yaml agent-c-001")]
+#[command(
+    after_help = "Examples:\n  consort explain workflow.yaml\n  consort explain workflow.yaml agent-c-001"
+)]
 pub(crate) struct Explain {
     /// The workflow file.
     file: PathBuf,
@@ -33,14 +35,17 @@ pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
         Some(id) => {
             let one = plan.tasks.iter().find(|t| t.id.as_str() == id);
             let known = || plan.tasks.iter().map(|t| t.id.as_str()).collect::<Vec<_>>().join(", ");
-            let missing = || Failure::invalid(format!("there is no task `{id}`")).help(format!("there are {}", known()));
+            let missing = || {
+                Failure::invalid(format!("there is no task `{id}`")).help(format!("there are {}", known()))
+            };
             vec![one.ok_or_else(missing)?]
         }
     };
     if args.json {
         let (least, likely) = plan.forecast_calls();
         let tasks: Vec<_> = chosen.iter().map(|task| json(task)).collect();
-        ctx.out.json(&serde_json::json!({ "tasks": tasks, "calls": { "least": least, "likely": likely } }))?;
+        ctx.out
+            .json(&serde_json::json!({ "tasks": tasks, "calls": { "least": least, "likely": likely } }))?;
         return Ok(exit::DONE);
     }
     let mut text = String::new();
@@ -72,7 +77,8 @@ fn explained(plan: &Plan, task: &Task) -> String {
             let reason = if required { "" } else { " (added: another one comes after it, H-16)" };
             format!("{id} {}{reason}", plan.strategy(id).name)
         };
-        let letter = group.first().map_or_else(String::new, |id| format!("review {:?}", plan.strategy(id).group));
+        let letter =
+            group.first().map_or_else(String::new, |id| format!("review {:?}", plan.strategy(id).group));
         say(&letter, group.iter().map(why).collect::<Vec<_>>().join(", "));
     }
     if task.judged {
@@ -81,7 +87,10 @@ fn explained(plan: &Plan, task: &Task) -> String {
             n => format!("{n} judges who know nothing of each other; the lower median counts"),
         };
         say("review F", format!("S-014, always last (H-17): {judges}"));
-        say("passes at", format!("{} and no Critical finding; below {} it is rejected", task.threshold, task.floor));
+        say(
+            "passes at",
+            format!("{} and no Critical finding; below {} it is rejected", task.threshold, task.floor),
+        );
     }
     say("rounds", format!("{} to {}, then a person decides", task.rounds.min.max(1), task.rounds.max));
     for criterion in &task.criteria {
@@ -93,14 +102,22 @@ fn explained(plan: &Plan, task: &Task) -> String {
         say("approval", format!("{}{reason}", approval.who));
     }
     let calls = task.calls();
-    say("agent calls", format!("{} at least, {} likely, {} at most in one set of rounds", calls.least, calls.likely, calls.most));
+    say(
+        "agent calls",
+        format!(
+            "{} at least, {} likely, {} at most in one set of rounds",
+            calls.least, calls.likely, calls.most
+        ),
+    );
     text
 }
 
 fn what(task: &Task) -> String {
     match &task.kind {
         TaskKind::Handoff(handoff) => format!("handoff over {}", handoff.barrier),
-        TaskKind::Declared => format!("{} by {}: {}", task.output.word(), task.role, task.output.paths().join(", ")),
+        TaskKind::Declared => {
+            format!("{} by {}: {}", task.output.word(), task.role, task.output.paths().join(", "))
+        }
     }
 }
 
@@ -115,7 +132,8 @@ fn level(task: &Task) -> String {
 }
 
 fn meeting(barrier: &Barrier) -> String {
-    let after: Vec<String> = barrier.after.iter().map(|(pipeline, phase)| format!("{pipeline} phase {phase}")).collect();
+    let after: Vec<String> =
+        barrier.after.iter().map(|(pipeline, phase)| format!("{pipeline} phase {phase}")).collect();
     let approval = barrier.approval.as_ref().map(|a| format!("; {} is asked", a.who)).unwrap_or_default();
     format!(
         "{}  barrier after {}: {} handoffs, each with a gate of its own at {}{approval}\n",

@@ -16,6 +16,7 @@ pub(crate) mod logs;
 pub(crate) mod pause;
 pub(crate) mod planning;
 pub(crate) mod reject;
+pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod run;

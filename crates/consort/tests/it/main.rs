@@ -13,6 +13,7 @@ mod levels;
 mod lint;
 mod probes;
 mod real;
+mod reports;
 mod runs;
 mod support;
 mod verify;
