@@ -69,7 +69,14 @@ fn month(word: &str) -> Option<i8> {
 
 fn days(text: &str) -> Vec<Day> {
     let mut found = iso_days(text);
-    if MONTHS.iter().any(|m| text.to_ascii_lowercase().contains(&m[..3])) {
+    let digit = |b: u8| b.is_ascii_digit();
+    if !text.bytes().any(digit) {
+        return found;
+    }
+    // The first three letters of each month, in one pass over the words.
+    let month_like =
+        |w: &str| w.get(..3).is_some_and(|w| MONTHS.iter().any(|m| m[..3].eq_ignore_ascii_case(w)));
+    if text.split(|c: char| !c.is_alphabetic()).any(month_like) {
         found.extend(worded_days(text));
     }
     found.sort_by_key(|d| d.at.start);
