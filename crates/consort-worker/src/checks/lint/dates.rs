@@ -68,11 +68,11 @@ fn month(word: &str) -> Option<i8> {
 }
 
 fn days(text: &str) -> Vec<Day> {
-    let mut found = iso_days(text);
-    let digit = |b: u8| b.is_ascii_digit();
-    if !text.bytes().any(digit) {
-        return found;
+    // `May 1 2026` is the shortest.
+    if text.len() < 10 || !text.bytes().any(|b| b.is_ascii_digit()) {
+        return Vec::new();
     }
+    let mut found = iso_days(text);
     // The first three letters of each month, in one pass over the words.
     let month_like =
         |w: &str| w.get(..3).is_some_and(|w| MONTHS.iter().any(|m| m[..3].eq_ignore_ascii_case(w)));
