@@ -28,11 +28,43 @@ pub(super) fn check(doc: &Doc<'_>, matrices: &[Matrix], found: &mut Found<'_>) {
     if rankings.is_empty() {
         return;
     }
-    for block in &doc.blocks {
-        if rankings.iter().any(|r| mentions(&block.text, r)) {
+    // Many tables have the same options: each name is looked for once.
+    let mut labels: Vec<&String> =
+        rankings.iter().flat_map(|r| &r.labels).filter(|l| !l.is_empty()).collect();
+    labels.sort();
+    labels.dedup();
+    for block in doc.blocks.iter().filter(|b| may_claim(&b.text)) {
+        if labels.iter().any(|l| !label_places(&block.text, l).is_empty()) {
             speak(doc, block, &rankings, matrices, found);
         }
     }
+}
+
+/// A number, or a word that a claim is made with.
+fn may_claim(text: &str) -> bool {
+    let words = [
+        "win",
+        "won",
+        "rank",
+        "highest",
+        "first",
+        "beats",
+        "lead",
+        ">",
+        "scor",
+        "outperform",
+        "ahead",
+        "edges",
+        "comes",
+        "finish",
+        "place",
+        "top",
+    ];
+    if text.bytes().any(|b| b.is_ascii_digit()) {
+        return true;
+    }
+    let lower = text.to_ascii_lowercase();
+    words.iter().any(|w| lower.contains(w))
 }
 
 fn of_matrix(matrix: &Matrix) -> Option<Ranking> {
@@ -125,8 +157,8 @@ fn options_in(text: &str, ranking: &Ranking) -> Vec<(usize, Span)> {
 
 /// The ranking that a sentence is about: the nearest in its own section, else the base one.
 fn about<'a>(doc: &Doc<'_>, block: &Block, text: &str, rankings: &'a [Ranking]) -> Option<&'a Ranking> {
-    let fitting: Vec<&Ranking> = rankings.iter().filter(|r| mentions(text, r)).collect();
-    let own: Vec<&&Ranking> = fitting.iter().filter(|r| r.section == block.section).collect();
+    let own: Vec<&Ranking> =
+        rankings.iter().filter(|r| r.section == block.section && mentions(text, r)).collect();
     match own.as_slice() {
         [] => {
             let words = norm(text);
@@ -144,12 +176,14 @@ fn about<'a>(doc: &Doc<'_>, block: &Block, text: &str, rankings: &'a [Ranking]) 
             .iter()
             .any(|w| super::has_word(&words, w))
                 || doc.under(block.section, &["scenario", "sensitivity"]);
-            let base: Vec<&&Ranking> = fitting.iter().filter(|r| !r.scenario).collect();
-            (!elsewhere).then(|| base.first().map(|r| **r))?
+            if elsewhere {
+                return None;
+            }
+            rankings.iter().find(|r| !r.scenario && mentions(text, r))
         }
         [one] => Some(one),
         // Before the first or after the last: the one that stands nearest before.
-        many => many.iter().rev().find(|r| r.at.start < block.at.start).or(many.first()).map(|r| **r),
+        many => many.iter().rev().find(|r| r.at.start < block.at.start).or(many.first()).copied(),
     }
 }
 
@@ -279,7 +313,11 @@ fn scores(
             .trim_start()
             .starts_with(['+', '×', '*', '=', '%', '-', '\u{2013}', 'x'])
             && behind != "x";
-        let by = between.split(' ').next_back() == Some("by");
+        // The score that it had before.
+        let past = norm(&text[..span.start]);
+        let past = ["prior", "previous", "last", "old", "former"]
+            .contains(&past.split(' ').next_back().unwrap_or_default());
+        let by = past || between.split(' ').next_back() == Some("by");
         let ratio = text[number.whole.end..].starts_with('/')
             && !text[number.whole.end..].starts_with("/10")
             && !text[number.whole.end..].starts_with("/5")

@@ -68,8 +68,15 @@ fn month(word: &str) -> Option<i8> {
 }
 
 fn days(text: &str) -> Vec<Day> {
+    // `May 1 2026` is the shortest.
+    if text.len() < 10 || !text.bytes().any(|b| b.is_ascii_digit()) {
+        return Vec::new();
+    }
     let mut found = iso_days(text);
-    if MONTHS.iter().any(|m| text.to_ascii_lowercase().contains(&m[..3])) {
+    // The first three letters of each month, in one pass over the words.
+    let month_like =
+        |w: &str| w.get(..3).is_some_and(|w| MONTHS.iter().any(|m| m[..3].eq_ignore_ascii_case(w)));
+    if text.split(|c: char| !c.is_alphabetic()).any(month_like) {
         found.extend(worded_days(text));
     }
     found.sort_by_key(|d| d.at.start);

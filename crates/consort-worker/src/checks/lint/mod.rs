@@ -251,6 +251,17 @@ fn clip(text: &str, max: usize) -> String {
 /// A phrase for comparing: lower case, letters and digits, single blanks.
 fn norm(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    if text.is_ascii() {
+        for b in text.bytes() {
+            if b.is_ascii_alphanumeric() {
+                out.push(b.to_ascii_lowercase() as char);
+            } else if b != b'\'' && !out.ends_with(' ') && !out.is_empty() {
+                out.push(' ');
+            }
+        }
+        out.truncate(out.trim_end().len());
+        return out;
+    }
     for c in text.chars() {
         if c.is_alphanumeric() {
             out.extend(c.to_lowercase());
