@@ -2,7 +2,7 @@
 //! never falls; of several rules the highest wins, and all are named.
 
 use crate::plan::{Criticality, EscalationRule};
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Id, level, paths, types, reason of each built-in rule.
 type Row = (&'static str, Criticality, &'static [&'static str], &'static [&'static str], &'static str);
@@ -73,24 +73,34 @@ pub fn builtin() -> Vec<EscalationRule> {
     RULES.into_iter().map(rule).collect()
 }
 
-/// The rules that hold for these paths (or patterns of paths) and this kind of artifact: each with
-/// the path that it is about.
-pub fn demanded<'r>(
-    rules: &'r [EscalationRule],
-    paths: &[String],
-    kind: Option<&str>,
-) -> Vec<(&'r EscalationRule, String)> {
-    let of = |rule: &'r EscalationRule| {
-        let named = kind.filter(|kind| rule.types.iter().any(|t| t.eq_ignore_ascii_case(kind)));
-        if let Some(kind) = named {
-            return Some((rule, format!("type {kind}")));
-        }
-        // A pattern that was built once is right: `check` looks at those of the file.
-        let globs: Vec<_> = rule.paths.iter().filter_map(|glob| matcher(glob).ok()).collect();
-        let path = paths.iter().find(|path| globs.iter().any(|glob| glob.is_match(path)));
-        path.map(|path| (rule, path.clone()))
-    };
-    rules.iter().filter_map(of).collect()
+/// Rules with their patterns built once: a plan may have thousands of tasks.
+pub struct Rules<'r>(Vec<(&'r EscalationRule, GlobSet)>);
+
+impl<'r> Rules<'r> {
+    /// Patterns that are none are left out: `check` names those of the file.
+    pub fn new(rules: &'r [EscalationRule]) -> Self {
+        let built = |rule: &'r EscalationRule| {
+            let mut set = GlobSetBuilder::new();
+            for glob in rule.paths.iter().filter_map(|glob| pattern(glob).ok()) {
+                set.add(glob);
+            }
+            (rule, set.build().unwrap_or_else(|_| GlobSet::empty()))
+        };
+        Rules(rules.iter().map(built).collect())
+    }
+
+    /// The rules that hold for these paths (or patterns of paths) and this kind of artifact: each
+    /// with the path that it is about.
+    pub fn demanded(&self, paths: &[String], kind: Option<&str>) -> Vec<(&'r EscalationRule, String)> {
+        let of = |(rule, globs): &(&'r EscalationRule, GlobSet)| {
+            let named = kind.filter(|kind| rule.types.iter().any(|t| t.eq_ignore_ascii_case(kind)));
+            if let Some(kind) = named {
+                return Some((*rule, format!("type {kind}")));
+            }
+            paths.iter().find(|path| globs.is_match(path)).map(|path| (*rule, path.clone()))
+        };
+        self.0.iter().filter_map(of).collect()
+    }
 }
 
 /// The level that these rules ask for, and their ids.
@@ -103,8 +113,8 @@ pub fn level_of(demanded: &[(&EscalationRule, String)]) -> Option<(Criticality, 
 ///
 /// # Errors
 /// Why it is none.
-pub fn matcher(glob: &str) -> Result<globset::GlobMatcher, globset::Error> {
-    Ok(GlobBuilder::new(glob).literal_separator(true).case_insensitive(true).build()?.compile_matcher())
+pub fn pattern(glob: &str) -> Result<globset::Glob, globset::Error> {
+    GlobBuilder::new(glob).literal_separator(true).case_insensitive(true).build()
 }
 
 #[cfg(test)]
@@ -114,7 +124,7 @@ mod tests {
     fn ids(paths: &[&str], kind: Option<&str>) -> String {
         let rules = builtin();
         let paths: Vec<String> = paths.iter().map(|p| (*p).to_owned()).collect();
-        let found = demanded(&rules, &paths, kind);
+        let found = Rules::new(&rules).demanded(&paths, kind);
         let level = level_of(&found).map_or_else(|| "-".to_owned(), |(level, _)| level.to_string());
         let ids: Vec<&str> = found.iter().map(|(rule, _)| rule.id.as_str()).collect();
         format!("{level} {}", ids.join(" "))
@@ -123,7 +133,7 @@ mod tests {
     #[test]
     fn the_built_in_rules_fire_where_they_are_meant_to_and_nowhere_else() {
         for rule in builtin() {
-            assert!(rule.paths.iter().all(|glob| matcher(glob).is_ok()), "{}", rule.id);
+            assert!(rule.paths.iter().all(|glob| pattern(glob).is_ok()), "{}", rule.id);
         }
         assert_eq!(ids(&["docs/governance/PROJECT_CONSTITUTION.md"], None), "C4 AE-001");
         assert_eq!(ids(&["LICENSE"], None), "C4 AE-001");

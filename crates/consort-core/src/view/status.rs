@@ -70,7 +70,7 @@ fn end(view: &RunView, width: usize, text: &mut String) {
     for o in &view.overrides {
         listed(
             text,
-            &format!("override: {} round {} accepted by {} at {}", o.task, o.round, o.by, o.at),
+            &format!("override: {} round {} accepted by {} at {}{}", o.task, o.round, o.by, o.at, reason(o)),
             width,
         );
     }
@@ -95,6 +95,10 @@ fn end(view: &RunView, width: usize, text: &mut String) {
         text.push_str("\nNext:\n");
         commands.iter().for_each(|(what, command)| text.push_str(&format!("  {command}  ({what})\n")));
     }
+}
+
+fn reason(o: &super::model::OverrideView) -> String {
+    o.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default()
 }
 
 fn listed(text: &mut String, item: &str, width: usize) {

@@ -6,7 +6,7 @@ use crate::agents::prompt;
 use crate::judges::Finding;
 use crate::workspace::{Plane, PlaneError, integrate};
 use crate::{briefing, checks};
-use consort_core::definition::escalation::{demanded, level_of};
+use consort_core::definition::escalation::{Rules, level_of};
 use consort_core::ids::{BarrierId, CheckpointId, Revision, TaskId};
 use consort_core::plan::{Input, Output, Task};
 use consort_core::planted::Bug;
@@ -160,7 +160,7 @@ impl Hands {
             return None;
         }
         let paths: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
-        let (level, mut rules) = level_of(&demanded(&self.plan().escalation, &paths, None))?;
+        let (level, mut rules) = level_of(&Rules::new(&self.plan().escalation).demanded(&paths, None))?;
         rules.truncate(10);
         (level > task.criticality).then_some(Raised { level, rules })
     }

@@ -13,6 +13,7 @@ pub(crate) mod integrate;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod override_;
 pub(crate) mod pause;
 pub(crate) mod planning;
 pub(crate) mod reject;

@@ -185,3 +185,27 @@ fn a_creator_that_answers_nothing_comes_to_no_critic() {
     let status = world.consort(&["status", RUN]);
     assert!(status.stdout.contains("is not answered"), "{}", status.stdout);
 }
+
+#[test]
+fn an_override_names_each_rule_and_a_reason_and_stays() {
+    let probe = Probe::new(POOR, "");
+    let over = |rules: &[&str], reason: &str| {
+        let mut args = vec!["override", RUN, "report", "--reason", reason];
+        rules.iter().for_each(|rule| args.extend(["--rule", rule]));
+        probe.world.consort(&args)
+    };
+    let said = over(&[], "it will do");
+    assert_eq!(said.code, 2, "{}", said.stdout);
+    assert!(said.stderr.contains("--rule below-threshold"), "{}", said.stderr);
+    assert_eq!(over(&["below-threshold", "problems"], "it will do").code, 2);
+    assert_eq!(over(&["below-threshold"], " ").code, 2);
+    let said = over(&["below-threshold"], "it will do");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert_eq!(probe.world.consort(&["resume", RUN]).code, 0);
+    for verb in [&["status", RUN][..], &["report", RUN]] {
+        let said = probe.world.consort(verb);
+        assert!(said.stdout.contains("it will do"), "{verb:?}: {}", said.stdout);
+    }
+    assert_eq!(over(&["below-threshold"], "again").code, 2, "there is nothing left to override");
+    assert!(audited(&probe.world, RUN, &[]).is_empty());
+}

@@ -35,7 +35,7 @@ impl Lower<'_> {
     /// One rule of the file: what it leaves out is as in the built-in one.
     fn rule(&mut self, id: &str, own: &Escalation, known: Option<EscalationRule>) -> EscalationRule {
         for glob in own.paths.iter().filter(|glob| !glob.broken) {
-            if let Err(error) = escalation::matcher(&glob.value.0) {
+            if let Err(error) = escalation::pattern(&glob.value.0) {
                 let text = format!("`{}` is not a pattern: {}", glob.value.0, error.kind());
                 self.report(Diagnostic::error("bad-glob", text).at(glob.span.clone(), "not a pattern"));
             }
@@ -66,13 +66,13 @@ impl Lower<'_> {
     /// declared. Without a gate there is nothing to raise, and that is a mistake.
     pub(super) fn escalated(
         &mut self,
-        rules: &[EscalationRule],
+        rules: &escalation::Rules<'_>,
         chain: &[&dyn Gated],
         (task, span): (&str, &Span),
         paths: &[String],
         kind: Option<&str>,
     ) -> Option<(Criticality, Vec<String>)> {
-        let demanded = escalation::demanded(rules, paths, kind);
+        let demanded = rules.demanded(paths, kind);
         let (level, ids) = escalation::level_of(&demanded)?;
         // What is wrong with the declared level is said where the gate is resolved.
         let said = self.diagnostics.len();

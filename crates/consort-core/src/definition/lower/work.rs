@@ -7,6 +7,7 @@ use super::outline::{BarrierSpot, Crossing, Kind, Outline, TaskSpot};
 use super::{Lower, barrier_id, task_id};
 use crate::definition::decode::Map;
 use crate::definition::diagnostic::Diagnostic;
+use crate::definition::escalation;
 use crate::definition::file::Gated;
 use crate::definition::file_gates::Approval;
 use crate::definition::file_work::{self, Task};
@@ -87,9 +88,12 @@ impl<'f> Lower<'f> {
         agents: &Agents,
         plan: &Plan,
     ) -> Vec<plan::Task> {
+        let rules = escalation::Rules::new(&plan.escalation);
         (0..outline.tasks.len())
             .map(|index| match outline.tasks[index].kind {
-                Kind::Declared(task) => self.declared_task(outline, links, agents, plan, index, task),
+                Kind::Declared(task) => {
+                    self.declared_task(outline, links, agents, (plan, &rules), index, task)
+                }
                 Kind::Handoff { barrier, spec, from, to } => {
                     let crossing = Crossing { task: index, from, to };
                     self.handoff_task(
@@ -111,7 +115,7 @@ impl<'f> Lower<'f> {
         outline: &Outline<'f>,
         links: &Links<'f>,
         agents: &Agents,
-        plan: &Plan,
+        (plan, rules): (&Plan, &escalation::Rules<'_>),
         index: usize,
         task: &'f Task,
     ) -> plan::Task {
@@ -122,7 +126,7 @@ impl<'f> Lower<'f> {
         let mut chain = vec![task as &dyn Gated];
         chain.extend(phase.map(|phase| phase as &dyn Gated));
         let kind = task.r#type.as_ref().map(|at| at.value.0.as_str());
-        let raised = self.escalated(&plan.escalation, &chain, (&spot.id, &spot.span), output.paths(), kind);
+        let raised = self.escalated(rules, &chain, (&spot.id, &spot.span), output.paths(), kind);
         let gate = self.gate(&chain, &plan.quality, raised.as_ref().map(|(level, _)| *level));
         let mut criteria = phase.map(|p| self.criteria(&p.criteria.items)).unwrap_or_default();
         criteria.extend(self.criteria(&task.criteria.items));

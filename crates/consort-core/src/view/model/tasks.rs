@@ -284,7 +284,8 @@ fn round_view(state: &State, round: &Round) -> RoundView {
 fn overridden(state: &State, ix: usize) -> bool {
     let id = &state.graph.task(ix).id;
     matches!(state.tasks[ix].stage, TaskStage::Accepted | TaskStage::Committing(_))
-        && state.overrides.iter().any(|o| o.task == *id && o.iteration == state.tasks[ix].iteration)
+        // Its round need not be the last one: a person may have taken an earlier, better version.
+        && state.overrides.iter().any(|o| o.task == *id)
 }
 
 fn gate(state: &State, ix: usize) -> GateView {
