@@ -275,5 +275,16 @@ fn norm(text: &str) -> String {
 
 /// The words of a normalised phrase.
 fn has_word(phrase: &str, word: &str) -> bool {
-    phrase.split(' ').any(|w| w == word)
+    let (phrase, word) = (phrase.as_bytes(), word.as_bytes());
+    let mut at = 0;
+    loop {
+        let rest = &phrase[at..];
+        if rest.starts_with(word) && matches!(rest.get(word.len()), None | Some(b' ')) {
+            return true;
+        }
+        match rest.iter().position(|b| *b == b' ') {
+            Some(blank) => at += blank + 1,
+            None => return false,
+        }
+    }
 }
