@@ -1,76 +1,35 @@
 //! Criticality rises by itself: rules on paths and kinds of artifacts, for any repository. A level
 //! never falls; of several rules the highest wins, and all are named.
 
+use super::decode::{At, Decode as _, Decoder, Map};
+use super::file::Escalation;
+use super::tree;
+use super::values::RuleName;
 use crate::plan::{Criticality, EscalationRule};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use std::sync::OnceLock;
 
-/// Id, level, paths, types, reason of each built-in rule.
-type Row = (&'static str, Criticality, &'static [&'static str], &'static [&'static str], &'static str);
-
-const RULES: [Row; 6] = [
-    (
-        "AE-001",
-        Criticality::C4,
-        &["LICENSE*", "**/*CONSTITUTION*.md", "GOVERNANCE*", "SECURITY.md", "**/CODEOWNERS"],
-        &["constitution"],
-        "the rules that all others follow",
-    ),
-    (
-        "AE-002",
-        Criticality::C3,
-        &["**/.claude/**", "**/.context/rules/**", "**/.cursor/rules/**", "**/CLAUDE.md", "**/AGENTS.md"],
-        &[],
-        "what agents are told in every session",
-    ),
-    (
-        "AE-003",
-        Criticality::C3,
-        &["**/decisions/**", "**/adr/**", "**/adrs/**", "**/ADR-*.md"],
-        &["adr"],
-        "a decision record",
-    ),
-    (
-        "AE-005",
-        Criticality::C3,
-        &[
-            "**/{auth,authn,authz,oauth,credential,credentials,secret,secrets,permission,permissions,crypto,encryption}/**",
-            "**/{auth,authn,authz,oauth,credential,credentials,secret,secrets,permission,permissions,crypto,encryption}.*",
-            "**/{auth,oauth,credential,credentials,secret,secrets,permission,permissions,crypto}{_,-}*.*",
-            "**/*{_,-}{auth,oauth,credential,credentials,secret,secrets,permission,permissions,crypto}.*",
-            "**/.env*",
-        ],
-        &[],
-        "relevant to security",
-    ),
-    (
-        "CI-001",
-        Criticality::C2,
-        &[".github/workflows/**", ".gitlab-ci.yml", ".ci/**", "**/Jenkinsfile", ".circleci/**"],
-        &[],
-        "what decides whether changes are good",
-    ),
-    (
-        "DEP-001",
-        Criticality::C2,
-        &[
-            "**/{Cargo.toml,Cargo.lock,package.json,package-lock.json,pnpm-lock.yaml,yarn.lock,go.mod,go.sum,pyproject.toml,uv.lock,requirements*.txt,Gemfile,Gemfile.lock,pom.xml}",
-        ],
-        &[],
-        "code of others",
-    ),
-];
+/// The built-in rules, as data: read like the `escalation` section of a workflow file.
+const RULES: &str = include_str!("escalation.yaml");
 
 /// The built-in rules.
 pub fn builtin() -> Vec<EscalationRule> {
-    let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-    let rule = |(id, level, paths, types, about): Row| EscalationRule {
-        id: id.into(),
-        at_least: level,
-        paths: owned(paths),
-        types: owned(types),
-        about: about.into(),
+    static READ: OnceLock<Vec<EscalationRule>> = OnceLock::new();
+    READ.get_or_init(|| read(RULES)).clone()
+}
+
+/// A test reads the one text that there is.
+fn read(text: &str) -> Vec<EscalationRule> {
+    let Ok(tree) = tree::parse(text) else { return Vec::new() };
+    let file = Map::<Escalation, RuleName>::decode(&tree, &mut Decoder::default());
+    let rule = |(name, own): &(At<RuleName>, Escalation)| EscalationRule {
+        id: name.value.0.clone(),
+        at_least: own.at_least.as_ref().map_or(Criticality::C3, |at| at.value),
+        paths: own.paths.iter().map(|at| at.value.0.clone()).collect(),
+        types: own.types.iter().map(|at| at.value.0.clone()).collect(),
+        about: own.about.as_ref().map(|at| at.value.0.clone()).unwrap_or_default(),
     };
-    RULES.into_iter().map(rule).collect()
+    file.iter().flat_map(Map::iter).map(rule).collect()
 }
 
 /// Rules with their patterns built once: a plan may have thousands of tasks.
@@ -132,12 +91,14 @@ mod tests {
 
     #[test]
     fn the_built_in_rules_fire_where_they_are_meant_to_and_nowhere_else() {
+        assert_eq!(builtin().len(), 6);
         for rule in builtin() {
+            assert!(!rule.about.is_empty() && !rule.paths.is_empty(), "{}", rule.id);
             assert!(rule.paths.iter().all(|glob| pattern(glob).is_ok()), "{}", rule.id);
         }
         assert_eq!(ids(&["docs/governance/PROJECT_CONSTITUTION.md"], None), "C4 AE-001");
         assert_eq!(ids(&["LICENSE"], None), "C4 AE-001");
-        assert_eq!(ids(&[".claude/rules/x.md"], None), "C3 AE-002");
+        assert_eq!(ids(&["AGENTS.md"], None), "C3 AE-002");
         assert_eq!(ids(&["docs/decisions/0001-x.md"], None), "C3 AE-003");
         assert_eq!(ids(&["out/x.md"], Some("ADR")), "C3 AE-003");
         assert_eq!(ids(&["src/auth/token.rs"], None), "C3 AE-005");
