@@ -226,6 +226,26 @@ fn findings(text: &mut String, state: &State, ix: usize, answer: &Answer<'_>) {
             }
         }
     }
+    for (round, strategy, left) in compliance(state, rounds) {
+        let _ = writeln!(text, "\n{strategy} by its own count in round {round}: {left}.");
+    }
+}
+
+/// Scores that follow from the findings of a strategy alone, such as S-007's deductions.
+fn compliance(state: &State, rounds: &[Round]) -> Vec<(u32, String, Score)> {
+    let mut counted = Vec::new();
+    for round in rounds {
+        for (strategy, review) in &round.reviews {
+            let Some(deductions) = state.graph.plan.strategy(strategy).deductions else { continue };
+            let count = |severity: Severity| {
+                review.findings.iter().filter(|f| !f.void && f.severity == severity).count() as u32
+            };
+            let left =
+                deductions.left(count(Severity::Critical), count(Severity::Major), count(Severity::Minor));
+            counted.push((round.iteration, strategy.to_string(), left));
+        }
+    }
+    counted
 }
 
 /// What is enforced against lenient judges, and what it did here.

@@ -38,6 +38,8 @@ fn a_projects_own_strategy_is_applied_in_its_group_and_frozen_into_the_plan() {
         })
         .collect();
     assert_eq!(reviewed, ["S-007 CC", "house-style HS"]);
+    let report = world.consort(&["report", "own-20260220-001", "report"]).stdout;
+    assert!(report.contains("S-007 by its own count in round 1: 0."), "{report}");
     // The file may change: the run has its own copy.
     world.write("workflow.yaml", &OWN.replace("prefix: HS", "prefix: XX"));
     assert_eq!(world.consort(&["verify"]).code, 0);
