@@ -7,8 +7,9 @@ use super::settle::composite;
 use super::state::{State, TaskState};
 use crate::ids::{AttemptId, ContentHash};
 
-/// At most so many responses of a self-review are kept in its event; the whole answer is stored.
-const RESPONSES_MAX: usize = 40;
+/// At most so many characters of ids of responses are kept in an event: whatever an agent answers,
+/// an event has its bound. The whole answer is stored.
+const RESPONSES_CHARS_MAX: usize = 600;
 
 /// A judge's scores as an event: the round's, or one voice among several.
 pub(super) fn scored(
@@ -77,9 +78,16 @@ fn demanded(it: &TaskState) -> Vec<String> {
     ids
 }
 
-/// Within the bounds of an event.
-pub(super) fn short(review: &Review) -> Review {
+/// Within the bounds of an event: answers to what was asked, as far as there is room.
+pub(super) fn short(state: &State, attempt: &AttemptId, review: &Review) -> Review {
+    let asked = state.graph.ix(&attempt.task).map(|ix| demanded(&state.tasks[ix])).unwrap_or_default();
     let mut review = review.clone();
-    review.responses.truncate(RESPONSES_MAX);
+    let mut room = RESPONSES_CHARS_MAX;
+    review.responses.retain(|response| {
+        let cost = response.finding.len() + 20;
+        let kept = asked.contains(&response.finding) && cost <= room;
+        room -= if kept { cost } else { 0 };
+        kept
+    });
     review
 }

@@ -2,7 +2,7 @@
 
 use super::StopWhy;
 use super::event::{ApprovalKind, BarrierHold, EventKind, GateRefusal, HoldWhy, RunStatus, Verdict};
-use super::state::{State, TaskStage, TaskState};
+use super::state::{Round, State, TaskStage, TaskState};
 use crate::ids::{ApprovalId, Revision, TaskId};
 use crate::plan::WorkspaceKind;
 
@@ -108,7 +108,7 @@ pub(super) fn answered(
         }
         (ApprovalKind::Held { task, iteration, revision: Some(revision) }, true) => {
             let (task, iteration) = (task.clone(), *iteration);
-            let refusals = refused_for(state, &task, iteration);
+            let refusals = refusals_against(state, &task, iteration);
             let accepting = accepting(state, &task, iteration, revision, Some(approval));
             events.push(EventKind::OverrideRecorded { task, iteration, by, note, refusals });
             events.extend(accepting);
@@ -168,13 +168,16 @@ pub(super) fn superseded(state: &State, task: &TaskId) -> Vec<EventKind> {
     live.map(|(a, _)| EventKind::AttemptStopping { attempt: a.clone(), why: StopWhy::Superseded }).collect()
 }
 
-fn refused_for(state: &State, task: &TaskId, iteration: u32) -> Vec<GateRefusal> {
-    let it = state.graph.ix(task).map(|ix| &state.tasks[ix]);
-    let of_round = |it: &&TaskState| it.rounds.iter().rev().find(|r| r.iteration == iteration).cloned();
-    match it.as_ref().and_then(of_round).and_then(|r| r.verdict).as_ref() {
+/// What stands against the version of this round: what its gate said, or, where that had passed
+/// and a later round did not, what the last one said.
+pub fn refusals_against(state: &State, task: &TaskId, iteration: u32) -> Vec<GateRefusal> {
+    let Some(it) = state.graph.ix(task).map(|ix| &state.tasks[ix]) else { return Vec::new() };
+    let said = |round: Option<&Round>| match round.and_then(|r| r.verdict.as_ref()) {
         Some(Verdict::Broken { refusals, .. } | Verdict::Revise(refusals)) => refusals.clone(),
         _ => Vec::new(),
-    }
+    };
+    let own = said(it.rounds.iter().rev().find(|r| r.iteration == iteration));
+    if own.is_empty() { said(it.round()) } else { own }
 }
 
 /// The question for a held task.

@@ -25,9 +25,9 @@ pub(super) fn refusals(task: &Task, round: &Round) -> Vec<GateRefusal> {
     if critical > 0 {
         refusals.push(GateRefusal::CriticalFindings(critical));
     }
-    let unmet = round.unmet.iter().filter_map(|at| task.criteria.get(*at as usize));
+    // An event is bounded: the whole list is in the round.
+    let unmet = round.unmet.iter().filter_map(|at| task.criteria.get(*at as usize)).take(UNMET_NAMED);
     refusals.extend(unmet.map(|c| GateRefusal::CriterionUnmet(super::ask::cut(&c.name, 100))));
-    refusals.extend(round.raised.iter().cloned().map(GateRefusal::Escalated));
     if let Some((low, high)) = round.spread().filter(|(low, high)| too_far(*low, *high)) {
         refusals.push(GateRefusal::JudgesDisagree { low, high });
     }
@@ -37,6 +37,9 @@ pub(super) fn refusals(task: &Task, round: &Round) -> Vec<GateRefusal> {
 /// Composites of independent judges that lie further apart than this, in ten-thousandths, are no
 /// measurement: a person looks. (0.12, as the monitoring rule of the original system.)
 pub const DISAGREEMENT_MAX: u32 = 1_200;
+
+/// At most so many criteria are named in a verdict.
+const UNMET_NAMED: usize = 10;
 
 fn too_far(low: Composite, high: Composite) -> bool {
     high.units().saturating_sub(low.units()) > DISAGREEMENT_MAX * 10_000
@@ -53,11 +56,15 @@ fn passes(composite: Composite, threshold: Score) -> bool {
 /// What follows from the present round of this task.
 pub(super) fn verdict(task: &Task, state: &TaskState) -> Verdict {
     let Some(round) = state.round() else { return Verdict::Revise(vec![GateRefusal::BelowThreshold]) };
-    let refusals = refusals(task, round);
+    let mut refusals = refusals(task, round);
     let done = state.rounds_in_set();
     let min = if Bug::TwoRoundsAccepted.is_planted() { task.rounds.min.min(2) } else { task.rounds.min };
     if refusals.is_empty() {
-        return if done >= min {
+        let raised = round.raised.iter().cloned().map(GateRefusal::Escalated);
+        return if done >= min && round.raised.is_some() {
+            // The gate did all that its level asks for; another round would change nothing about it.
+            Verdict::Broken { refusals: raised.collect(), breaker: HoldWhy::Escalated }
+        } else if done >= min {
             Verdict::Accepted
         } else if round.count(Severity::Major) == 0 {
             Verdict::Confirm
@@ -67,16 +74,17 @@ pub(super) fn verdict(task: &Task, state: &TaskState) -> Verdict {
     }
     let breaker = if refusals.iter().any(|r| matches!(r, GateRefusal::JudgesDisagree { .. })) {
         Some(HoldWhy::Disagreement)
-    } else if matches!(refusals.as_slice(), [GateRefusal::Escalated(_)]) {
-        // Another round would change nothing about it.
-        Some(HoldWhy::Escalated)
     } else if done >= task.rounds.max {
         Some(HoldWhy::MaxRounds)
     } else {
         super::progress::stops(task, state)
     };
     match breaker {
-        Some(breaker) => Verdict::Broken { refusals, breaker },
+        Some(breaker) => {
+            // A person who overrides the rest overrides this too, and is told.
+            refusals.extend(round.raised.iter().cloned().map(GateRefusal::Escalated));
+            Verdict::Broken { refusals, breaker }
+        }
         None => Verdict::Revise(refusals),
     }
 }

@@ -29,6 +29,7 @@ mod state;
 mod versions;
 mod wanted;
 
+pub use ask::refusals_against;
 pub use decide::DISAGREEMENT_MAX;
 pub use effect::{Effect, EffectKey, Ensure, FindingsRef, InputRef, Start, StopWhy, Tip};
 pub use event::{

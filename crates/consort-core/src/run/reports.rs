@@ -257,7 +257,7 @@ fn given(state: &State, attempt: &AttemptId, given: &Given) -> (AttemptEnd, Vec<
             if let Some(why) = super::answers::unanswered(state, attempt, review) {
                 return (malformed(&why), Vec::new());
             }
-            let review = super::answers::short(review);
+            let review = super::answers::short(state, attempt, review);
             (AttemptEnd::Done, vec![EventKind::SelfReviewed { task, iteration, review }])
         }
         (Step::Review(strategy), Given::Review(review)) => {

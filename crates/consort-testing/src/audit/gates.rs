@@ -112,9 +112,6 @@ fn refused(book: &Book<'_>, id: &TaskId, round: &Round) -> Option<String> {
     if critical > 0 {
         return Some(format!("{critical} critical findings"));
     }
-    if round.raised {
-        return Some("what it changed asks for a higher level".into());
-    }
     if round.unmet > 0 {
         return Some(format!("{} criteria are not met", round.unmet));
     }
@@ -129,14 +126,24 @@ fn decided(book: &mut Book<'_>, id: &TaskId, iteration: u32, verdict: &Verdict) 
     }
     let Some(round) = book.pages[id].rounds.last().cloned() else { return };
     let no = refused(book, id, &round);
-    let passed = matches!(verdict, Verdict::Accepted | Verdict::Confirm)
+    // Held for what it changed: the gate itself said yes.
+    let escalated = matches!(verdict, Verdict::Broken { breaker: HoldWhy::Escalated, .. });
+    book.must(!escalated || round.raised, "gate", || {
+        format!("{id}: held as escalated, and no rule asks for it")
+    });
+    let unseen = round.raised && *verdict == Verdict::Accepted;
+    book.must(!unseen, "gate", || {
+        format!("{id}: what it changed asks for a higher level, and nobody was asked")
+    });
+    let passed = escalated
+        || matches!(verdict, Verdict::Accepted | Verdict::Confirm)
         || matches!(verdict, Verdict::Revise(refusals) if refusals.is_empty());
     book.must(passed == no.is_none(), "gate", || {
         format!("{id} round {iteration}: {verdict:?}, but the gate says {}", no.as_deref().unwrap_or("yes"))
     });
     let rounds = rounds_of_set(book, id);
     let Some(task) = book.tasks.get(id).copied() else { return };
-    if *verdict == Verdict::Accepted {
+    if *verdict == Verdict::Accepted || escalated {
         book.must(rounds >= task.rounds.min, "rounds", || {
             format!("{id}: accepted after {rounds} of {} rounds", task.rounds.min)
         });

@@ -50,19 +50,20 @@ pub(super) fn task(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
             may_begin(book, task);
             let page = book.page(task);
             let next = page.rounds.last().map_or(1, |r| r.number + 1);
+            let confirmation = *kind == RoundKind::Confirmation;
             page.rounds.push(Round {
                 number: *iteration,
-                confirmation: *kind == RoundKind::Confirmation,
-                revision: (*kind == RoundKind::Confirmation)
-                    .then(|| page.candidate.as_ref().map(|c| c.revision.clone()))
-                    .flatten(),
+                confirmation,
+                // It is about the same change.
+                raised: confirmation && page.rounds.last().is_some_and(|round| round.raised),
+                revision: confirmation.then(|| page.candidate.as_ref().map(|c| c.revision.clone())).flatten(),
                 ..Round::default()
             });
             book.must(*iteration == next, "rounds", || format!("{task}: round {iteration} after {next}"));
         }
-        E::SelfReviewed { task, iteration, review } => {
+        E::SelfReviewed { task, iteration, .. } => {
             by(book, task, *iteration, &Step::SelfReview);
-            answers(book, task, review);
+            answers(book, task, record);
             if let Some(round) = book.round(task, *iteration) {
                 round.self_reviewed = true;
             }
@@ -108,16 +109,37 @@ pub(super) fn task(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
     }
 }
 
+/// What this record's cause brought of a task's self-review; its event holds only a part.
+fn reported<'r>(record: &'r Record, task: &TaskId) -> Vec<&'r ResponseLine> {
+    let of = |attempt: &AttemptId| attempt.task == *task && attempt.step == Step::SelfReview;
+    let all: Vec<&Ended> = match &record.cause {
+        Input::Reported(Report::AttemptEnded { attempt, ended }) if of(attempt) => vec![ended],
+        Input::Opened { found, .. } => {
+            let ended = |found: &'r Found| match &found.state {
+                FoundState::Ended(ended) if of(&found.attempt) => Some(ended),
+                _ => None,
+            };
+            found.iter().filter_map(ended).collect()
+        }
+        _ => Vec::new(),
+    };
+    let reviews = all.into_iter().filter_map(|ended| match &ended.given {
+        Given::Review(review) => Some(review),
+        _ => None,
+    });
+    reviews.flat_map(|review| &review.responses).collect()
+}
+
 /// Each grave finding of the round before is answered: fixed or refused.
-fn answers(book: &mut Book<'_>, task: &TaskId, review: &Review) {
+fn answers(book: &mut Book<'_>, task: &TaskId, record: &Record) {
+    let responses = reported(record, task);
     let rounds = &book.pages[task].rounds;
     let Some(before) = rounds.len().checked_sub(2).and_then(|at| rounds.get(at)) else { return };
     let grave = before.reviews.iter().flat_map(|(strategy, review)| {
         let grave = review.findings.iter().filter(|f| !f.void && f.severity != Severity::Minor);
         grave.map(move |f| format!("{strategy}/{}", f.id))
     });
-    let missing: Vec<String> =
-        grave.filter(|id| !review.responses.iter().any(|r| r.finding == *id)).collect();
+    let missing: Vec<String> = grave.filter(|id| !responses.iter().any(|r| r.finding == *id)).collect();
     book.must(missing.is_empty(), "findings", || format!("{task}: nobody answers {}", missing.join(", ")));
 }
 

@@ -19,6 +19,8 @@ pub struct Profile {
     pub major: Vec<u32>,
     /// Problems that deterministic checks find, by version.
     pub problems: Vec<u32>,
+    /// By version, 1 where what was really changed asks for a higher level than the plan gives it.
+    pub escalated: Vec<u32>,
     /// The first version that says for every handoff what was done with it; 0 and 1: all do.
     pub acknowledges_from: u32,
 }

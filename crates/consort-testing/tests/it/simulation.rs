@@ -100,6 +100,9 @@ fn profile(dice: &mut Random, task: &Task) -> Profile {
     if !task.inputs.is_empty() && dice.chance(300) {
         profile.acknowledges_from = 2;
     }
+    if dice.chance(60) {
+        profile.escalated = vec![dice.pick(2) as u32, 1];
+    }
     profile
 }
 

@@ -3,7 +3,7 @@
 use super::{Clash, Commit, World, commit_id};
 use crate::sim::players::Profile;
 use consort_core::ids::{BarrierId, CheckpointId, ContentHash, Revision, TaskId};
-use consort_core::plan::{Task, TaskKind};
+use consort_core::plan::{Criticality, Task, TaskKind};
 use consort_core::planted::Bug;
 use consort_core::run::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,6 +124,9 @@ impl World {
             revision = Revision(format!("plain:{revision}"));
         }
         let problems = self.problems(&task, &hash, handoffs);
+        let version = self.contents.get(&hash).map_or(1, |content| content.version);
+        let escalated = Profile::at(&self.profile(&task).escalated, version, 0) > 0;
+        let raised = escalated.then(|| Raised { level: Criticality::C4, rules: vec!["AE-001".into()] });
         let candidate = Candidate { revision, artifacts, strays: Vec::new() };
         vec![Report::CandidateCaptured {
             task,
@@ -132,7 +135,7 @@ impl World {
             candidate,
             problems,
             passed: Vec::new(),
-            raised: None,
+            raised,
         }]
     }
 

@@ -122,6 +122,25 @@ fn breakers_end_with_a_person() {
 }
 
 #[test]
+fn a_change_that_asks_for_a_higher_level_does_its_rounds_and_goes_to_a_person() {
+    let profile = Profile { escalated: vec![1], major: vec![1, 0], ..Profile::scores(&[9_500]) };
+    let (mut sim, end) = judged(profile, 3, 5);
+    assert_eq!(end, End::Waiting);
+    let last = rounds(&sim, "a");
+    assert_eq!(last.len(), 3, "{last:?}");
+    assert_eq!(last[0], "1 creation 0.95 Revise([])");
+    assert!(last[2].contains("Escalated [Escalated("), "{last:?}");
+    approve(&mut sim, "A-001").expect("it is asked");
+    assert_eq!(sim.run(), End::Over(RunStatus::Complete));
+    clean(&sim);
+
+    // Where something else stands against it too, both are named.
+    let (sim, _) = judged(Profile { escalated: vec![1], ..Profile::scores(&[8_000]) }, 1, 2);
+    let last = rounds(&sim, "a").pop().expect("rounds");
+    assert!(last.contains("[BelowThreshold, Escalated("), "{last}");
+}
+
+#[test]
 fn an_override_is_never_given_by_the_flag() {
     let (mut sim, end) = judged(Profile::scores(&[8_000]), 1, 2);
     assert_eq!((end, sim.options.approve_all), (End::Waiting, true));
