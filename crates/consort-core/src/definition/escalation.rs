@@ -28,6 +28,7 @@ fn read(text: &str) -> Vec<EscalationRule> {
         paths: own.paths.iter().map(|at| at.value.0.clone()).collect(),
         types: own.types.iter().map(|at| at.value.0.clone()).collect(),
         about: own.about.as_ref().map(|at| at.value.0.clone()).unwrap_or_default(),
+        off: None,
     };
     file.iter().flat_map(Map::iter).map(rule).collect()
 }
@@ -45,7 +46,7 @@ impl<'r> Rules<'r> {
             }
             (rule, set.build().unwrap_or_else(|_| GlobSet::empty()))
         };
-        Rules(rules.iter().map(built).collect())
+        Rules(rules.iter().filter(|rule| rule.off.is_none()).map(built).collect())
     }
 
     /// The rules that hold for these paths (or patterns of paths) and this kind of artifact: each

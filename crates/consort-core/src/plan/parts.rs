@@ -391,6 +391,9 @@ pub struct EscalationRule {
     pub types: Vec<String>,
     /// Why.
     pub about: String,
+    /// Why this workflow switched it off: it raises nothing, and that is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off: Option<String>,
 }
 
 /// What a reviewer may be shown.

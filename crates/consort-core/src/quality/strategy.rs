@@ -36,16 +36,16 @@ pub fn group_of(strategy: &StrategyId) -> Group {
 /// The critics' strategies in groups of parallel ones, in the order they must run: without
 /// S-010 (the creator's) and S-014 (the judge's), with S-003 added where S-002 asks for it.
 pub fn order(strategies: &[StrategyId]) -> Vec<Vec<StrategyId>> {
-    order_by(strategies, group_of)
+    let mut all = strategies.to_vec();
+    if all.iter().any(|s| s.as_str() == "S-002") {
+        all.push(StrategyId::from("S-003"));
+    }
+    order_by(&all, group_of)
 }
 
-/// [`order`] where a project's own strategies have groups.
+/// [`order`] by other groups, with nothing added: a plan knows what comes after what.
 pub fn order_by(strategies: &[StrategyId], group: impl Fn(&StrategyId) -> Group) -> Vec<Vec<StrategyId>> {
     let mut all: Vec<StrategyId> = strategies.to_vec();
-    let steelman = StrategyId::from("S-003");
-    if all.iter().any(|s| s.as_str() == "S-002") && !all.contains(&steelman) {
-        all.push(steelman);
-    }
     all.retain(|s| !matches!(group(s), Group::A | Group::F));
     all.sort_by(|a, b| (group(a), a).cmp(&(group(b), b)));
     all.dedup();

@@ -14,20 +14,26 @@ impl Lower<'_> {
         for (name, own) in file.escalation.iter() {
             let id = name.value.0.as_str();
             let known = rules.iter().position(|rule| rule.id == id).map(|at| rules.remove(at));
-            match (&own.off, known) {
-                (None, known) => rules.push(self.rule(id, own, known)),
-                (Some(_), Some(_)) => {}
-                (Some(off), None) => {
-                    let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
-                    let diagnostic = Diagnostic::error(
-                        "unknown-rule",
-                        format!("there is no built-in rule `{id}` to switch off"),
-                    )
-                    .at(off.span.clone(), "nothing to switch off")
-                    .help(format!("there are {}", ids.join(", ")));
-                    self.report(diagnostic);
-                }
+            if let (Some(off), None) = (&own.off, &known) {
+                let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+                let text = format!("there is no built-in rule `{id}` to switch off");
+                let diagnostic = Diagnostic::error("unknown-rule", text);
+                let diagnostic = diagnostic.at(off.span.clone(), "nothing to switch off");
+                self.report(diagnostic.help(format!("there are {}", ids.join(", "))));
+                continue;
             }
+            let rule = self.rule(id, own, known);
+            if rule.paths.is_empty() && rule.types.is_empty() && !own.broken {
+                let text = format!("the rule `{id}` names nothing that could be touched");
+                let diagnostic = Diagnostic::error("empty-rule", text);
+                self.report(diagnostic.at(name.span.clone(), "this needs `paths` or `types`"));
+            }
+            if let (Some(off), Some(why)) = (&own.off, &rule.off) {
+                let text = format!("the rule {id} raises nothing here: {why}");
+                let diagnostic = Diagnostic::warning("escalation-off", text);
+                self.report(diagnostic.at(off.span.clone(), format!("switched off ({})", rule.about)));
+            }
+            rules.push(rule);
         }
         rules
     }
@@ -46,6 +52,7 @@ impl Lower<'_> {
             paths: vec![],
             types: vec![],
             about: "named by a rule of this workflow".into(),
+            off: None,
         });
         if !own.paths.items.is_empty() {
             rule.paths = own.paths.iter().map(|at| self.template.text(at)).collect();
@@ -59,6 +66,7 @@ impl Lower<'_> {
         if let Some(about) = &own.about {
             rule.about = self.template.text(about);
         }
+        rule.off = own.off.as_ref().map(|off| self.template.text(off));
         rule
     }
 

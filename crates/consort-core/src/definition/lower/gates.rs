@@ -1,7 +1,6 @@
 //! What a task, a phase or a barrier has to pass.
 
 use super::Lower;
-use crate::definition::catalogue;
 use crate::definition::decode::{At, List};
 use crate::definition::diagnostic::{Diagnostic, Span};
 use crate::definition::file::Gated;
@@ -10,7 +9,7 @@ use crate::definition::numbers::Millis;
 use crate::definition::values::Plain;
 use crate::ids::StrategyId;
 use crate::plan::{ApprovalAt, CommandCheck, Criterion, Criticality, Quality, Rounds};
-use crate::quality::{self, Score};
+use crate::quality::Score;
 
 /// Most time for the command of a criterion, unless it says otherwise.
 const CHECK_MS: u64 = 600_000;
@@ -103,13 +102,7 @@ impl Lower<'_> {
             gate.optional.clear();
             return gate;
         }
-        let mut run = gate.required.clone();
-        for id in &gate.required {
-            run.extend(self.catalogued(id).after);
-        }
-        run.sort();
-        run.dedup();
-        gate.groups = quality::order_by(&run, |id| self.catalogued(id).group);
+        gate.groups = self.review_groups(&gate.required);
         // Critics without a judge would change nothing.
         gate.judged = level >= Criticality::C2
             || !gate.groups.is_empty()
@@ -124,55 +117,6 @@ impl Lower<'_> {
             }
         }
         gate
-    }
-
-    /// A strategy as this workflow has it: its own form, else the built-in one, else a general one.
-    pub(super) fn catalogued(&self, id: &StrategyId) -> crate::plan::Strategy {
-        let own = self.file.catalogue.iter().find(|(name, _)| name.value.0 == id.as_str());
-        let own = own.map(|(name, def)| def.strategy(&name.value.0, |at| at.value.0.clone()));
-        let builtin = || catalogue::builtin().iter().find(|s| s.id == *id).cloned();
-        own.or_else(builtin).unwrap_or_else(|| catalogue::unnamed(id))
-    }
-
-    /// Own strategies that cannot be applied in the order that they ask for.
-    pub(super) fn check_catalogue(&mut self) {
-        let file = self.file;
-        for (name, def) in file.catalogue.iter() {
-            let group = self.catalogued(&StrategyId::from(name.value.0.as_str())).group;
-            if def.protocol.items.is_empty() && !def.protocol.broken {
-                let diagnostic =
-                    Diagnostic::error("no-protocol", "a strategy without a protocol reviews nothing");
-                self.report(diagnostic.at(name.span.clone(), "this needs a `protocol`"));
-            }
-            for after in def.after.iter().filter(|after| !after.broken) {
-                let first = self.catalogued(&StrategyId::from(after.value.0.as_str())).group;
-                if first >= group {
-                    self.report(
-                        Diagnostic::error(
-                            "strategy-order",
-                            format!("{} cannot come before {}", after.value.0, name.value.0),
-                        )
-                        .at(after.span.clone(), format!("it is in group {first:?}"))
-                        .at(name.span.clone(), format!("this is in group {group:?}"))
-                        .help(
-                            "strategies of one group run side by side: choose a later `group` for this one",
-                        ),
-                    );
-                }
-            }
-        }
-    }
-
-    /// The strategies that these tasks use, in full, by id.
-    pub(super) fn used_strategies(&self, tasks: &[crate::plan::Task]) -> Vec<crate::plan::Strategy> {
-        let mut used: Vec<StrategyId> = tasks
-            .iter()
-            .flat_map(|task| task.review_groups.iter().flatten().chain(&task.required_strategies))
-            .cloned()
-            .collect();
-        used.sort();
-        used.dedup();
-        used.iter().map(|id| self.catalogued(id)).collect()
     }
 
     /// What a phase or barrier asks for, for the plan's tables: as declared, else by level.
