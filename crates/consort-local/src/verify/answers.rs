@@ -3,12 +3,12 @@
 
 use super::{Check, at, counted};
 use crate::journal::Record;
-use consort_core::ids::{AttemptId, ContentHash, DimensionId, TaskId};
+use consort_core::ids::{AttemptId, ContentHash, TaskId};
 use consort_core::quality::Composite;
 use consort_core::run::{
     DECISION_VERSION, DimensionScore, Event, EventKind, FoundState, Given, Graph, Input, Report, State,
 };
-use consort_worker::briefing::judged_criteria;
+use consort_worker::briefing::measure;
 use consort_worker::judges;
 use consort_worker::store::Store;
 use std::collections::BTreeMap;
@@ -17,7 +17,6 @@ use std::sync::Arc;
 pub(super) struct Answers<'a> {
     store: &'a Store,
     graph: Arc<Graph>,
-    dimensions: Vec<DimensionId>,
     answers: Check,
     composites: Check,
     /// Scores as they stand in the stored bytes, by the answer's hash.
@@ -39,7 +38,6 @@ impl<'a> Answers<'a> {
     pub(super) fn new(graph: Arc<Graph>, store: &'a Store) -> Self {
         Self {
             store,
-            dimensions: graph.plan.quality.dimensions.iter().map(|d| d.id.clone()).collect(),
             graph,
             answers: Check::new("answers"),
             composites: Check::new("composites"),
@@ -87,17 +85,8 @@ impl<'a> Answers<'a> {
             }
             Err(error) => return self.answers.fault(place, error.to_string()),
         };
-        let task = self.graph.plan.task(&attempt.task);
-        let criteria = task.map_or_else(Vec::new, |task| judged_criteria(&self.graph.plan, task));
-        let strategy = self.graph.plan.strategy(&judges::strategy_of(&attempt.step));
-        let rules = judges::Rules {
-            strategy: Some(&strategy),
-            dimensions: &self.dimensions,
-            nonce: &judges::nonce(nonce, attempt),
-            criteria: &criteria,
-            shown: None,
-        };
-        let again = judges::parse(&attempt.step, &bytes, &rules);
+        let measure = measure(&self.graph.plan, attempt, nonce);
+        let again = judges::parse(&attempt.step, &bytes, &measure.rules(None));
         if let Given::Scores { scores, answer, .. } = &again {
             self.read.insert(answer.clone(), scores.clone());
         }

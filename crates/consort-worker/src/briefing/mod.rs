@@ -10,9 +10,9 @@ use crate::agents::request::{
 };
 use crate::agents::strategies;
 use crate::dirs::RunDirs;
-use crate::judges::{Finding, Response, nonce};
-use consort_core::ids::{AttemptId, ContentHash, Step, StrategyId};
-use consort_core::plan::{AgentSpec, Output, Plan, Reads, Task, TaskKind};
+use crate::judges::{self, Finding, Response, Rules, Shown, nonce};
+use consort_core::ids::{AttemptId, ContentHash, DimensionId, Step, StrategyId};
+use consort_core::plan::{AgentSpec, Output, Plan, Reads, Strategy, Task, TaskKind};
 use consort_core::run::{Candidate, FindingsRef, Severity, Start};
 use names::Names;
 
@@ -173,6 +173,37 @@ pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request 
 pub fn judged_criteria(plan: &Plan, task: &Task) -> Vec<bool> {
     let names = Names { plan, task, creator: false };
     task.criteria.iter().map(|criterion| names.shows(criterion)).collect()
+}
+
+/// What the answer of one attempt is measured by, owned: see [`Rules`].
+pub struct Measure {
+    strategy: Strategy,
+    dimensions: Vec<DimensionId>,
+    nonce: String,
+    criteria: Vec<bool>,
+}
+
+/// The measure of an attempt, from the plan and the run's nonce.
+pub fn measure(plan: &Plan, attempt: &AttemptId, run_nonce: &str) -> Measure {
+    Measure {
+        strategy: plan.strategy(&judges::strategy_of(&attempt.step)),
+        dimensions: plan.quality.dimensions.iter().map(|d| d.id.clone()).collect(),
+        nonce: nonce(run_nonce, attempt),
+        criteria: plan.task(&attempt.task).map_or_else(Vec::new, |task| judged_criteria(plan, task)),
+    }
+}
+
+impl Measure {
+    /// As rules; `shown` is the candidate's text, if quotations are to be looked up.
+    pub fn rules<'a>(&'a self, shown: Option<&'a Shown>) -> Rules<'a> {
+        Rules {
+            strategy: Some(&self.strategy),
+            dimensions: &self.dimensions,
+            nonce: &self.nonce,
+            criteria: &self.criteria,
+            shown,
+        }
+    }
 }
 
 /// Everything an attempt's process needs, ready to be written and started. Deterministic.

@@ -88,7 +88,7 @@ impl Hands {
 
     /// Files that the command names are those of the base: an agent cannot rewrite its own test.
     fn restore(&self, check: &CommandCheck, base: &Revision, tree: &Path) -> Result<(), String> {
-        for word in &check.argv {
+        for word in check.argv.iter().map(|word| word.trim_start_matches("./")) {
             let Some(bytes) = self.bench.plane.read(base, word).map_err(|e| e.to_string())? else { continue };
             let to = tree.join(word);
             let put = || {

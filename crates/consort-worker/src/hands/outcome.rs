@@ -5,7 +5,7 @@ use super::Hands;
 use super::attempt::remove_export;
 use crate::processes::ExitRecord;
 use crate::{briefing, judges};
-use consort_core::ids::{AttemptId, DimensionId};
+use consort_core::ids::AttemptId;
 use consort_core::plan::Output;
 use consort_core::run::{Ended, Exit, Given};
 
@@ -35,23 +35,12 @@ impl Hands {
     }
 
     fn given(&self, attempt: &AttemptId, path: &std::path::Path) -> Given {
-        let dimensions: Vec<DimensionId> =
-            self.plan().quality.dimensions.iter().map(|d| d.id.clone()).collect();
-        let nonce = judges::nonce(&self.bench.nonce, attempt);
         let shown = match self.shown(attempt) {
             Ok(shown) => shown,
             Err(why) => return Given::Malformed(why),
         };
-        let task = self.plan().task(&attempt.task);
-        let criteria = task.map_or_else(Vec::new, |task| briefing::judged_criteria(self.plan(), task));
-        let strategy = self.plan().strategy(&judges::strategy_of(&attempt.step));
-        let rules = judges::Rules {
-            strategy: Some(&strategy),
-            dimensions: &dimensions,
-            nonce: &nonce,
-            criteria: &criteria,
-            shown: shown.as_ref(),
-        };
+        let measure = briefing::measure(self.plan(), attempt, &self.bench.nonce);
+        let rules = measure.rules(shown.as_ref());
         let answer = judges::read(&attempt.step, path, &rules);
         if let Some(bytes) = &answer.bytes
             && let Err(error) = self.bench.store.put(bytes)

@@ -171,19 +171,9 @@ impl Stage {
         assert_eq!(request.to_json(), json);
         std::fs::create_dir_all(&desk.dir).unwrap();
         perform(request, &desk.cwd, misdeeds).unwrap();
-        let dimensions: Vec<_> = self.plan.quality.dimensions.iter().map(|d| d.id.clone()).collect();
-        let nonce = judges::nonce(&start.nonce, &start.attempt);
-        let criteria = briefing::judged_criteria(&self.plan, self.task(&start.attempt.task));
         let shown = (!start.attempt.step.is_creator()).then(|| shown(&desk.cwd));
-        let strategy = self.plan.strategy(&judges::strategy_of(&start.attempt.step));
-        let rules = judges::Rules {
-            strategy: Some(&strategy),
-            dimensions: &dimensions,
-            nonce: &nonce,
-            criteria: &criteria,
-            shown: shown.as_ref(),
-        };
-        judges::read(&start.attempt.step, &desk.answer(), &rules)
+        let measure = briefing::measure(&self.plan, &start.attempt, &start.nonce);
+        judges::read(&start.attempt.step, &desk.answer(), &measure.rules(shown.as_ref()))
     }
 
     /// The declared outputs in a workspace; for a change, what lies within its globs.

@@ -55,6 +55,10 @@ pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
     }
     if args.task.is_none() {
         plan.barriers.iter().for_each(|barrier| text += &meeting(barrier));
+        for rule in &plan.escalation {
+            let off = rule.off.iter().map(|why| format!("{}  switched off here: {why}\n", rule.id));
+            text.extend(off);
+        }
         text += &format!("\nIn all: {}; cost {}\n", planning::calls(&plan), planning::cost(&plan));
     }
     ctx.out.print(&text)?;

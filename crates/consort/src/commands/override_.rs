@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::post;
 use clap::Args;
 use consort_core::ids::{ApprovalId, TaskId};
-use consort_core::run::{ApprovalKind, Command, GateRefusal, State, Verdict};
+use consort_core::run::{ApprovalKind, Command, GateRefusal, State, refusals_against};
 
 /// Accepts the best version of a held task against the gate, by name and with a reason.
 ///
@@ -68,13 +68,8 @@ fn held(state: &State, task: &str) -> Result<(ApprovalId, Vec<GateRefusal>), Fai
             Failure::invalid(format!("there is no verdict against {task} that could be overridden"));
         return Err(failure.help("`consort status` shows what is held, and why"));
     };
-    let it = state.graph.ix(&id).map(|ix| &state.tasks[ix]);
-    let round = it.and_then(|it| it.rounds.iter().rev().find(|r| r.iteration == iteration));
-    let refusals = match round.and_then(|r| r.verdict.as_ref()) {
-        Some(Verdict::Broken { refusals, .. } | Verdict::Revise(refusals)) => refusals.clone(),
-        _ => Vec::new(),
-    };
-    Ok((approval, refusals))
+    let standing = refusals_against(state, &id, iteration);
+    Ok((approval, standing))
 }
 
 /// How a person names it.

@@ -1,9 +1,10 @@
 //! The score report of one gate.
 
-use super::cell;
 use super::whole::Answer;
+use super::{Fate, cell, told};
 use consort_core::quality::Score;
 use consort_core::run::{FIRST_DRAFT_MAX, Round, Severity, State, TaskStage, Verdict};
+use consort_worker::briefing::judged_criteria;
 use std::fmt::Write;
 
 /// What became of the task, in a word or two.
@@ -176,21 +177,18 @@ fn criteria(text: &mut String, state: &State, ix: usize, last: &Round) {
         return;
     }
     text.push_str("\n## Criteria\n\n| Criterion | Met | By |\n|---|---|---|\n");
-    for (at, criterion) in (0u32..).zip(&task.criteria) {
+    let asked = judged_criteria(&state.graph.plan, task);
+    for ((at, criterion), asked) in (0u32..).zip(&task.criteria).zip(asked) {
+        let yes = |met: bool| if met { "yes" } else { "no" };
         let (met, by) = match &criterion.check {
-            Some(check) => (last.passed.contains(&at), format!("`{}`", check.argv.join(" "))),
+            Some(check) => (yes(last.passed.contains(&at)), format!("`{}`", check.argv.join(" "))),
+            None if asked => (yes(!last.unmet.contains(&at)), "the judge, with quotations".into()),
             None => (
-                !last.unmet.contains(&at),
-                "the judge, or the engine where it names the gate's numbers".into(),
+                "-",
+                "not judged here: it names another task, or the numbers that the engine compares".into(),
             ),
         };
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} |",
-            cell(&criterion.name, 200),
-            if met { "yes" } else { "no" },
-            cell(&by, 200)
-        );
+        let _ = writeln!(text, "| {} | {met} | {} |", cell(&criterion.name, 200), cell(&by, 200));
     }
 }
 
@@ -200,31 +198,19 @@ fn findings(text: &mut String, state: &State, ix: usize, answer: &Answer<'_>) {
     text.push_str(
         "\n## Findings\n\n| Round | Finding | Severity | What | Became of it |\n|---|---|---|---|---|\n",
     );
-    for (at, round) in rounds.iter().enumerate() {
-        let responses = rounds.get(at + 1).and_then(|next| next.self_review.as_ref());
-        for (strategy, review) in &round.reviews {
-            let said = answer(&review.answer);
-            for (line, full) in review.findings.iter().zip(said["findings"].as_array().into_iter().flatten())
-            {
-                let id = format!("{strategy}/{}", line.id);
-                let became = match (
-                    line.void,
-                    responses.and_then(|r| r.responses.iter().find(|one| one.finding == id)),
-                ) {
-                    (true, _) => "dropped: its quotation is not in the candidate",
-                    (_, Some(one)) if one.fixed => "fixed, says the creator",
-                    (_, Some(_)) => "refused with a reason",
-                    _ if line.severity == Severity::Minor => "minor: no answer is asked",
-                    _ => "open",
-                };
-                let claim = cell(full["claim"].as_str().unwrap_or_default(), 200);
-                let _ = writeln!(
-                    text,
-                    "| {} | {id} | {:?} | {claim} | {became} |",
-                    round.iteration, line.severity
-                );
-            }
-        }
+    for one in told(rounds, answer) {
+        let became = match one.fate {
+            Fate::Dropped => "dropped: its quotation is not in the candidate",
+            Fate::Fixed => "fixed, says the creator",
+            Fate::Refused => "refused with a reason",
+            Fate::Minor => "minor: no answer is asked",
+            Fate::Open => "open",
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:?} | {} | {became} |",
+            one.iteration, one.id, one.severity, one.claim
+        );
     }
     for (round, strategy, left) in compliance(state, rounds) {
         let _ = writeln!(text, "\n{strategy} by its own count in round {round}: {left}.");

@@ -1,8 +1,8 @@
 //! One page for the whole run.
 
-use super::{cell, gate};
+use super::{Fate, cell, gate, told};
 use consort_core::ids::ContentHash;
-use consort_core::run::{Round, Severity, State, TaskStage};
+use consort_core::run::{Severity, State, TaskStage};
 use consort_core::view::model::RunView;
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use std::fmt::Write;
 pub(crate) type Answer<'a> = dyn Fn(&ContentHash) -> serde_json::Value + 'a;
 
 /// See the module.
-pub(crate) fn page(state: &State, view: &RunView, _: &Answer<'_>) -> String {
+pub(crate) fn page(state: &State, view: &RunView, answer: &Answer<'_>) -> String {
     let plan = &state.graph.plan;
     let mut text = format!("# Report: {}\n\n", cell(&plan.workflow.title, 200));
     if plan.rehearsal {
@@ -26,7 +26,7 @@ pub(crate) fn page(state: &State, view: &RunView, _: &Answer<'_>) -> String {
     decided(&mut text, state);
     cost(&mut text, state);
     gates(&mut text, state);
-    findings(&mut text, state);
+    findings(&mut text, state, answer);
     people(&mut text, state);
     text
 }
@@ -95,28 +95,24 @@ fn gates(text: &mut String, state: &State) {
     }
 }
 
-fn findings(text: &mut String, state: &State) {
+fn findings(text: &mut String, state: &State, answer: &Answer<'_>) {
     let rounds = || state.tasks.iter().flat_map(|it| &it.rounds);
     let count = |severity: Severity| rounds().map(|r| r.count(severity)).sum::<u32>();
-    let void =
-        rounds().flat_map(|r| &r.reviews).flat_map(|(_, review)| &review.findings).filter(|f| f.void).count();
-    let answered = |fixed: bool| {
-        let of = |r: &Round| {
-            r.self_review.as_ref().map_or(0, |s| s.responses.iter().filter(|one| one.fixed == fixed).count())
-        };
-        rounds().map(of).sum::<usize>()
-    };
+    let fates: Vec<Fate> =
+        state.tasks.iter().flat_map(|it| told(&it.rounds, answer)).map(|one| one.fate).collect();
+    let of = |fate: Fate| fates.iter().filter(|one| **one == fate).count();
     let problems: u32 = rounds().map(|r| r.problems).sum();
     text.push_str("\n## Findings\n\n");
     let _ = writeln!(
         text,
-        "{} Critical, {} Major, {} Minor over all rounds; {} fixed and {} refused by their creators; {void} dropped for quotations that \
+        "{} Critical, {} Major, {} Minor over all rounds; {} fixed and {} refused by their creators; {} dropped for quotations that \
          nobody wrote. Checks found {problems} problems before any reviewer was asked.",
         count(Severity::Critical),
         count(Severity::Major),
         count(Severity::Minor),
-        answered(true),
-        answered(false)
+        of(Fate::Fixed),
+        of(Fate::Refused),
+        of(Fate::Dropped)
     );
 }
 
@@ -149,6 +145,17 @@ fn people(text: &mut String, state: &State) {
             cell(&over.by, 80),
             why.join(", ")
         );
+    }
+    for rule in &state.graph.plan.escalation {
+        if let Some(why) = &rule.off {
+            let _ = writeln!(
+                text,
+                "- Rule {} ({}) was switched off: {}",
+                rule.id,
+                cell(&rule.about, 80),
+                cell(why, 300)
+            );
+        }
     }
     if state.approvals.is_empty() && state.overrides.is_empty() {
         text.push_str("None.\n");

@@ -58,6 +58,12 @@ fn mistakes_in_a_catalogue_are_told_with_their_place() {
             "\n",
             "protocol",
         ),
+        ("group: E", "group: F", "house-style cannot be in group F: it would never run"),
+        (
+            "  house-style:\n",
+            "  S-003: {name: Steelman, prefix: SM, group: E, purpose: x, protocol: [x]}\n  house-style:\n",
+            "S-003 cannot come before S-002",
+        ),
         ("reads: [candidate]", "reads: [everything]", "everything"),
         ("after: [S-007]", "after: [S-7]", "S-007"),
     ] {
@@ -67,4 +73,13 @@ fn mistakes_in_a_catalogue_are_told_with_their_place() {
         assert!(said.stderr.contains(says), "{from}: {}", said.stderr);
         assert!(said.stderr.contains("workflow.yaml:"), "{}", said.stderr);
     }
+}
+
+#[test]
+fn what_must_come_before_brings_what_must_come_before_that() {
+    let own = OWN.replace("after: [S-007]", "after: [S-002]");
+    let world = World::new(&own);
+    let explained = world.consort(&["explain", "workflow.yaml"]).stdout;
+    let at = |id: &str| explained.find(id).unwrap_or_else(|| panic!("{id}: {explained}"));
+    assert!(at("S-003") < at("S-002") && at("S-002") < at("house-style"), "{explained}");
 }

@@ -58,6 +58,11 @@ fn a_command_of_the_base_decides_and_not_what_the_agent_made_of_it() {
     let passed = |e: &E| matches!(e, E::CandidateCaptured { iteration: 2, passed, .. } if *passed == [0, 1]);
     assert!(events.iter().any(passed), "both commands are on record");
     assert!(audited(&world, RUN, &[]).is_empty());
+    let dotted =
+        self::world(&WORKFLOW.replace("check: [sh, tools/check.sh]", "check: [sh, ./tools/check.sh]"));
+    assert_eq!(dotted.consort(&["run", "workflow.yaml"]).code, 0);
+    let refused = |e: &E| matches!(e, E::ProblemsFound { .. });
+    assert!(self::events(&dotted).iter().any(refused), "the agent's own script would have passed it");
     assert_eq!(world.consort(&["verify", RUN]).code, 0);
     let left = std::fs::read_dir(world.path("state")).unwrap().flatten().count();
     assert!(left > 0, "the state directory is where it was looked for");

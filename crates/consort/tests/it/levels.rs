@@ -23,7 +23,11 @@ fn a_decision_record_is_significant_unless_somebody_says_why_not() {
     assert!(said.stderr.contains("the task `work` is raised from C1 to C3"), "{}", said.stderr);
     assert!(said.stderr.contains("AE-003 asks for C3 at least: docs/decisions/0001-x.md"), "{}", said.stderr);
     let off = World::new(&workflow("escalation: {AE-003: {off: notes only}}\n", record));
-    assert!(!off.consort(&["check", "workflow.yaml"]).stderr.contains("raised"));
+    let said = off.consort(&["check", "workflow.yaml"]);
+    assert!(!said.stderr.contains("raised"));
+    assert!(said.stderr.contains("the rule AE-003 raises nothing here: notes only"), "{}", said.stderr);
+    let explained = off.consort(&["explain", "workflow.yaml"]).stdout;
+    assert!(explained.contains("AE-003  switched off here: notes only"), "{explained}");
     let bare = World::new(&workflow("", &format!("{record}, gate: none")));
     let said = bare.consort(&["check", "workflow.yaml"]);
     assert_eq!(said.code, 2);
@@ -36,9 +40,13 @@ fn a_decision_record_is_significant_unless_somebody_says_why_not() {
         "{}",
         said.stderr
     );
-    let wrong = World::new(&workflow("escalation: {AE-9: {off: x}, X: {paths: ['a{']}}\n", "path: x.md"));
+    let wrong = World::new(&workflow(
+        "escalation: {AE-9: {off: x}, X: {paths: ['a{']}, Y: {about: nothing}}\n",
+        "path: x.md",
+    ));
     let said = wrong.consort(&["check", "workflow.yaml"]);
     assert!(said.stderr.contains("unknown-rule") && said.stderr.contains("bad-glob"), "{}", said.stderr);
+    assert!(said.stderr.contains("the rule `Y` names nothing that could be touched"), "{}", said.stderr);
 }
 
 #[test]
