@@ -44,6 +44,7 @@ pub fn task(id: &str) -> Task {
         escalated_by: Vec::new(),
         required_strategies: Vec::new(),
         optional_strategies: Vec::new(),
+        waived: Vec::new(),
         review_groups: Vec::new(),
         self_review: false,
         judged: false,

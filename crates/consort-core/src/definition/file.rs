@@ -119,10 +119,11 @@ pub(super) trait Gated {
     fn strategies(&self) -> Option<&Strategies>;
     fn gate(&self) -> Option<&Gate>;
     fn criteria(&self) -> &[Criterion];
+    fn is_barrier(&self) -> bool;
 }
 
 macro_rules! gated {
-    ($type:ty, $self:ident, $criteria:expr) => {
+    ($type:ty, $self:ident, $criteria:expr, $barrier:literal) => {
         impl Gated for $type {
             fn level(&self) -> Option<&Level> {
                 self.criticality.as_ref()
@@ -136,9 +137,12 @@ macro_rules! gated {
             fn criteria(&$self) -> &[Criterion] {
                 $criteria
             }
+            fn is_barrier(&self) -> bool {
+                $barrier
+            }
         }
     };
 }
-gated!(Task, self, &self.criteria.items);
-gated!(Phase, self, &self.criteria.items);
-gated!(Barrier, self, &self.criteria.items);
+gated!(Task, self, &self.criteria.items, false);
+gated!(Phase, self, &self.criteria.items, false);
+gated!(Barrier, self, &self.criteria.items, true);

@@ -3,6 +3,7 @@
 use super::decode::{At, List, Map, section, short_form};
 use super::numbers::{Bytes, MicroUsd, Millis};
 use super::values::{Id, Plain, Strategy};
+pub(super) use super::words::BarrierSets;
 use super::words::NoGate;
 use crate::plan::Criticality;
 use crate::quality::Score;
@@ -31,14 +32,40 @@ section! {
         /// Shown, not run.
         #[schemars(default)]
         optional: List<At<Strategy>>,
+        /// Run beside those of the level.
+        #[schemars(default)]
+        add: List<At<Strategy>>,
+        /// Not run. One that the level asks for needs `by` and `reason`, and every view of the run shows it.
+        #[schemars(default)]
+        drop: List<Dropped>,
+    }
+}
+
+section! {
+    /// A strategy that does not run here.
+    DropSpec as "`drop`" {
+        /// Which.
+        strategy: At<Strategy>,
+        /// Who says so.
+        by: Option<At<Plain>>,
+        /// Why.
+        reason: Option<At<Plain>>,
     }
 }
 
 short_form! {
-    /// Ways of reviewing: a list of required ones, or `{required: [...], optional: [...]}`. Default: by criticality.
+    /// A strategy that the level only offers: `S-003`; or, if it asks for it, `{strategy: S-004, by: ..., reason: ...}`.
+    Dropped = At<Strategy> | DropSpec, |strategy| DropSpec { strategy, by: None, reason: None, at: 0..0, broken: false }
+}
+
+short_form! {
+    /// Ways of reviewing: a list of required ones, or `{required: [...], optional: [...], add: [...], drop: [...]}`. Default: by
+    /// criticality.
     Strategies = List<At<Strategy>> | StrategySpec, |required| StrategySpec {
         required,
-        optional: List { items: vec![], broken: false, present: false },
+        optional: List::default(),
+        add: List::default(),
+        drop: List::default(),
         at: 0..0,
         broken: false,
     }
@@ -95,6 +122,9 @@ section! {
         floor: Option<At<Score>>,
         /// Rounds of creator, critics and judge.
         rounds: Option<Rounds>,
+        /// Where a barrier declares fewer strategies than its level asks for: `declared` ones run and the others are
+        /// shown as left out, or those of the `level` run too. Default: declared.
+        barriers: Option<At<BarrierSets>>,
         /// What judges score; the weights add up to 1. Default: completeness, internal consistency, methodological
         /// rigor, evidence quality, actionability, traceability.
         #[schemars(default)]

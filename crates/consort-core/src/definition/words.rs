@@ -76,6 +76,20 @@ words!(CheckpointFrequency, "a checkpoint frequency (`AGENT`, `PHASE` or `BARRIE
     "BARRIER" => CheckpointFrequency::Barrier, "After every barrier.";
 ]);
 
+/// Which strategies run at a barrier that declares fewer than its level asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BarrierSets {
+    /// As declared.
+    Declared,
+    /// Those of the level too.
+    Level,
+}
+
+words!(BarrierSets, "`declared` or `level`", stand_in BarrierSets::Declared, [
+    "declared" => BarrierSets::Declared, "As the barrier declares; the others are shown as left out. The default.";
+    "level" => BarrierSets::Level, "Those that the level asks for run too.";
+]);
+
 /// What a task makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Produces {

@@ -4,12 +4,16 @@
 
 mod limits;
 mod parts;
+mod review;
 
 pub use limits::{Backoff, Budget, Limits, Quality, Rounds};
 pub use parts::{
-    AgentSpec, ApprovalAt, Barrier, Calls, CommandCheck, Completion, CompletionBy, Constraint, Criterion,
-    Deductions, Dimension, EscalationRule, Handoff, Input, Output, Phase, Pipeline, PromptBy, Reads, Risk,
-    RiskNumbers, Runtime, Stage, Strategy, Task, TaskKind, WorkspaceKind,
+    AgentSpec, Barrier, Calls, Constraint, Handoff, Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime,
+    Stage, Task, TaskKind, WorkspaceKind,
+};
+pub use review::{
+    ApprovalAt, CommandCheck, Completion, CompletionBy, Criterion, Deductions, Dimension, EscalationRule,
+    Reads, RiskNumbers, Strategy, Waived,
 };
 
 use crate::ids::{BarrierId, PipelineId, RunId, StrategyId, TaskId};

@@ -12,6 +12,7 @@ mod tasks;
 
 pub(super) use barriers::hold_text as barrier_hold_text;
 pub use build::run_view;
+pub(crate) use build::waived;
 pub(super) use build::{missing_inputs, trigger};
 pub(super) use tasks::{hold_text, refusal_text, verdict_text};
 
@@ -87,6 +88,8 @@ pub struct RunView {
     pub cost: Cost,
     /// Acceptances against a verdict, for ever.
     pub overrides: Vec<OverrideView>,
+    /// Strategies that a level asks for and that the workflow leaves out, for ever too.
+    pub waived: Vec<WaivedView>,
     /// Inputs and criteria that a person vouched for: what, and who and how.
     pub declared: Vec<(String, String)>,
     /// What to do next, now and then later.
@@ -95,6 +98,30 @@ pub struct RunView {
     pub resumption: Resumption,
     /// Where the result was brought.
     pub integration: Option<IntegrationView>,
+}
+
+/// Strategies that do not run where the level asks for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaivedView {
+    /// Task or handoff.
+    pub task: String,
+    /// Such as `S-004`.
+    pub strategies: Vec<String>,
+    /// The level that asks for them.
+    pub level: String,
+    /// Who says so, if anyone does by name.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+impl WaivedView {
+    /// In one line, for every view.
+    pub fn line(&self) -> String {
+        let by = self.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let left_out = self.strategies.join(", ");
+        format!("{} goes without {left_out}, which {} asks for{by}: {}", self.task, self.level, self.reason)
+    }
 }
 
 /// A pipeline.

@@ -74,6 +74,9 @@ fn end(view: &RunView, width: usize, text: &mut String) {
             width,
         );
     }
+    for w in view.waived.iter().filter(|w| w.by.is_some()) {
+        listed(text, &format!("override: {}", w.line()), width);
+    }
     if let Some(last) = view.checkpoints.last() {
         let commit = last.revision.as_deref().map(|r| format!(", commit {}", short(r))).unwrap_or_default();
         text.push_str(&format!(

@@ -353,6 +353,9 @@ fn overrides(doc: &mut Doc, view: &RunView) {
             ),
         );
     }
+    for w in &view.waived {
+        doc.item("- ", &inline(&w.line()));
+    }
     doc.gap();
 }
 

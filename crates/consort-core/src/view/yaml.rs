@@ -44,6 +44,7 @@ pub(super) fn render(state: &State, view: &RunView) -> String {
         "metrics" => parts::metrics(view),
         "approvals" => parts::approvals(view),
         "overrides" => parts::overrides(view),
+        "strategies_left_out" => parts::waived(view),
         "blockers" => map! { "active" => parts::blockers(view) },
         "issues" => map! { "resolved" => parts::resolved(view) },
         "next_actions" => parts::next_actions(view),

@@ -63,6 +63,7 @@ fn task(made: Made, kind: TaskKind) -> Task {
         judges: 1,
         required_strategies: required,
         optional_strategies: strategies(&["S-003"]),
+        waived: Vec::new(),
         threshold: score("0.92"),
         floor: score("0.85"),
         rounds: Rounds { min: 3, max: 5, plateau_delta: score("0.01"), plateau_window: 3 },

@@ -52,6 +52,7 @@ pub fn task(id: &str, role: &str, text: &str, path: &str) -> Task {
         review_groups: order(&required),
         required_strategies: required,
         optional_strategies: Vec::new(),
+        waived: Vec::new(),
         self_review: true,
         judged: true,
         judges: 1,

@@ -85,6 +85,13 @@ fn explained(plan: &Plan, task: &Task) -> String {
             group.first().map_or_else(String::new, |id| format!("review {:?}", plan.strategy(id).group));
         say(&letter, group.iter().map(why).collect::<Vec<_>>().join(", "));
     }
+    for waived in &task.waived {
+        let by = waived.by.as_deref().unwrap_or("nobody by name");
+        say(
+            "left out",
+            format!("{}, which {} asks for; {by}: {}", waived.strategy, task.criticality, waived.reason),
+        );
+    }
     if task.judged {
         let judges = match task.judges {
             0 | 1 => "one judge, a fresh second one if the first draft scores above 0.85".to_owned(),
@@ -151,7 +158,7 @@ fn meeting(barrier: &Barrier) -> String {
 fn json(task: &Task) -> serde_json::Value {
     serde_json::json!({
         "id": task.id, "criticality": task.criticality, "escalated_by": task.escalated_by,
-        "self_review": task.self_review, "strategies": task.review_groups, "judges": if task.judged { task.judges } else { 0 },
+        "self_review": task.self_review, "strategies": task.review_groups, "waived": task.waived, "judges": if task.judged { task.judges } else { 0 },
         "rounds": { "min": task.rounds.min, "max": task.rounds.max },
         "threshold": task.threshold.to_string(), "floor": task.floor.to_string(),
         "criteria": task.criteria, "approval": task.approval, "calls": task.calls(),

@@ -27,7 +27,7 @@ pub(crate) fn page(state: &State, view: &RunView, answer: &Answer<'_>) -> String
     cost(&mut text, state);
     gates(&mut text, state);
     findings(&mut text, state, answer);
-    people(&mut text, state);
+    people(&mut text, state, view);
     text
 }
 
@@ -116,7 +116,7 @@ fn findings(text: &mut String, state: &State, answer: &Answer<'_>) {
     );
 }
 
-fn people(text: &mut String, state: &State) {
+fn people(text: &mut String, state: &State, view: &RunView) {
     text.push_str("\n## Approvals and overrides\n\n");
     for (id, approval) in &state.approvals {
         let answer = match (&approval.answer, &approval.void) {
@@ -146,6 +146,9 @@ fn people(text: &mut String, state: &State) {
             why.join(", ")
         );
     }
+    for waived in &view.waived {
+        let _ = writeln!(text, "- {}", cell(&waived.line(), 500));
+    }
     for rule in &state.graph.plan.escalation {
         if let Some(why) = &rule.off {
             let _ = writeln!(
@@ -157,7 +160,7 @@ fn people(text: &mut String, state: &State) {
             );
         }
     }
-    if state.approvals.is_empty() && state.overrides.is_empty() {
+    if text.ends_with("\n\n") {
         text.push_str("None.\n");
     }
 }

@@ -83,3 +83,66 @@ fn what_must_come_before_brings_what_must_come_before_that() {
     let at = |id: &str| explained.find(id).unwrap_or_else(|| panic!("{id}: {explained}"));
     assert!(at("S-003") < at("S-002") && at("S-002") < at("house-style"), "{explained}");
 }
+
+const SETS: &str = "\
+workflow: {id: sets-20260220-001, title: Sets}
+criticality: C2
+tasks:
+  report: {role: writer, text: Write it., type: notes, strategies: {STRATEGIES}}
+";
+
+#[test]
+fn what_a_level_asks_for_is_left_out_by_a_name_and_a_reason_or_not_at_all() {
+    for (strategies, says) in [
+        ("required: [S-007]", "leave out S-002, which C2 asks for"),
+        ("drop: [S-002]", "to leave it out takes a name and a reason"),
+        ("drop: [{strategy: S-014, by: Anna, reason: no time}]", "S-014 cannot be left out"),
+        ("drop: [{strategy: S-010, by: Anna, reason: no time}]", "S-010 cannot be left out"),
+        ("drop: [{strategy: S-003, by: Anna, reason: no time}]", "it comes before S-002 (H-16)"),
+        ("drop: [S-012]", "C2 does not ask for S-012"),
+        ("add: [S-004], drop: [S-004]", "asked for and dropped at once"),
+    ] {
+        let world = World::new(&SETS.replace("STRATEGIES", strategies));
+        let said = world.consort(&["run", "workflow.yaml", "--rehearse"]);
+        assert_eq!(said.code, 2, "{strategies}: {}{}", said.stdout, said.stderr);
+        assert!(said.stderr.contains(says), "{strategies}: {}", said.stderr);
+    }
+    let dropped = "add: [S-013], drop: [S-003, {strategy: S-002, by: Anna, reason: two others attack it}]";
+    let world = World::new(&SETS.replace("STRATEGIES", dropped));
+    let said = world.consort(&["run", "workflow.yaml", "--rehearse", "--approve", "all"]);
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let run = world.repo().join(".consort/runs/sets-20260220-001");
+    let strategies: std::collections::BTreeSet<String> = records(&run)
+        .iter()
+        .flat_map(|r| &r.events)
+        .filter_map(|e| match &e.kind {
+            E::Reviewed { strategy, .. } => Some(strategy.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(strategies.into_iter().collect::<Vec<_>>(), ["S-007", "S-013"]);
+    let line = "report goes without S-002, which C2 asks for by Anna: two others attack it";
+    let shown = [
+        world.consort(&["status"]).stdout,
+        world.consort(&["report", "sets-20260220-001"]).stdout,
+        std::fs::read_to_string(run.join("ORCHESTRATION_WORKTRACKER.md")).unwrap(),
+        std::fs::read_to_string(run.join("ORCHESTRATION_PLAN.md")).unwrap(),
+    ];
+    for (at, text) in shown.iter().enumerate() {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(line), "{at}: {text}");
+    }
+    let yaml = std::fs::read_to_string(run.join("ORCHESTRATION.yaml")).unwrap();
+    assert!(yaml.contains("strategies_left_out:") && yaml.contains("Anna"), "{yaml}");
+}
+
+#[test]
+fn a_rule_that_raises_a_level_takes_no_drop_from_below() {
+    let own = SETS
+        .replace("type: notes", "path: docs/decisions/0001-x.md")
+        .replace("STRATEGIES", "drop: [{strategy: S-002, by: Anna, reason: two others attack it}]");
+    let explained = World::new(&own).consort(&["explain", "workflow.yaml"]);
+    assert!(explained.stdout.contains("S-002 Devil's Advocate"), "{}", explained.stdout);
+    assert!(!explained.stdout.contains("left out"), "{}", explained.stdout);
+    assert!(explained.stderr.contains("was dropped for C2, and runs at C3"), "{}", explained.stderr);
+}

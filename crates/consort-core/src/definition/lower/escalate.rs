@@ -108,6 +108,11 @@ impl Lower<'_> {
             diagnostic =
                 diagnostic.help(format!("{} asks for {at_least} at least: {path} ({})", rule.id, rule.about));
         }
+        let dropped = chain.iter().find_map(|g| g.strategies()).is_some_and(|s| s.0.drop.present);
+        if dropped {
+            diagnostic = diagnostic
+                .help(format!("what is dropped here was dropped for {declared}, and runs at {level}"));
+        }
         let off = format!("to switch a rule off, say why: `escalation: {{{}: {{off: ...}}}}`", ids[0]);
         self.report(diagnostic.help(off));
         Some((level, ids))

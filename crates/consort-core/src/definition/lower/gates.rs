@@ -8,7 +8,7 @@ use crate::definition::file_gates::{Approval, GateSpec, Level, Rounds as RoundsS
 use crate::definition::numbers::Millis;
 use crate::definition::values::Plain;
 use crate::ids::StrategyId;
-use crate::plan::{ApprovalAt, CommandCheck, Criterion, Criticality, Quality, Rounds};
+use crate::plan::{ApprovalAt, CommandCheck, Criterion, Criticality, Quality, Rounds, Waived};
 use crate::quality::Score;
 
 /// Most time for the command of a criterion, unless it says otherwise.
@@ -21,6 +21,7 @@ pub(super) struct Gate {
     pub rationale: Option<String>,
     pub required: Vec<StrategyId>,
     pub optional: Vec<StrategyId>,
+    pub waived: Vec<Waived>,
     pub groups: Vec<Vec<StrategyId>>,
     pub self_review: bool,
     pub judged: bool,
@@ -30,20 +31,6 @@ pub(super) struct Gate {
     pub rounds: Rounds,
 }
 
-/// What a level asks for: required and optional strategies.
-fn sets(level: Criticality) -> (&'static [&'static str], &'static [&'static str]) {
-    match level {
-        Criticality::C1 => (&["S-010"], &["S-003", "S-014"]),
-        Criticality::C2 => (&["S-007", "S-002", "S-014"], &["S-003", "S-010"]),
-        Criticality::C3 => {
-            (&["S-007", "S-002", "S-014", "S-004", "S-012", "S-013"], &["S-001", "S-003", "S-010", "S-011"])
-        }
-        Criticality::C4 => {
-            (&["S-010", "S-003", "S-002", "S-004", "S-001", "S-007", "S-011", "S-012", "S-013", "S-014"], &[])
-        }
-    }
-}
-
 fn rounds_max(level: Criticality) -> u32 {
     match level {
         Criticality::C1 => 3,
@@ -51,10 +38,6 @@ fn rounds_max(level: Criticality) -> u32 {
         Criticality::C3 => 7,
         Criticality::C4 => 10,
     }
-}
-
-fn ids(names: &[&str]) -> Vec<StrategyId> {
-    names.iter().map(|name| StrategyId::from(*name)).collect()
 }
 
 impl Lower<'_> {
@@ -69,13 +52,7 @@ impl Lower<'_> {
     ) -> Gate {
         let (declared, rationale) = self.level(chain);
         let level = raised.map_or(declared, |raised| raised.max(declared));
-        let (mut required, optional) = self.strategies(chain, level);
-        if level > declared {
-            // What was declared was declared for a lower level.
-            required.extend(ids(sets(level).0));
-            required.sort();
-            required.dedup();
-        }
+        let chosen = self.chosen(chain, level, level > declared);
         let specs: Vec<&GateSpec> = chain.iter().filter_map(|g| g.gate()).map(|g| &g.0).collect();
         let none = match specs.first() {
             Some(spec) => spec.kind.is_some(),
@@ -86,8 +63,9 @@ impl Lower<'_> {
         let mut gate = Gate {
             level,
             rationale,
-            required,
-            optional,
+            required: chosen.required,
+            optional: chosen.optional,
+            waived: chosen.waived,
             groups: vec![],
             self_review: !none,
             judged: false,
@@ -100,6 +78,7 @@ impl Lower<'_> {
         if none {
             gate.required.clear();
             gate.optional.clear();
+            gate.waived.clear();
             return gate;
         }
         gate.groups = self.review_groups(&gate.required);
@@ -125,47 +104,29 @@ impl Lower<'_> {
         of: &dyn Gated,
     ) -> (Criticality, Option<String>, Vec<StrategyId>, Vec<StrategyId>) {
         let (level, rationale) = self.level(&[of]);
-        let (required, optional) = self.strategies(&[of], level);
-        (level, rationale, required, optional)
+        let chosen = self.chosen(&[of], level, false);
+        (level, rationale, chosen.required, chosen.optional)
     }
 
-    /// Things that one element says about its own gate and that contradict each other, or the
-    /// level. Called once per element.
-    pub(super) fn check_gate(&mut self, of: &dyn Gated, what: &str, at: &Span) {
+    /// Things that one element, the first one of the chain, says about its own gate and that
+    /// contradict each other, or the level. Called once per element.
+    pub(super) fn check_gate(&mut self, chain: &[&dyn Gated], what: &str, at: &Span) {
+        let Some(of) = chain.first() else { return };
         let none = of.gate().and_then(|g| g.0.kind.as_ref());
-        let (level, _) = self.level(&[of]);
         let Some(strategies) = of.strategies() else { return };
-        let strategies = &strategies.0;
         if let Some(none) = none {
             return self.report(
                 Diagnostic::error("gate-none", format!("{what} has strategies and no gate"))
                     .at(none.span.clone(), "without a gate nobody reviews")
-                    .at(strategies.at.clone(), "strategies")
+                    .at(strategies.0.at.clone(), "strategies")
                     .help("take out `gate: none` or `strategies`"),
             );
         }
-        if strategies.required.broken || !strategies.required.present {
-            return;
-        }
-        // S-010 and S-014 come with every gate, S-003 with S-002.
-        let has = |id: &str| strategies.required.iter().any(|s| s.value.0 == id);
-        let implied = |id: &str| matches!(id, "S-010" | "S-014") || (id == "S-003" && has("S-002"));
-        let missing: Vec<&str> =
-            sets(level).0.iter().copied().filter(|id| !has(id) && !implied(id)).collect();
-        if !missing.is_empty() {
-            let span = if strategies.at == (0..0) { at.clone() } else { strategies.at.clone() };
-            self.report(
-                Diagnostic::warning(
-                    "strategies-below-level",
-                    format!(
-                        "the strategies of {what} leave out {}, which {level} asks for",
-                        missing.join(", ")
-                    ),
-                )
-                .at(span, "as declared, these are the ones that run")
-                .help(format!("{level} asks for {}", sets(level).0.join(", "))),
-            );
-        }
+        // What is wrong with the level itself is said where the gate is resolved.
+        let said = self.diagnostics.len();
+        let (level, _) = self.level(chain);
+        self.diagnostics.truncate(said);
+        self.check_strategies(chain, level, what, at);
     }
 
     pub(super) fn level(&mut self, chain: &[&dyn Gated]) -> (Criticality, Option<String>) {
@@ -193,25 +154,6 @@ impl Lower<'_> {
             .help("lower the level of the phase, or take this one out"),
         );
         outer
-    }
-
-    fn strategies(&self, chain: &[&dyn Gated], level: Criticality) -> (Vec<StrategyId>, Vec<StrategyId>) {
-        let declared = chain.iter().find_map(|g| g.strategies()).map(|s| &s.0);
-        let list = |items: &[At<crate::definition::values::Strategy>]| {
-            let mut all: Vec<StrategyId> = Vec::new();
-            for id in items.iter().map(|at| StrategyId::from(at.value.0.as_str())) {
-                if !all.contains(&id) {
-                    all.push(id);
-                }
-            }
-            all
-        };
-        let (required, optional) = sets(level);
-        match declared {
-            Some(spec) if spec.required.present => (list(&spec.required.items), list(&spec.optional.items)),
-            Some(spec) => (ids(required), list(&spec.optional.items)),
-            None => (ids(required), ids(optional)),
-        }
     }
 
     fn thresholds(&mut self, specs: &[&GateSpec], quality: &Quality) -> (Score, Score) {

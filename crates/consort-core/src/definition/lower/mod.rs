@@ -12,6 +12,7 @@ mod links;
 mod outline;
 mod outputs;
 mod overlap;
+mod sets;
 mod strategies;
 mod template;
 mod work;

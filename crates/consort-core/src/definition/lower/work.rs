@@ -23,7 +23,7 @@ impl<'f> Lower<'f> {
             for phase in &spot.phases {
                 let spec = phase.spec;
                 let what = format!("the phase `{}` of `{}`", spec.name.value.0, spot.id);
-                self.check_gate(spec, &what, &spec.at);
+                self.check_gate(&[spec], &what, &spec.at);
                 let (criticality, criticality_rationale, required, optional) = self.declared(spec);
                 phases.push(plan::Phase {
                     number: phase.number,
@@ -58,7 +58,7 @@ impl<'f> Lower<'f> {
         let mut all = Vec::with_capacity(outline.barriers.len());
         for spot in &outline.barriers {
             let spec = spot.spec;
-            self.check_gate(spec, &format!("the barrier `{}`", spot.id), &spot.span);
+            self.check_gate(&[spec], &format!("the barrier `{}`", spot.id), &spot.span);
             let (criticality, criticality_rationale, required, optional) = self.declared(spec);
             let threshold = self.gate(&[spec as &dyn Gated], quality, None).threshold;
             let place = |(pipeline, phase): &(usize, usize)| {
@@ -121,10 +121,10 @@ impl<'f> Lower<'f> {
     ) -> plan::Task {
         let spot = &outline.tasks[index];
         let phase = spot.place.map(|(pipeline, phase)| outline.pipelines[pipeline].phases[phase].spec);
-        self.check_gate(task, &format!("the task `{}`", spot.id), &spot.span);
         let output = self.output(outline, spot, task, &plan.workflow.base_path);
         let mut chain = vec![task as &dyn Gated];
         chain.extend(phase.map(|phase| phase as &dyn Gated));
+        self.check_gate(&chain, &format!("the task `{}`", spot.id), &spot.span);
         let kind = task.r#type.as_ref().map(|at| at.value.0.as_str());
         let raised = self.escalated(rules, &chain, (&spot.id, &spot.span), output.paths(), kind);
         let gate = self.gate(&chain, &plan.quality, raised.as_ref().map(|(level, _)| *level));
@@ -176,6 +176,7 @@ impl<'f> Lower<'f> {
             escalated_by: vec![],
             required_strategies: gate.required,
             optional_strategies: gate.optional,
+            waived: gate.waived,
             review_groups: gate.groups,
             self_review: gate.self_review,
             judged: gate.judged,

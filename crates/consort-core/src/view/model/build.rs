@@ -5,9 +5,9 @@ use super::questions::{approval_view, blockers};
 use super::tasks::{refusal_text, task_view};
 use super::{
     Calls, CheckpointView, Cost, IntegrationView, NextActions, OverrideView, PhaseView, PipelineView, Queued,
-    Resumption, RunView, TaskView, When, next,
+    Resumption, RunView, TaskView, WaivedView, When, next,
 };
-use crate::plan::{Input, Phase, Pipeline};
+use crate::plan::{Input, Phase, Pipeline, Plan};
 use crate::run::{CheckpointTrigger, State, StepStatus, TaskStage};
 use crate::view::text::{clean, count};
 use crate::view::words::{self, Word};
@@ -44,6 +44,7 @@ pub fn run_view(state: &State) -> RunView {
         calls: calls(state),
         cost: cost(state),
         overrides: overrides(state),
+        waived: waived(&state.graph.plan),
         declared: declared(state),
         next_actions: NextActions::default(),
         resumption: Resumption {
@@ -251,6 +252,26 @@ fn overrides(state: &State) -> Vec<OverrideView> {
         at: When(o.at),
     });
     of.collect()
+}
+
+/// One for each task and reason.
+pub(crate) fn waived(plan: &Plan) -> Vec<WaivedView> {
+    let mut all: Vec<WaivedView> = Vec::new();
+    for (task, waived) in plan.tasks.iter().flat_map(|task| task.waived.iter().map(move |w| (task, w))) {
+        let (by, reason) = (waived.by.as_deref().map(clean), clean(&waived.reason));
+        let strategy = waived.strategy.to_string();
+        match all.last_mut().filter(|w| w.task == task.id.as_str() && w.by == by && w.reason == reason) {
+            Some(same) => same.strategies.push(strategy),
+            None => all.push(WaivedView {
+                task: task.id.to_string(),
+                strategies: vec![strategy],
+                level: task.criticality.to_string(),
+                by,
+                reason,
+            }),
+        }
+    }
+    all
 }
 
 fn declared(state: &State) -> Vec<(String, String)> {

@@ -113,6 +113,11 @@ pub(super) fn quality(doc: &mut Doc, plan: &Plan) {
         ]
     }));
     doc.table(&["Phase", "Criticality", "Required Strategies", "Optional Strategies"], &rows);
+    let left_out = crate::view::model::waived(plan);
+    left_out.iter().for_each(|w| doc.item("- ", &inline(&w.line())));
+    if !left_out.is_empty() {
+        doc.gap();
+    }
     doc.heading(3, "6.3 Quality Gate Definitions");
     doc.paragraph("**At every barrier and phase transition** a judge scores these dimensions; the engine computes the composite exactly:");
     let rows = plan.quality.dimensions.iter().map(|d| {

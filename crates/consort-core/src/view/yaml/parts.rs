@@ -292,6 +292,18 @@ pub(super) fn overrides(view: &RunView) -> Node {
     }))
 }
 
+pub(super) fn waived(view: &RunView) -> Node {
+    list(view.waived.iter().map(|w| {
+        map! {
+            "task" => w.task.as_str(),
+            "strategies" => list(w.strategies.iter()),
+            "level" => w.level.as_str(),
+            "by" => w.by.as_deref(),
+            "reason" => w.reason.as_str(),
+        }
+    }))
+}
+
 pub(super) fn blockers(view: &RunView) -> Node {
     let active = view.blockers.iter().filter(|b| b.resolution.is_none());
     list(active.map(|b: &Blocker| {

@@ -1,0 +1,178 @@
+//! What a plan says about judging: strategies, rules, criteria, dimensions, who is asked.
+
+use super::Criticality;
+use crate::ids::{DimensionId, StrategyId};
+use crate::quality::{Group, Score};
+use serde::{Deserialize, Serialize};
+
+/// A strategy that a level asks for and that the workflow leaves out: shown wherever the run is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waived {
+    /// What is left out.
+    pub strategy: StrategyId,
+    /// Who says so; nobody where a barrier just declares other strategies.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// One way of reviewing, in full: editing a file never changes a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strategy {
+    /// Such as `S-002`.
+    pub id: StrategyId,
+    /// Human name.
+    pub name: String,
+    /// Findings are `<prefix>-001` and so on.
+    pub prefix: String,
+    /// When it is applied.
+    pub group: Group,
+    /// In one line.
+    pub purpose: String,
+    /// What to do, in order.
+    pub protocol: Vec<String>,
+    /// What makes a finding critical, major, minor, in this order; may be empty.
+    pub severity: Vec<String>,
+    /// What must have been applied before.
+    pub after: Vec<StrategyId>,
+    /// What its reviewer is shown.
+    pub reads: Vec<Reads>,
+    /// How its own score is counted, if it has one.
+    pub deductions: Option<Deductions>,
+    /// Bands of risk numbers, if it has them.
+    pub risk_numbers: Option<RiskNumbers>,
+}
+
+/// What raises the criticality of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscalationRule {
+    /// Such as `AE-003`.
+    pub id: String,
+    /// The level that it asks for.
+    pub at_least: Criticality,
+    /// Patterns of paths, relative to the repository.
+    pub paths: Vec<String>,
+    /// Kinds of artifacts, such as `adr`.
+    pub types: Vec<String>,
+    /// Why.
+    pub about: String,
+    /// Why this workflow switched it off: it raises nothing, and that is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off: Option<String>,
+}
+
+/// What a reviewer may be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reads {
+    /// The candidate.
+    Candidate,
+    /// The declared inputs, handoffs among them.
+    Inputs,
+    /// Findings that are open, with what the creator says became of them.
+    OpenFindings,
+}
+
+impl Reads {
+    /// All of it.
+    pub const ALL: [Reads; 3] = [Reads::Candidate, Reads::Inputs, Reads::OpenFindings];
+}
+
+/// What a finding costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deductions {
+    /// For each critical one.
+    pub critical: Score,
+    /// For each major one.
+    pub major: Score,
+    /// For each minor one.
+    pub minor: Score,
+}
+
+impl Deductions {
+    /// What is left of 1 after so many findings; never below 0.
+    pub fn left(&self, critical: u32, major: u32, minor: u32) -> Score {
+        let cost = |score: Score, n: u32| score.ten_thousandths().saturating_mul(n);
+        let lost = cost(self.critical, critical)
+            .saturating_add(cost(self.major, major))
+            .saturating_add(cost(self.minor, minor));
+        Score::from_ten_thousandths(10_000_u32.saturating_sub(lost)).unwrap_or(Score::ZERO)
+    }
+}
+
+/// From which risk number (severity x occurrence x detection) a finding is critical or major.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RiskNumbers {
+    /// Critical from here on.
+    pub critical: u32,
+    /// Major from here on.
+    pub major: u32,
+}
+
+/// Who is asked at a gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalAt {
+    /// A person or a group, as text.
+    pub who: String,
+    /// Why they are asked, such as `P-020`.
+    pub reason: Option<String>,
+}
+
+/// Something that must be true of a phase or an artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Criterion {
+    /// Short name.
+    pub name: String,
+    /// How one sees it.
+    pub validation: String,
+    /// A command that decides it; without, a judge does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<CommandCheck>,
+}
+
+/// A command that shows whether a criterion is met: it ends with 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandCheck {
+    /// Program and arguments, never a shell line.
+    pub argv: Vec<String>,
+    /// Wall time, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// Something that must hold before the run is COMPLETE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// Short name.
+    pub name: String,
+    /// How one sees it.
+    pub validation: String,
+    /// Who checks it.
+    pub by: CompletionBy,
+}
+
+/// Who checks a completion criterion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CompletionBy {
+    /// The engine: every task is accepted.
+    Phases,
+    /// The engine: every barrier is COMPLETE.
+    Barriers,
+    /// The engine: this path is among the accepted artifacts.
+    Artifact(String),
+    /// A person says so, by an approval.
+    Person,
+}
+
+/// What a judge scores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dimension {
+    /// Key, such as `internal_consistency`.
+    pub id: DimensionId,
+    /// Human name.
+    pub name: String,
+    /// Share of the composite.
+    pub weight: Score,
+    /// What it means.
+    pub about: Option<String>,
+}
