@@ -39,8 +39,10 @@ const WORDS: [&str; 21] = [
 
 /// A whole number as a word or in digits.
 pub(super) fn whole(word: &str) -> Option<usize> {
-    let lower = word.to_lowercase();
-    WORDS.iter().position(|w| *w == lower).or_else(|| {
+    // No other letter begins one of them.
+    let begins = |b: &u8| matches!(b.to_ascii_lowercase(), b'e' | b'f' | b'n' | b'o' | b's' | b't' | b'z');
+    let number = || WORDS.iter().position(|w| w.eq_ignore_ascii_case(word));
+    word.as_bytes().first().filter(|b| begins(b)).and_then(|_| number()).or_else(|| {
         let digits = !word.is_empty() && word.len() <= 3 && word.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| word.parse().ok())?
     })
@@ -353,9 +355,13 @@ fn list_counts(doc: &Doc<'_>, list: usize, from: usize) -> Vec<usize> {
 
 fn table_counts(doc: &Doc<'_>, table: usize) -> Vec<usize> {
     let table = &doc.tables[table];
-    let rows = table.rows.iter().filter(|r| !super::matrix_read::is_summary(super::totals::label(r))).count();
     let groups = distinct(table);
-    vec![rows, table.head.len().saturating_sub(1), table.head.len(), table.rows.len(), groups]
+    vec![rows(table), table.head.len().saturating_sub(1), table.head.len(), table.rows.len(), groups]
+}
+
+/// Rows that do not sum up others.
+fn rows(table: &super::doc::Table) -> usize {
+    table.rows.iter().filter(|r| !super::matrix_read::is_summary(super::totals::label(r))).count()
 }
 
 /// Different first cells: a table may have several rows for one thing.
@@ -499,11 +505,11 @@ const DONE: [&str; 12] = [
 
 /// `3 of 5`, `3/5` in a sentence about what is done.
 fn fractions(text: &str) -> Vec<(usize, usize, Span)> {
-    let all = super::number::numbers(text);
     let lower = norm(text);
     if !DONE.iter().any(|w| super::has_word(&lower, w)) {
         return Vec::new();
     }
+    let all = super::number::numbers(text);
     let pair = |two: &[super::number::Number]| {
         let (a, b) = (&two[0], &two[1]);
         let gap = text.get(a.whole.end..b.whole.start)?.trim();
@@ -517,9 +523,8 @@ fn fractions(text: &str) -> Vec<(usize, usize, Span)> {
 /// A set of things that a document lists once: rows of a table, or headings with ids.
 struct Set {
     noun: String,
-    count: usize,
-    distinct: usize,
-    section: Option<usize>,
+    /// Index of the table that lists them.
+    table: usize,
 }
 
 fn singular(noun: &str) -> String {
@@ -533,15 +538,13 @@ fn singular(noun: &str) -> String {
 
 fn listed_sets(doc: &Doc<'_>) -> Vec<Set> {
     let mut sets = Vec::new();
-    for table in &doc.tables {
+    for (index, table) in doc.tables.iter().enumerate() {
         let first = norm(&table.head[0].text);
         let second = table.head.get(1).map(|c| norm(&c.text)).unwrap_or_default();
         let name = match first.as_str() {
             "id" | "no" | "" | "nr" => second,
             other => other.trim_end_matches(" id").trim_end_matches(" name").to_owned(),
         };
-        let rows =
-            table.rows.iter().filter(|r| !super::matrix_read::is_summary(super::totals::label(r))).count();
         let mut names = vec![name];
         if let Some(section) = table.section {
             let heading = norm(&doc.headings[section].text);
@@ -563,12 +566,7 @@ fn listed_sets(doc: &Doc<'_>) -> Vec<Set> {
         names.retain(|n| !n.is_empty() && !n.contains(' '));
         names.sort();
         names.dedup();
-        sets.extend(names.into_iter().map(|noun| Set {
-            noun,
-            count: rows,
-            distinct: distinct(table),
-            section: table.section,
-        }));
+        sets.extend(names.into_iter().map(|noun| Set { noun, table: index }));
     }
     sets
 }
@@ -589,20 +587,16 @@ fn sets(doc: &Doc<'_>, found: &mut Found<'_>) {
             for (count, noun, at) in told(text) {
                 let fitting: Vec<&Set> = sets.iter().filter(|s| s.noun == noun).collect();
                 let [set] = fitting.as_slice() else { continue };
+                let table = &doc.tables[set.table];
+                let rows = rows(table);
                 // Things of that sort that stand elsewhere too make it uncertain.
                 let other = doc.lists.iter().any(|l| l.items.len() == count && l.section == block.section);
-                let near = block.section == set.section || doc.path(block.section).len() <= 2;
-                if set.count != count
-                    && set.distinct != count
-                    && set.count >= 2
-                    && near
-                    && !other
-                    && !sets.iter().any(|s| s.noun == noun && s.count == count)
-                {
+                let near = block.section == table.section || doc.path(block.section).len() <= 2;
+                if rows != count && distinct(table) != count && rows >= 2 && near && !other {
                     let at = sentence.start + at.start..sentence.start + at.end;
                     let message =
-                        format!("{count} of the sort \"{noun}\" are stated, the table lists {}", set.count);
-                    found.wrong(RULE, block.place(&at), message, count.to_string(), set.count.to_string());
+                        format!("{count} of the sort \"{noun}\" are stated, the table lists {rows}");
+                    found.wrong(RULE, block.place(&at), message, count.to_string(), rows.to_string());
                 }
             }
         }
@@ -615,7 +609,7 @@ fn told(sentence: &str) -> Vec<(usize, String, Span)> {
     let word = |i: usize| sentence[words[i].clone()].to_lowercase();
     let mut all = Vec::new();
     for at in 0..words.len().saturating_sub(1) {
-        let Some(count) = whole(&word(at)).filter(|c| *c >= 2) else { continue };
+        let Some(count) = whole(&sentence[words[at].clone()]).filter(|c| *c >= 2) else { continue };
         if !plural(&word(at + 1)) || sentence[words[at].end..words[at + 1].start].trim() != "" {
             continue;
         }
