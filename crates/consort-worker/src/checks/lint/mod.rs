@@ -4,6 +4,7 @@
 //! Reading is tolerant (any of the usual ways to write a weighted table), judging is strict: a
 //! rule speaks only where the structure is certain.
 
+mod announced;
 mod arithmetic;
 mod claims;
 
