@@ -24,6 +24,10 @@ demo DIR="":
 prove-crash SEEDS="5":
     CONSORT_PROVE_SEEDS={{SEEDS}} cargo nextest run -p consort --no-capture crashes::twenty
 
+# Answers of judges from a grammar, MANY of them: no wrong one is taken, no right one refused. Ten million take some twenty minutes.
+answers MANY="10000000":
+    CONSORT_ANSWERS={{MANY}} cargo nextest run -p consort-worker --cargo-profile release grammar --no-capture
+
 # What consort costs beside the same work without it; `just bench brain reopen` measures some. See docs/benchmarks.md.
 bench *NAMES:
     cargo build --release -p consort

@@ -1,6 +1,6 @@
 //! Answers of judges from a grammar: right ones are taken, each class of wrong ones is not.
 //!
-//! `CONSORT_ANSWERS=10000000 cargo nextest run -p consort-worker grammar` tries more.
+//! `just answers` tries ten million: some twenty minutes in release.
 
 use consort_core::ids::{DimensionId, Step};
 use consort_core::run::Given;

@@ -6,6 +6,7 @@
 
 mod brain;
 mod cold;
+mod gate;
 mod git;
 mod lint;
 mod memory;
@@ -25,6 +26,7 @@ const ALL: &[(&str, Measure)] = &[
     ("chain", whole::chain),
     ("fan", whole::fan),
     ("git", git::fan),
+    ("gate", gate::critics),
     ("brain", brain::fan_and_chain),
     ("reopen", reopen::reopen),
     ("lint", lint::artifacts),

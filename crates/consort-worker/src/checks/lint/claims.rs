@@ -34,7 +34,8 @@ pub(super) fn check(doc: &Doc<'_>, matrices: &[Matrix], found: &mut Found<'_>) {
     labels.sort();
     labels.dedup();
     for block in doc.blocks.iter().filter(|b| may_claim(&b.text)) {
-        if labels.iter().any(|l| !label_places(&block.text, l).is_empty()) {
+        let lower = block.text.to_ascii_lowercase();
+        if labels.iter().any(|l| !label_places(&block.text, &lower, l).is_empty()) {
             speak(doc, block, &rankings, matrices, found);
         }
     }
@@ -88,27 +89,31 @@ fn of_matrix(matrix: &Matrix) -> Option<Ranking> {
 }
 
 fn mentions(text: &str, ranking: &Ranking) -> bool {
-    ranking.labels.iter().any(|l| !l.is_empty() && !label_places(text, l).is_empty())
+    let lower = text.to_ascii_lowercase();
+    ranking.labels.iter().any(|l| !l.is_empty() && !label_places(text, &lower, l).is_empty())
 }
 
-/// Where a label stands as words of its own. Short forms without `Option` or a bracket count too.
-fn label_places(text: &str, label: &str) -> Vec<Span> {
-    let mut forms = vec![label.to_owned()];
+/// Where a label stands as words of its own. Short forms without `Option` or a bracket count too. `lower` is
+/// the text in lower case: there are many labels for one text.
+fn label_places(text: &str, lower: &str, label: &str) -> Vec<Span> {
+    let mut forms = vec![label];
     if let Some((short, _)) = label.split_once('(') {
-        forms.push(short.trim().to_owned());
+        forms.push(short.trim());
     }
     if let Some((id, name)) = label.split_once(':') {
-        forms.extend([id.trim().to_owned(), name.trim().to_owned()]);
+        forms.extend([id.trim(), name.trim()]);
     }
     let mut found: Vec<Span> = Vec::new();
-    let lower = text.to_ascii_lowercase();
     for form in forms
         .iter()
         .filter(|f| !f.is_empty() && f.len() > 1 || f.len() == 1 && f.chars().all(char::is_uppercase))
     {
         let one = form.chars().count() == 1;
-        let (hay, needle) =
-            if one { (text, form.clone()) } else { (lower.as_str(), form.to_ascii_lowercase()) };
+        let (hay, needle) = if one { (text, (*form).to_owned()) } else { (lower, form.to_ascii_lowercase()) };
+        // Most texts do not name it, and that is seen faster than where it is.
+        if !hay.contains(needle.as_str()) {
+            continue;
+        }
         for (at, _) in hay.match_indices(needle.as_str()) {
             let end = at + needle.len();
             let joins = |c: char| c.is_alphanumeric() || c == '_';
@@ -141,11 +146,12 @@ fn verb(word: &str) -> bool {
 
 /// Places of all options in a text; a longer label hides a shorter one inside it.
 fn options_in(text: &str, ranking: &Ranking) -> Vec<(usize, Span)> {
+    let lower = text.to_ascii_lowercase();
     let mut all: Vec<(usize, Span)> = Vec::new();
     let mut order: Vec<usize> = (0..ranking.labels.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(ranking.labels[*i].len()));
     for index in order {
-        for place in label_places(text, &ranking.labels[index]) {
+        for place in label_places(text, &lower, &ranking.labels[index]) {
             if !all.iter().any(|(_, p)| p.start < place.end && place.start < p.end) {
                 all.push((index, place));
             }

@@ -8,13 +8,14 @@ const RULE: &str = "dates";
 
 pub(super) fn check(doc: &Doc<'_>, found: &mut Found<'_>) {
     for block in &doc.blocks {
-        for day in days(&block.text) {
+        let days = days(&block.text);
+        for day in &days {
             if block.is_code(&day.at) {
                 continue;
             }
-            single(&day, &block.text, block.place(&day.at), found);
+            single(day, &block.text, block.place(&day.at), found);
         }
-        ranges(block, found);
+        ranges(block, &days, found);
     }
     for table in &doc.tables {
         for cell in table.rows.iter().flat_map(|r| &r.cells) {
@@ -68,8 +69,9 @@ fn month(word: &str) -> Option<i8> {
 }
 
 fn days(text: &str) -> Vec<Day> {
-    // `May 1 2026` is the shortest.
-    if text.len() < 10 || !text.bytes().any(|b| b.is_ascii_digit()) {
+    // `May 1 2026` is the shortest, and each has a year.
+    let year = |w: &[u8]| w.iter().all(u8::is_ascii_digit);
+    if text.len() < 10 || !text.as_bytes().windows(4).any(year) {
         return Vec::new();
     }
     let mut found = iso_days(text);
@@ -191,8 +193,7 @@ fn single(day: &Day, text: &str, place: Span, found: &mut Found<'_>) {
 }
 
 /// `2026-03-01 to 2026-02-01`.
-fn ranges(block: &Block, found: &mut Found<'_>) {
-    let days = days(&block.text);
+fn ranges(block: &Block, days: &[Day], found: &mut Found<'_>) {
     for pair in days.windows(2) {
         let (Some(from), Some(to)) = (pair[0].date, pair[1].date) else { continue };
         if pair[0].at.end > pair[1].at.start || from <= to || pair[0].worded != pair[1].worded {
@@ -376,9 +377,10 @@ fn scopes(doc: &Doc<'_>, found: &mut Found<'_>) {
 
 /// A column of starts and one of ends.
 fn columns(table: &super::doc::Table, found: &mut Found<'_>) {
+    let sides: Vec<Option<Side>> = table.head.iter().map(|h| side(&h.text)).collect();
     let of = |wanted: Side| -> Vec<(usize, String)> {
         let heads = table.head.iter().enumerate();
-        heads.filter(|(_, h)| side(&h.text) == Some(wanted)).map(|(i, h)| (i, qualifier(&h.text))).collect()
+        heads.filter(|(i, _)| sides[*i] == Some(wanted)).map(|(i, h)| (i, qualifier(&h.text))).collect()
     };
     let (starts, ends) = (of(Side::Start), of(Side::End));
     for (start, qualified) in &starts {

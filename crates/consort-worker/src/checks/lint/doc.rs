@@ -464,7 +464,9 @@ impl<'a> Reader<'a> {
             }
             TagEnd::TableCell => {
                 if let Some(mut cell) = self.cell.take() {
-                    cell.text = cell.text.trim().to_owned();
+                    if cell.text.trim().len() < cell.text.len() {
+                        cell.text = cell.text.trim().to_owned();
+                    }
                     self.row.push(cell);
                 }
             }

@@ -38,13 +38,15 @@ fn declared(doc: &Doc<'_>) -> Vec<Legend> {
     for (index, table) in doc.tables.iter().enumerate() {
         let [first, second, ..] = table.head.as_slice() else { continue };
         let meaning = norm(&second.text);
-        let explains = ["meaning", "definition", "means"].iter().any(|w| has_word(&meaning, w));
+        if !["meaning", "definition", "means"].iter().any(|w| has_word(&meaning, w)) {
+            continue;
+        }
         let first_name = norm(&first.text);
         let named = GRADED
             .iter()
             .chain(&["symbol", "code", "label", "rating", "grade", "tag", "verdict", "decision"]);
         let graded = named.into_iter().any(|w| has_word(&first_name, w));
-        if explains && graded && table.rows.len() >= 2 {
+        if graded && table.rows.len() >= 2 {
             let values = table.rows.iter().map(|r| norm(&r.cells[0].text)).collect();
             all.push(Legend { name: norm(&first.text), values, table: Some(index) });
         }
@@ -53,6 +55,11 @@ fn declared(doc: &Doc<'_>) -> Vec<Legend> {
 }
 
 fn sentence_legend(text: &str) -> Option<Legend> {
+    // Each of the forms below has one of these in it.
+    let ascii = text.to_ascii_lowercase();
+    if !["one of", "values", "statuses", "legend:", "must be"].iter().any(|w| ascii.contains(w)) {
+        return None;
+    }
     let lower = text.to_lowercase();
     let named_first =
         ["allowed values", "valid values", "possible values", "allowed statuses", "valid statuses"];

@@ -5,6 +5,7 @@ use super::doc::{Cell, Doc, Table};
 use super::matrix::{Choice, Criterion, Matrix, Sort, Total, Value};
 use super::number::{Number, numbers, only_number};
 use super::{has_word, norm};
+use std::borrow::Cow;
 
 /// More cells than a person weighs by hand.
 const CELLS_MAX: usize = 4_000;
@@ -29,16 +30,17 @@ pub(super) fn all(doc: &Doc<'_>) -> Vec<Matrix> {
 }
 
 /// Cells by row and column; row 0 is the head, column 0 holds the labels.
-struct Grid {
-    rows: Vec<Vec<Cell>>,
+struct Grid<'a> {
+    rows: Vec<Vec<Cow<'a, Cell>>>,
 }
 
-impl Grid {
-    fn upright(table: &Table) -> Self {
-        let mut rows = vec![table.head.clone()];
-        rows.extend(table.rows.iter().map(|r| r.cells.clone()));
+impl<'a> Grid<'a> {
+    fn upright(table: &'a Table) -> Self {
+        let row = |cells: &'a [Cell]| cells.iter().map(Cow::Borrowed).collect::<Vec<_>>();
+        let mut rows = vec![row(&table.head)];
+        rows.extend(table.rows.iter().map(|r| row(&r.cells)));
         let width = table.head.len();
-        rows.iter_mut().for_each(|r| r.resize(width, Cell::default()));
+        rows.iter_mut().for_each(|r| r.resize_with(width, Cow::default));
         let mut grid = Grid { rows };
         grid.drop_numbering();
         grid.merge_second_head();
@@ -55,7 +57,7 @@ impl Grid {
     fn drop_numbering(&mut self) {
         let head = norm(&self.rows[0][0].text);
         let numbering = matches!(head.as_str(), "" | "no" | "nr" | "id" | "n") && self.rows[0].len() >= 3;
-        let short = |c: &Cell| c.text.len() <= 5 && c.text.bytes().any(|b| b.is_ascii_digit());
+        let short = |c: &Cow<'_, Cell>| c.text.len() <= 5 && c.text.bytes().any(|b| b.is_ascii_digit());
         let body = &self.rows[1..];
         if numbering && body.iter().filter(|r| short(&r[0])).count() * 2 > body.len() {
             for row in &mut self.rows {
@@ -83,7 +85,7 @@ impl Grid {
                 last.clone_from(&cell.text);
             }
             if !under.text.is_empty() {
-                cell.text = format!("{last} {}", under.text);
+                cell.to_mut().text = format!("{last} {}", under.text);
             }
         }
     }
@@ -230,7 +232,7 @@ fn number_text<'a>(inner: &'a str, number: &Number, offset: usize) -> &'a str {
     inner.get(number.whole.start.saturating_sub(offset)..number.whole.end - offset).unwrap_or(inner)
 }
 
-fn read(grid: &Grid) -> Option<Matrix> {
+fn read(grid: &Grid<'_>) -> Option<Matrix> {
     let width = grid.rows[0].len();
     if grid.rows.len() < 3 || width < 2 {
         return None;
@@ -240,12 +242,12 @@ fn read(grid: &Grid) -> Option<Matrix> {
     let mut criterion_rows = Vec::new();
     let mut summaries = Vec::new();
     for (at, row) in grid.rows.iter().enumerate().skip(1) {
-        let label = row[0].text.clone();
+        let label = &row[0].text;
         let number = match weight {
             Some(column) => only_number(&row[column].text).map(|n| (label.clone(), n, &row[column])),
             None => embedded(&row[0]).map(|(name, n)| (name, n, &row[0])),
         };
-        let summary = is_summary(&label) || is_rank(&label) || label.is_empty();
+        let summary = number.is_some() && (label.is_empty() || is_summary(label) || is_rank(label));
         match number {
             Some((label, number, cell)) if !summary => {
                 criteria.push(Criterion { label, weight: Value { number, at: cell.at.clone() } });
@@ -265,15 +267,15 @@ fn read(grid: &Grid) -> Option<Matrix> {
         return None;
     }
     let mut matrix = Matrix { criteria, ..Matrix::default() };
-    read_choices(grid, weight, &criterion_rows, &mut matrix);
+    let columns = Columns::read(grid, weight, &criterion_rows);
+    read_choices(grid, &columns, &criterion_rows, &mut matrix);
     if let (Some(column), Some(at)) = (weight, summaries.iter().find(|at| !is_rank(&grid.rows[**at][0].text)))
     {
         let cell = &grid.rows[*at][column];
         matrix.weight_total = only_number(&cell.text).map(|number| Value { number, at: cell.at.clone() });
     }
-    let columns = roles(grid, weight, &criterion_rows);
     for at in summaries {
-        read_summary(grid, at, &columns, &mut matrix);
+        read_summary(grid, at, &columns.roles, &mut matrix);
     }
     let stated =
         matrix.choices.iter().any(|c| !c.totals.is_empty() || c.weighted.iter().any(Option::is_some));
@@ -281,7 +283,7 @@ fn read(grid: &Grid) -> Option<Matrix> {
     (stated || only_weights || matrix.choices.len() >= 2).then_some(matrix)
 }
 
-fn filled(grid: &Grid, row: usize) -> usize {
+fn filled(grid: &Grid<'_>, row: usize) -> usize {
     grid.rows[row][1..].iter().filter(|c| only_number(&c.text).is_some()).count()
 }
 
@@ -294,19 +296,32 @@ enum Role {
 }
 
 /// Which columns hold scores, and which weighted scores of which option.
-fn roles(grid: &Grid, weight: Option<usize>, rows: &[usize]) -> Vec<Role> {
-    let width = grid.rows[0].len();
-    let mut roles = vec![Role::Other; width];
-    let mut names: Vec<String> = Vec::new();
-    let numeric = |c: usize| {
-        let good = rows.iter().filter(|r| !cell_numbers(&grid.rows[**r][c].text).is_empty()).count();
-        good * 10 >= rows.len() * 7 && good >= 2
-    };
-    for column in (1..width).filter(|c| Some(*c) != weight) {
-        let head = &grid.rows[0][column].text;
-        if is_beside(head) || !numeric(column) {
-            continue;
+struct Columns {
+    roles: Vec<Role>,
+    /// The numbers of each row of a criterion, for the columns that have a role.
+    numbers: Vec<Vec<Vec<Number>>>,
+}
+
+impl Columns {
+    fn read(grid: &Grid<'_>, weight: Option<usize>, rows: &[usize]) -> Self {
+        let width = grid.rows[0].len();
+        let mut numbers = vec![Vec::new(); width];
+        for column in (1..width).filter(|c| Some(*c) != weight && !is_beside(&grid.rows[0][*c].text)) {
+            let cells: Vec<_> = rows.iter().map(|r| cell_numbers(&grid.rows[*r][column].text)).collect();
+            let good = cells.iter().filter(|c| !c.is_empty()).count();
+            if good * 10 >= rows.len() * 7 && good >= 2 {
+                numbers[column] = cells;
+            }
         }
+        Columns { roles: roles(grid, &numbers), numbers }
+    }
+}
+
+fn roles(grid: &Grid<'_>, numbers: &[Vec<Vec<Number>>]) -> Vec<Role> {
+    let mut roles = vec![Role::Other; numbers.len()];
+    let mut names: Vec<String> = Vec::new();
+    for column in (0..numbers.len()).filter(|c| !numbers[*c].is_empty()) {
+        let head = &grid.rows[0][column].text;
         let bare = bare_name(head);
         if says_weighted(head) {
             let same = names.iter().position(|n| !bare.is_empty() && *n == bare);
@@ -349,8 +364,8 @@ fn bare_name(head: &str) -> String {
     name.split(' ').filter(|w| !SORTS.contains(w)).collect::<Vec<_>>().join(" ")
 }
 
-fn read_choices(grid: &Grid, weight: Option<usize>, rows: &[usize], matrix: &mut Matrix) {
-    let roles = roles(grid, weight, rows);
+fn read_choices(grid: &Grid<'_>, columns: &Columns, rows: &[usize], matrix: &mut Matrix) {
+    let roles = &columns.roles;
     let count = roles.iter().filter_map(|r| match r {
         Role::Score(n) | Role::Weighted(n) => Some(n + 1),
         Role::Other => None,
@@ -374,7 +389,7 @@ fn read_choices(grid: &Grid, weight: Option<usize>, rows: &[usize], matrix: &mut
         }
         for (at, row) in rows.iter().enumerate() {
             let cell = &grid.rows[*row][column];
-            let mut found = cell_numbers(&cell.text).into_iter();
+            let mut found = columns.numbers[column][at].iter().cloned();
             let value = |number| Value { number, at: cell.at.clone() };
             match role {
                 Role::Weighted(_) => choice.weighted[at] = found.next().map(value),
@@ -441,10 +456,11 @@ fn cell_numbers(text: &str) -> Vec<Number> {
     }
 }
 
-fn read_summary(grid: &Grid, row: usize, roles: &[Role], matrix: &mut Matrix) {
-    let label = grid.rows[row][0].text.clone();
+fn read_summary(grid: &Grid<'_>, row: usize, roles: &[Role], matrix: &mut Matrix) {
+    let label = &grid.rows[row][0].text;
     let last_criterion = row + 1 == grid.rows.len();
-    if !(is_summary(&label) || is_rank(&label) || label.is_empty() && last_criterion) {
+    let ranks = is_rank(label);
+    if !(ranks || is_summary(label) || label.is_empty() && last_criterion) {
         return;
     }
     let both: Vec<usize> = roles
@@ -458,7 +474,7 @@ fn read_summary(grid: &Grid, row: usize, roles: &[Role], matrix: &mut Matrix) {
         let (Role::Score(n) | Role::Weighted(n)) = *role else { continue };
         let cell = &grid.rows[row][column];
         let Some(choice) = matrix.choices.get_mut(n) else { continue };
-        if is_rank(&label) {
+        if ranks {
             let digits: String = cell.text.chars().filter(char::is_ascii_digit).collect();
             if let Some(number) = only_number(&digits).filter(|n| n.digits == 0) {
                 choice.rank = Some(Value { number, at: cell.at.clone() });
@@ -466,7 +482,7 @@ fn read_summary(grid: &Grid, row: usize, roles: &[Role], matrix: &mut Matrix) {
             continue;
         }
         let Some(number) = total_number(&cell.text) else { continue };
-        let sort = match (role, sort_of(&label)) {
+        let sort = match (role, sort_of(label)) {
             // Scores are added up beside their weighted ones.
             (Role::Score(n), Sort::Total) if both.contains(n) => Sort::Raw,
             (Role::Weighted(_), Sort::Total) => Sort::Weighted,

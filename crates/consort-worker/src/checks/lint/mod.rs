@@ -4,6 +4,7 @@
 //! Reading is tolerant (any of the usual ways to write a weighted table), judging is strict: a
 //! rule speaks only where the structure is certain.
 
+mod announced;
 mod arithmetic;
 mod claims;
 
@@ -250,18 +251,10 @@ fn clip(text: &str, max: usize) -> String {
 
 /// A phrase for comparing: lower case, letters and digits, single blanks.
 fn norm(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
     if text.is_ascii() {
-        for b in text.bytes() {
-            if b.is_ascii_alphanumeric() {
-                out.push(b.to_ascii_lowercase() as char);
-            } else if b != b'\'' && !out.ends_with(' ') && !out.is_empty() {
-                out.push(' ');
-            }
-        }
-        out.truncate(out.trim_end().len());
-        return out;
+        return norm_ascii(text);
     }
+    let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_alphanumeric() {
             out.extend(c.to_lowercase());
@@ -271,6 +264,25 @@ fn norm(text: &str) -> String {
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+/// The same for what most texts are: byte by byte, because every rule asks for it all the time.
+fn norm_ascii(text: &str) -> String {
+    let mut out: Vec<u8> = Vec::with_capacity(text.len());
+    let mut blank = true;
+    for b in text.bytes() {
+        if b.is_ascii_alphanumeric() {
+            out.push(b.to_ascii_lowercase());
+            blank = false;
+        } else if b != b'\'' && !blank {
+            out.push(b' ');
+            blank = true;
+        }
+    }
+    if blank {
+        out.pop();
+    }
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// The words of a normalised phrase.

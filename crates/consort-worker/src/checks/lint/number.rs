@@ -201,7 +201,7 @@ fn unit_after(text: &str, end: usize, unit: String) -> Option<(String, usize, bo
             let word = rest[1..].split(|c: char| !c.is_alphanumeric() && c != '%').next().unwrap_or_default();
             match word {
                 "%" => Some((unit + "%", end + 2, false)),
-                w if CODES.contains(&w.to_lowercase().as_str()) => {
+                w if CODES.iter().any(|c| c.eq_ignore_ascii_case(w)) => {
                     Some((w.to_uppercase(), end + 1 + w.len(), false))
                 }
                 _ => Some((unit, end, false)),
@@ -226,6 +226,11 @@ fn date_like(text: &str, end: usize) -> bool {
 fn value(text: &str) -> Option<(f64, u32)> {
     if text.len() > 24 {
         return None;
+    }
+    let points = text.bytes().filter(|b| *b == b'.').count();
+    if points <= 1 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        let digits = text.split_once('.').map_or(0, |(_, f)| f.len());
+        return Some((text.parse().ok()?, digits as u32));
     }
     let plain: String =
         text.chars().filter(|c| !matches!(c, '_' | '\'' | '\u{a0}' | '\u{202f}' | '\u{2009}')).collect();
@@ -264,8 +269,8 @@ pub(super) fn only_number(text: &str) -> Option<Number> {
     }
     let mut all = numbers(text).into_iter();
     let number = all.next()?;
-    let rest = format!("{} {}", &text[..number.whole.start], &text[number.whole.end..]);
-    let fine = rest.chars().all(|c| c.is_whitespace() || is_mark(c));
+    let mut rest = text[..number.whole.start].chars().chain(text[number.whole.end..].chars());
+    let fine = rest.all(|c| c.is_whitespace() || is_mark(c));
     // `[1]`, `(a)` behind it is a note.
     let tail = text[number.whole.end..].trim();
     let note = all.next().is_none() && fine

@@ -134,11 +134,16 @@ fn opens(gap: &str) -> bool {
 
 /// `split 40% / 35% / 20%`: said to be parts of one thing.
 fn split(block: &Block, found: &mut Found<'_>) {
-    if !block.text.contains('%') {
+    // A split has at least three parts.
+    let few = |text: &str| text.bytes().filter(|b| *b == b'%').count() < 3;
+    if few(&block.text) {
         return;
     }
     for sentence in super::arithmetic::sentences(&block.text) {
         let text = &block.text[sentence.clone()];
+        if few(text) {
+            continue;
+        }
         let words = norm(text);
         let says = [
             "split",

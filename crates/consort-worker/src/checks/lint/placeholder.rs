@@ -15,9 +15,9 @@ pub(super) fn check(doc: &Doc<'_>, found: &mut Found<'_>) {
     for table in &doc.tables {
         for row in &table.rows {
             // What is still to come may be open.
-            let pending = row.cells.iter().any(|c| PENDING.iter().any(|w| has_word(&norm(&c.text), w)));
+            let pending = || row.cells.iter().any(|c| is_pending(&norm(&c.text)));
             for cell in &row.cells {
-                let bare = || bare(&cell.text).filter(|_| !pending);
+                let bare = || bare(&cell.text).filter(|_| !pending());
                 let Some(mark) = mark(&cell.text, is_template).or_else(bare) else { continue };
                 let shown = &cell.text[mark];
                 if !cell.code.iter().any(|c| c.contains(shown)) {
@@ -69,6 +69,10 @@ fn mark(text: &str, is_template: bool) -> Option<Span> {
     let capitals =
         bytes.windows(3).any(|w| w.iter().all(u8::is_ascii_uppercase) && matches!(w[0], b'T' | b'F'));
     let bracket = bytes.iter().any(|b| matches!(b, b'[' | b'<' | b'{'));
+    // The shortest of the words has five letters.
+    if !(capitals || bracket || text.len() >= 5) {
+        return None;
+    }
     let lower = text.to_ascii_lowercase();
     if !(capitals || bracket || ["lorem", "populated", "xx.xx"].iter().any(|w| lower.contains(w))) {
         return None;
@@ -113,8 +117,9 @@ fn bare(value: &str) -> Option<Span> {
     let trimmed = value.trim().trim_end_matches('.');
     let start = value.len() - value.trim_start().len();
     let known = ["TBD", "TBC", "TODO", "FIXME", "???", "T.B.D", "TBA", "XXX", "<fill in>", "[fill in]"];
-    let lower = trimmed.to_lowercase();
-    let said = lower == "to be determined" || lower == "to be decided" || lower == "to be defined";
+    let said = ["to be determined", "to be decided", "to be defined"]
+        .iter()
+        .any(|said| trimmed.eq_ignore_ascii_case(said));
     (known.contains(&trimmed) || said).then(|| start..start + trimmed.len())
 }
 
@@ -135,6 +140,10 @@ const PENDING: [&str; 14] = [
     "waiting",
 ];
 
+fn is_pending(words: &str) -> bool {
+    PENDING.iter().any(|w| has_word(words, w))
+}
+
 /// A text full of names in braces is there to be filled in.
 fn is_template(text: &str) -> bool {
     let mut names: Vec<&str> = text
@@ -153,14 +162,10 @@ const DONE: [&str; 9] =
 
 /// A score of `--` where the row or the document says that it is complete.
 fn unscored(table: &super::doc::Table, found: &mut Found<'_>) {
-    let of = |word: &str| {
-        table.head.iter().position(|h| {
-            let head = norm(&h.text);
-            has_word(&head, word) && head.len() < 24
-        })
-    };
+    let heads: Vec<String> = table.head.iter().map(|h| norm(&h.text)).collect();
+    let of = |word: &str| heads.iter().position(|head| has_word(head, word) && head.len() < 24);
+    let status = heads.iter().position(|head| has_word(head, "status"));
     let score = of("score").or_else(|| of("composite")).or_else(|| of("gate"));
-    let status = table.head.iter().position(|h| has_word(&norm(&h.text), "status"));
     let (Some(score), Some(status)) = (score, status) else { return };
     for row in &table.rows {
         let state = norm(&row.cells[status].text);

@@ -1,7 +1,7 @@
 //! `count` of values: "5 Critical, 2 Major" against the rows that have those values, and parts
 //! in brackets against their sum.
 
-use super::doc::{Block, Doc, Span, Table};
+use super::doc::{Block, Doc, Row, Span, Table};
 use super::number::{Number, numbers, only_number};
 use super::{Found, has_word, norm};
 use std::collections::BTreeMap;
@@ -50,17 +50,12 @@ fn columns(doc: &Doc<'_>) -> Vec<Column> {
         if table.rows.len() < 3 || table.rows.len() > 2_000 {
             continue;
         }
+        let rows: Vec<&Row> =
+            table.rows.iter().filter(|r| !super::totals::is_total(super::totals::label(r))).collect();
         for column in 0..table.head.len() {
-            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-            let rows = table.rows.iter().filter(|r| !super::totals::is_total(super::totals::label(r)));
-            for value in rows.map(|r| clean(&r.cells[column].text)).filter(|v| !v.is_empty()) {
-                *counts.entry(value).or_default() += 1;
-            }
-            let filled: usize = counts.values().sum();
             let head = norm(&table.head[column].text);
-            let words = counts.keys().all(|v| {
-                v.split(' ').count() <= 3 && v.len() <= 24 && !v.bytes().all(|b| b.is_ascii_digit())
-            });
+            let Some(counts) = counts(&rows, column).filter(|_| !head.is_empty()) else { continue };
+            let filled: usize = counts.values().sum();
             let named = [
                 "severity",
                 "status",
@@ -79,12 +74,26 @@ fn columns(doc: &Doc<'_>) -> Vec<Column> {
             ];
             let repeated = counts.len() * 10 <= filled * 7
                 || named.iter().any(|n| has_word(&head, n)) && counts.len() < filled;
-            if words && filled >= 3 && counts.len() >= 2 && repeated && !head.is_empty() {
+            if filled >= 3 && counts.len() >= 2 && repeated {
                 all.push(Column { table: index, section: table.section, head, counts });
             }
         }
     }
     all
+}
+
+/// How often each value of a column is there; `None` if one is no short name.
+fn counts(rows: &[&Row], column: usize) -> Option<BTreeMap<String, usize>> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for value in rows.iter().map(|r| clean(&r.cells[column].text)).filter(|v| !v.is_empty()) {
+        let name =
+            value.split(' ').count() <= 3 && value.len() <= 24 && !value.bytes().all(|b| b.is_ascii_digit());
+        if !name {
+            return None;
+        }
+        *counts.entry(value).or_default() += 1;
+    }
+    Some(counts)
 }
 
 struct Claim {
@@ -95,6 +104,9 @@ struct Claim {
 
 /// `5 Critical`, `Critical: 5`, `Critical (5)`, `5x Critical` of values that some column has.
 fn pairs(text: &str, columns: &[Column]) -> Vec<(String, usize, Span)> {
+    if !text.bytes().any(|b| b.is_ascii_digit()) {
+        return Vec::new();
+    }
     let known = |w: &str| columns.iter().any(|c| c.counts.contains_key(w));
     let spans = super::count::words(text);
     let mut all: Vec<(String, usize, Span)> = Vec::new();
@@ -128,6 +140,7 @@ fn pairs(text: &str, columns: &[Column]) -> Vec<(String, usize, Span)> {
             continue;
         }
         if at >= used
+            && (at + 1..=at + 3).any(|i| number(i).is_some())
             && let Some((value, next)) = value_at(at)
             && let Some((n, place)) = number(next)
         {
@@ -335,6 +348,10 @@ const KINDS: [&str; 52] = [
 fn parts(block: &Block, found: &mut Found<'_>) {
     let text = &block.text;
     let all = numbers(text);
+    // A whole and two parts.
+    if all.len() < 3 {
+        return;
+    }
     let whole = |n: &Number| n.digits == 0 && n.unit.is_empty() && !n.about && n.value >= 0.0;
     for (index, total) in all.iter().enumerate() {
         if !whole(total) || total.value < 2.0 {

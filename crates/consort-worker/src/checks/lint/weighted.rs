@@ -21,9 +21,19 @@ pub(super) fn settle(matrix: &mut Matrix) {
         matrix.sure = true;
         return;
     }
-    let ways = ways(matrix);
-    let hits = |how: How| (0..matrix.choices.len()).filter(|c| fits(matrix, *c, how)).count();
-    let best = ways.iter().map(|how| (hits(*how), *how)).rev().max_by_key(|(n, _)| *n);
+    let weights = matrix.weights();
+    let all = matrix.choices.len();
+    let mut best: Option<(usize, How)> = None;
+    for how in ways(matrix) {
+        let hits = (0..all).filter(|c| fits(matrix, *c, how, &weights)).count();
+        if best.is_none_or(|(most, _)| hits > most) {
+            best = Some((hits, how));
+        }
+        // No later way can fit better.
+        if hits == all {
+            break;
+        }
+    }
     matrix.how = match best {
         Some((n, how)) if n > 0 => Some(how),
         _ => likely(matrix),
@@ -59,16 +69,16 @@ fn ways(matrix: &Matrix) -> Vec<How> {
     ways
 }
 
-fn computed(matrix: &Matrix, choice: usize, how: How) -> Option<f64> {
+fn computed(matrix: &Matrix, choice: usize, how: How, weights: &[f64]) -> Option<f64> {
     match how {
         How::Cells => matrix.choices[choice].weighted.iter().map(|c| c.as_ref().map(Value::value)).sum(),
-        how => matrix.total_under(choice, &matrix.weights(), how),
+        how => matrix.total_under(choice, weights, how),
     }
 }
 
-fn fits(matrix: &Matrix, choice: usize, how: How) -> bool {
+fn fits(matrix: &Matrix, choice: usize, how: How, weights: &[f64]) -> bool {
     let Some(stated) = matrix.stated(choice) else { return false };
-    computed(matrix, choice, how).is_some_and(|c| stated.value.number.rounds(c))
+    computed(matrix, choice, how, weights).is_some_and(|c| stated.value.number.rounds(c))
 }
 
 /// Cells that are weight times score already: they add up to the totals, and divided by their
@@ -106,9 +116,10 @@ fn holds_contributions(matrix: &Matrix) -> bool {
 /// What a total must be where none of the stated ones fits anything.
 fn likely(matrix: &Matrix) -> Option<How> {
     let whole = matrix.shares()?;
+    let weights = matrix.weights();
     let plausible = |c: usize| {
         let stated = matrix.stated(c)?;
-        let right = computed(matrix, c, How::Sum(1.0 / whole))?;
+        let right = computed(matrix, c, How::Sum(1.0 / whole), &weights)?;
         let scores = || matrix.choices[c].scores.iter().flatten().map(Value::value);
         let (low, high) = (scores().fold(f64::MAX, f64::min), scores().fold(f64::MIN, f64::max));
         let t = stated.value.value();
@@ -134,7 +145,7 @@ pub(super) fn check(doc: &Doc<'_>, matrices: &[Matrix], found: &mut Found<'_>) {
 /// Scores that count the other way round are not simply multiplied.
 fn turned_round(doc: &Doc<'_>, matrix: &Matrix) -> bool {
     let table = &doc.tables[matrix.table];
-    let said = doc.source[table.at.clone()].to_lowercase();
+    let said = doc.source[table.at.clone()].to_ascii_lowercase();
     ["invert", "reverse", "6 -", "11 -", "penalt"].iter().any(|w| said.contains(w))
 }
 
@@ -156,6 +167,9 @@ fn products(matrix: &Matrix, found: &mut Found<'_>) {
                 cells.push((weighted, product, &criterion.label, &choice.label));
             }
         }
+    }
+    if cells.is_empty() {
+        return;
     }
     let percent = matrix.criteria.iter().all(|c| c.weight.number.is_percent());
     let first = if percent { 0.01 } else { 1.0 };
@@ -223,7 +237,7 @@ fn check_total(matrix: &Matrix, at: usize, total: &Total, found: &mut Found<'_>)
             // The total is right if it is that of the exact or of the shown products.
             let cells: Option<f64> =
                 matrix.choices[at].weighted.iter().map(|c| c.as_ref().map(Value::value)).sum();
-            let exact = matrix.how.and_then(|how| computed(matrix, at, how));
+            let exact = matrix.how.and_then(|how| computed(matrix, at, how, &matrix.weights()));
             if [Some(right), cells, exact].into_iter().flatten().any(|c| number.rounds(c)) {
                 return;
             }
