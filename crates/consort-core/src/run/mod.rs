@@ -51,6 +51,7 @@ pub const DECISION_VERSION: u32 = 2;
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
 pub use judging::FIRST_DRAFT_MAX;
+pub use reports::ARTIFACTS_MAX;
 pub use state::{
     Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Integration, Live, LivePhase,
     Override, Point, Round, STATE_SCHEMA, State, StepState, StepStatus, TaskStage, TaskState, Used,

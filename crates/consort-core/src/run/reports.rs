@@ -12,7 +12,7 @@ use crate::planted::Bug;
 use crate::time::Timestamp;
 
 /// At most so many artifacts are named in an event; the revision covers the rest.
-const ARTIFACTS_MAX: usize = 10;
+pub const ARTIFACTS_MAX: usize = 10;
 
 /// Events that a report brings.
 pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<EventKind> {

@@ -3,7 +3,7 @@
 //! ```text
 //! State ─▶ model::RunView ─▶ status_text · task_text · live::screen · approvals
 //!   │            └─────────▶ ORCHESTRATION_PLAN.md · …_WORKTRACKER.md · ORCHESTRATION.yaml
-//!   └── Event ─▶ live::line
+//!   └── Event ─▶ live::line · origin
 //! ```
 //!
 //! Nothing here looks at a clock or at the machine: the same state gives the same bytes, which is
@@ -17,6 +17,7 @@ pub mod graph;
 pub mod live;
 mod markdown;
 pub mod model;
+pub mod origin;
 mod plan_md;
 mod status;
 mod text;

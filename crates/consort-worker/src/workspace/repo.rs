@@ -194,6 +194,18 @@ impl Repo {
         Ok(self.refs_under(&[folder])?)
     }
 
+    /// The commit that a person means by a ref, a short id or `HEAD~2`; `None` if they mean none.
+    pub fn resolve(&self, text: &str) -> Result<Option<Revision>, RepoError> {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Ok(None);
+        }
+        // From where the person stands: a linked worktree has a HEAD of its own.
+        let call = self.git.call(&self.scope(self.git_dir.clone()), "rev-parse");
+        let call = call.args(["--verify", "-q", "--end-of-options"]).arg(format!("{text}^{{commit}}"));
+        let found = Revision(call.or_code(&[1, 128]).run()?.line());
+        Ok(names::object_id(&found, self.format).is_some().then_some(found))
+    }
+
     /// What a commit says of itself; `None` if there is no such commit.
     pub fn commit(&self, revision: &Revision) -> Result<Option<CommitInfo>, RepoError> {
         let Some(id) = names::object_id(revision, self.format) else { return Ok(None) };

@@ -26,3 +26,4 @@ pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod strategies;
 pub(crate) mod verify;
+pub(crate) mod why;

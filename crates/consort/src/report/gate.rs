@@ -2,6 +2,7 @@
 
 use super::whole::Answer;
 use super::{Fate, cell, told};
+use consort_core::plan::Criterion;
 use consort_core::quality::Score;
 use consort_core::run::{FIRST_DRAFT_MAX, Round, Severity, State, TaskStage, Verdict};
 use consort_worker::briefing::judged_criteria;
@@ -177,19 +178,31 @@ fn criteria(text: &mut String, state: &State, ix: usize, last: &Round) {
         return;
     }
     text.push_str("\n## Criteria\n\n| Criterion | Met | By |\n|---|---|---|\n");
-    let asked = judged_criteria(&state.graph.plan, task);
-    for ((at, criterion), asked) in (0u32..).zip(&task.criteria).zip(asked) {
-        let yes = |met: bool| if met { "yes" } else { "no" };
-        let (met, by) = match &criterion.check {
-            Some(check) => (yes(last.passed.contains(&at)), format!("`{}`", check.argv.join(" "))),
-            None if asked => (yes(!last.unmet.contains(&at)), "the judge, with quotations".into()),
-            None => (
-                "-",
-                "not judged here: it names another task, or the numbers that the engine compares".into(),
-            ),
+    for ((_, met), criterion) in met(state, ix, last).into_iter().zip(&task.criteria) {
+        let by = match (&criterion.check, met) {
+            (Some(check), _) => format!("`{}`", check.argv.join(" ")),
+            (None, Some(_)) => "the judge, with quotations".into(),
+            (None, None) => {
+                "not judged here: it names another task, or the numbers that the engine compares".into()
+            }
         };
+        let met = met.map_or("-", |met| if met { "yes" } else { "no" });
         let _ = writeln!(text, "| {} | {met} | {} |", cell(&criterion.name, 200), cell(&by, 200));
     }
+}
+
+/// Names of the criteria and whether each was met in this round; `None`: not judged here.
+pub(super) fn met<'a>(state: &'a State, ix: usize, round: &Round) -> Vec<(&'a str, Option<bool>)> {
+    let task = state.graph.task(ix);
+    let asked = judged_criteria(&state.graph.plan, task);
+    let one = |((at, criterion), asked): ((u32, &'a Criterion), bool)| {
+        let met = match &criterion.check {
+            Some(_) => Some(round.passed.contains(&at)),
+            None => (asked && round.composite.is_some()).then(|| !round.unmet.contains(&at)),
+        };
+        (criterion.name.as_str(), met)
+    };
+    (0u32..).zip(&task.criteria).zip(asked).map(one).collect()
 }
 
 /// Findings of each round, and what the creator said became of them in the next.

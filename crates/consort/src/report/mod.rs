@@ -1,6 +1,7 @@
 //! Reports for people: one page per gate, one for the run. Only what journal and store say.
 
 pub(crate) mod gate;
+pub(crate) mod story;
 pub(crate) mod whole;
 
 use consort_core::run::{Round, Severity};

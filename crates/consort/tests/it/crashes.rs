@@ -25,11 +25,11 @@ limits: {max_attempts: 6, backoff: {first: 20ms, max: 50ms}}
 pipelines:
   a:
     phases:
-      - {name: One, strategies: [S-010, S-014], tasks: {a1: {role: writer, text: Write about a., inputs: [{outside: a thing}]}}}
-      - {name: Two, strategies: [S-010, S-014], tasks: {a2: {role: writer, text: Write on., inputs: [{handoff: meet}]}}}
+      - {name: One, strategies: {drop: [{strategy: S-002, by: us, reason: few calls}, {strategy: S-007, by: us, reason: few calls}]}, tasks: {a1: {role: writer, text: Write about a., inputs: [{outside: a thing}]}}}
+      - {name: Two, strategies: {drop: [{strategy: S-002, by: us, reason: few calls}, {strategy: S-007, by: us, reason: few calls}]}, tasks: {a2: {role: writer, text: Write on., inputs: [{handoff: meet}]}}}
   b:
     phases:
-      - {name: One, strategies: [S-010, S-014], tasks: {b1: {role: writer, text: Write about b.}}}
+      - {name: One, strategies: {drop: [{strategy: S-002, by: us, reason: few calls}, {strategy: S-007, by: us, reason: few calls}]}, tasks: {b1: {role: writer, text: Write about b.}}}
 barriers:
   meet:
     after: {a: 1, b: 1}

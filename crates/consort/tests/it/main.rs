@@ -17,3 +17,4 @@ mod reports;
 mod runs;
 mod support;
 mod verify;
+mod why;
