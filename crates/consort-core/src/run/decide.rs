@@ -59,17 +59,16 @@ pub(super) fn verdict(task: &Task, state: &TaskState) -> Verdict {
     let mut refusals = refusals(task, round);
     let done = state.rounds_in_set();
     let min = if Bug::TwoRoundsAccepted.is_planted() { task.rounds.min.min(2) } else { task.rounds.min };
+    let raised: Vec<_> = round.raised.iter().cloned().map(GateRefusal::Escalated).collect();
     if refusals.is_empty() {
-        let raised = round.raised.iter().cloned().map(GateRefusal::Escalated);
-        return if done >= min && round.raised.is_some() {
+        return match round.count(Severity::Major) {
             // The gate did all that its level asks for; another round would change nothing about it.
-            Verdict::Broken { refusals: raised.collect(), breaker: HoldWhy::Escalated }
-        } else if done >= min {
-            Verdict::Accepted
-        } else if round.count(Severity::Major) == 0 {
-            Verdict::Confirm
-        } else {
-            Verdict::Revise(refusals)
+            _ if done >= min && !raised.is_empty() => {
+                Verdict::Broken { refusals: raised, breaker: HoldWhy::Escalated }
+            }
+            _ if done >= min => Verdict::Accepted,
+            0 => Verdict::Confirm,
+            _ => Verdict::Revise(Vec::new()),
         };
     }
     let breaker = if refusals.iter().any(|r| matches!(r, GateRefusal::JudgesDisagree { .. })) {
@@ -82,7 +81,7 @@ pub(super) fn verdict(task: &Task, state: &TaskState) -> Verdict {
     match breaker {
         Some(breaker) => {
             // A person who overrides the rest overrides this too, and is told.
-            refusals.extend(round.raised.iter().cloned().map(GateRefusal::Escalated));
+            refusals.extend(raised);
             Verdict::Broken { refusals, breaker }
         }
         None => Verdict::Revise(refusals),

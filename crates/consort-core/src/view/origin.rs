@@ -120,7 +120,13 @@ impl Origins {
             }
             E::BarrierMerged { barrier, revision } => {
                 let Some(b) = state.graph.barrier_ix(barrier) else { return };
-                self.merge(revision, MergeKind::Barrier, barrier.as_str(), members(state, b), record);
+                self.merge(
+                    revision,
+                    MergeKind::Barrier,
+                    barrier.as_str(),
+                    holds(state, of_barrier(state, b)),
+                    record,
+                );
             }
             E::CheckpointPrepared { checkpoint, .. } => {
                 self.prepared.insert(checkpoint.to_string(), holds(state, 0..state.tasks.len()));
@@ -175,10 +181,6 @@ fn holds(state: &State, tasks: impl IntoIterator<Item = usize>) -> Vec<(TaskId, 
 }
 
 /// What a barrier's commit merges.
-fn members(state: &State, barrier: usize) -> Vec<(TaskId, Revision)> {
-    holds(state, of_barrier(state, barrier))
-}
-
 fn of_barrier(state: &State, barrier: usize) -> Vec<usize> {
     let plan = &state.graph.plan.barriers[barrier];
     plan.waits_for.iter().chain(&plan.handoffs).filter_map(|t| state.graph.ix(t)).collect()

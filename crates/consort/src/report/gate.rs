@@ -1,7 +1,7 @@
 //! The score report of one gate.
 
 use super::whole::Answer;
-use super::{Fate, cell, told};
+use super::{Fate, cell, followed};
 use consort_core::plan::Criterion;
 use consort_core::quality::Score;
 use consort_core::run::{FIRST_DRAFT_MAX, Round, Severity, State, TaskStage, Verdict};
@@ -211,7 +211,7 @@ fn findings(text: &mut String, state: &State, ix: usize, answer: &Answer<'_>) {
     text.push_str(
         "\n## Findings\n\n| Round | Finding | Severity | What | Became of it |\n|---|---|---|---|---|\n",
     );
-    for one in told(rounds, answer) {
+    for one in followed(rounds, answer) {
         let became = match one.fate {
             Fate::Dropped => "dropped: its quotation is not in the candidate",
             Fate::Fixed => "fixed, says the creator",

@@ -19,7 +19,7 @@ enum Fate {
 }
 
 /// A critic's finding, and what became of it in the next round.
-struct Told {
+struct Followed {
     iteration: u32,
     /// Strategy and id: `S-002/DA-001`.
     id: String,
@@ -30,7 +30,7 @@ struct Told {
 
 /// All findings of a task's critics, in order. An event names only a part of the responses, so they
 /// come from the stored answers.
-fn told(rounds: &[Round], answer: &whole::Answer<'_>) -> Vec<Told> {
+fn followed(rounds: &[Round], answer: &whole::Answer<'_>) -> Vec<Followed> {
     let mut all = Vec::new();
     for (at, round) in rounds.iter().enumerate() {
         let next = rounds.get(at + 1).and_then(|next| next.self_review.as_ref());
@@ -51,7 +51,7 @@ fn told(rounds: &[Round], answer: &whole::Answer<'_>) -> Vec<Told> {
                     None => Fate::Open,
                 };
                 let claim = cell(full["findings"][at]["claim"].as_str().unwrap_or_default(), 200);
-                all.push(Told { iteration: round.iteration, id, severity: line.severity, claim, fate });
+                all.push(Followed { iteration: round.iteration, id, severity: line.severity, claim, fate });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One page for the whole run.
 
-use super::{Fate, cell, gate, told};
+use super::{Fate, cell, followed, gate};
 use consort_core::ids::ContentHash;
 use consort_core::run::{Severity, State, TaskStage};
 use consort_core::view::model::RunView;
@@ -99,7 +99,7 @@ fn findings(text: &mut String, state: &State, answer: &Answer<'_>) {
     let rounds = || state.tasks.iter().flat_map(|it| &it.rounds);
     let count = |severity: Severity| rounds().map(|r| r.count(severity)).sum::<u32>();
     let fates: Vec<Fate> =
-        state.tasks.iter().flat_map(|it| told(&it.rounds, answer)).map(|one| one.fate).collect();
+        state.tasks.iter().flat_map(|it| followed(&it.rounds, answer)).map(|one| one.fate).collect();
     let of = |fate: Fate| fates.iter().filter(|one| **one == fate).count();
     let problems: u32 = rounds().map(|r| r.problems).sum();
     text.push_str("\n## Findings\n\n");

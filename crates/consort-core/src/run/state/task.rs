@@ -1,0 +1,302 @@
+//! What is known about a task: where it stands, its steps and its rounds.
+
+use crate::ids::{ApprovalId, AttemptId, ContentHash, Revision, Step, StrategyId};
+use crate::quality::{Band, Composite};
+use crate::run::FindingsRef;
+use crate::run::event::{HoldWhy, Judged, RoundKind, Verdict};
+use crate::run::graph::Graph;
+use crate::run::input::{Candidate, DimensionScore, Problem, Raised, Review, Severity};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TaskState {
+    /// Where it stands.
+    pub stage: TaskStage,
+    /// Rises when accepted work is given up.
+    pub generation: u32,
+    /// The round, from 1; 0 before the first.
+    pub iteration: u32,
+    /// The round in which the present set of rounds began.
+    pub set_began: u32,
+    /// Needs, barriers and inputs that are not there yet.
+    pub waits: u32,
+    /// Base of its workspace.
+    pub base: Option<Revision>,
+    /// The workspace: made, or removed again.
+    pub workspace: WorkspaceState,
+    /// Attempt numbers given so far.
+    pub attempts: u32,
+    /// The steps of the present point of the round.
+    pub steps: Vec<StepState>,
+    /// Captures refused in this round.
+    pub refusals: u32,
+    /// The last capture.
+    pub candidate: Option<Candidate>,
+    /// The round of the last capture.
+    pub captured_in: u32,
+    /// Findings that the creator was asked to answer in that capture.
+    pub asked: Vec<FindingsRef>,
+    /// What checks say against the last capture.
+    pub problems: Vec<Problem>,
+    /// Rounds so far.
+    pub rounds: Vec<Round>,
+    /// What people said, oldest first.
+    pub guidance: Vec<String>,
+    /// When it became ready, when work began, when it was accepted.
+    pub ready_at: Option<Timestamp>,
+    /// See `ready_at`.
+    pub began_at: Option<Timestamp>,
+    /// See `ready_at`.
+    pub accepted_at: Option<Timestamp>,
+}
+
+/// Where a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStage {
+    /// Something it needs is not there.
+    Waiting,
+    /// All is there; no slot yet.
+    Ready,
+    /// Its workspace is being set up.
+    Preparing,
+    /// Its steps are queued, resting or live.
+    Working,
+    /// What it made is being read and committed.
+    Capturing,
+    /// The engine decides what follows from this point.
+    Deciding(Point),
+    /// A person is asked whether the candidate may be accepted.
+    AwaitingApproval(ApprovalId),
+    /// The accepted commit goes to its ref.
+    Committing(Option<ApprovalId>),
+    /// Done.
+    Accepted,
+    /// Waits for a person's decision.
+    Held(HoldWhy),
+    /// Given up.
+    Failed(String),
+}
+
+/// Points within a round from which something follows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Point {
+    /// The workspace stands; a new set of rounds may begin.
+    Prepared,
+    /// A creation round began.
+    CreationBegan,
+    /// A confirmation round began.
+    ConfirmationBegan,
+    /// The creator is done.
+    Created,
+    /// The self-review is in.
+    SelfReviewed,
+    /// The capture was refused, for this reason.
+    Refused(String),
+    /// The capture is there.
+    Captured,
+    /// All critics of a group are in; position of the next group.
+    Reviewed(usize),
+    /// Judges are in, and their scores are to be put together.
+    Judged,
+    /// The scores are in.
+    Scored,
+    /// The round is decided.
+    Decided(Verdict),
+    /// A step failed for the last time.
+    StepFailed {
+        /// Which.
+        step: Step,
+        /// How, in a sentence.
+        last: String,
+    },
+    /// The workspace could not be set up.
+    Conflict {
+        /// The two sides.
+        between: (String, String),
+        /// Paths in conflict.
+        paths: Vec<String>,
+    },
+    /// An effect failed too often.
+    EffectFailed(String),
+}
+
+/// The workspace of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkspaceState {
+    /// Not there yet, or none is needed.
+    #[default]
+    None,
+    /// Being set up.
+    Preparing,
+    /// There.
+    Ready,
+    /// To be removed.
+    Releasing,
+    /// Removed.
+    Released,
+}
+
+/// One step at the present point of a round.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StepState {
+    /// What.
+    pub step: Step,
+    /// Failures so far.
+    pub failures: u32,
+    /// How many of them were malformed answers.
+    pub malformed: u32,
+    /// How many of them were findings with invented quotes.
+    pub unfounded: u32,
+    /// Why the last answer was refused: the next try is told.
+    pub refused: Option<String>,
+    /// Where it stands.
+    pub status: StepStatus,
+}
+
+impl StepState {
+    /// A step of which nobody has tried anything yet, except these failures.
+    pub(in crate::run) fn new(step: &Step, failures: u32, status: StepStatus) -> Self {
+        StepState { step: step.clone(), failures, malformed: 0, unfounded: 0, refused: None, status }
+    }
+}
+
+/// See [`StepState`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Waits for a slot.
+    Queued,
+    /// Waits for its back-off.
+    Resting(Timestamp),
+    /// An attempt is starting or running.
+    Live(AttemptId),
+    /// Its result is in.
+    Done,
+    /// It failed for the last time.
+    Failed,
+}
+
+/// One round.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Round {
+    /// Its number, from 1.
+    pub iteration: u32,
+    /// Creation or confirmation.
+    pub kind: RoundKind,
+    /// The creator's own review.
+    pub self_review: Option<Review>,
+    /// Critics' reviews, in the order they came in.
+    pub reviews: Vec<(StrategyId, Review)>,
+    /// The commit that was judged.
+    pub revision: Option<Revision>,
+    /// That commit's contents.
+    pub candidate: Option<Candidate>,
+    /// How many problems the checks found.
+    pub problems: u32,
+    /// What each judge said, where there are several, in the order they came in.
+    pub judged: Vec<Judged>,
+    /// The judge's scores, or the median of several.
+    pub scores: Vec<DimensionScore>,
+    /// Criteria that a judge says are not met, by their position in the plan.
+    pub unmet: Vec<u32>,
+    /// Criteria whose command ended well, by their position in the plan.
+    pub passed: Vec<u32>,
+    /// Rules that ask for a higher level, by what was really changed.
+    pub raised: Option<Raised>,
+    /// The judge's answer in the content store.
+    pub scores_answer: Option<ContentHash>,
+    /// Their exact composite.
+    pub composite: Option<Composite>,
+    /// Its band.
+    pub band: Option<Band>,
+    /// How the round was decided.
+    pub verdict: Option<Verdict>,
+}
+
+impl TaskState {
+    pub(super) fn new(graph: &Graph, ix: usize) -> Self {
+        let task = graph.task(ix);
+        let precheck = u32::from(graph.handoff_of(ix).is_some());
+        TaskState {
+            stage: TaskStage::Waiting,
+            generation: 1,
+            iteration: 0,
+            set_began: 1,
+            waits: (task.needs.len() + task.behind.len()) as u32 + precheck,
+            base: None,
+            workspace: WorkspaceState::None,
+            attempts: 0,
+            steps: Vec::new(),
+            refusals: 0,
+            candidate: None,
+            captured_in: 0,
+            asked: Vec::new(),
+            problems: Vec::new(),
+            rounds: Vec::new(),
+            guidance: Vec::new(),
+            ready_at: None,
+            began_at: None,
+            accepted_at: None,
+        }
+    }
+
+    /// What was accepted, if anything.
+    pub fn accepted(&self) -> Option<&Candidate> {
+        matches!(self.stage, TaskStage::Accepted).then_some(self.candidate.as_ref()).flatten()
+    }
+
+    /// The present round.
+    pub fn round(&self) -> Option<&Round> {
+        self.rounds.last()
+    }
+
+    /// Rounds of the present set so far, the present one included.
+    ///
+    /// A round that was broken off, because a step failed for the last time, does not count.
+    pub fn rounds_in_set(&self) -> u32 {
+        let of_set = self.rounds.iter().filter(|r| r.iteration >= self.set_began);
+        of_set.filter(|r| r.verdict.is_some() || r.iteration == self.iteration).count() as u32
+    }
+
+    /// Scored versions that differ, best first: their rounds. Of equals the later one is better.
+    pub fn versions(&self) -> Vec<&Round> {
+        let mut versions: Vec<&Round> = Vec::new();
+        for round in self.rounds.iter().rev().filter(|r| r.composite.is_some() && r.candidate.is_some()) {
+            if !versions.iter().any(|known| known.revision == round.revision) {
+                versions.push(round);
+            }
+        }
+        versions.sort_by_key(|r| std::cmp::Reverse(r.composite));
+        versions
+    }
+
+    /// The latest composite.
+    pub fn composite(&self) -> Option<Composite> {
+        self.rounds.iter().rev().find_map(|r| r.composite)
+    }
+}
+
+impl Round {
+    /// Open findings of this severity, over all critics.
+    pub fn count(&self, severity: Severity) -> u32 {
+        let lines = self.reviews.iter().flat_map(|(_, review)| &review.findings);
+        lines.filter(|line| !line.void && line.severity == severity).count() as u32
+    }
+
+    /// Findings over all critics, those with invented quotes left out.
+    pub fn findings(&self) -> u32 {
+        let lines = self.reviews.iter().flat_map(|(_, review)| &review.findings);
+        lines.filter(|line| !line.void).count() as u32
+    }
+
+    /// The lowest and the highest composite, where there are several judges.
+    pub fn spread(&self) -> Option<(Composite, Composite)> {
+        let all = || self.judged.iter().map(|j| j.composite);
+        (self.judged.len() > 1).then(|| Some((all().min()?, all().max()?))).flatten()
+    }
+}

@@ -1,0 +1,138 @@
+//! A task as people see it.
+
+use super::When;
+use crate::view::words::Word;
+use serde::Serialize;
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TaskView {
+    /// Its id.
+    pub id: String,
+    /// What its agent is there for.
+    pub role: String,
+    /// Pipeline key and phase number.
+    pub place: Option<(String, u32)>,
+    /// The barrier, if it is a handoff.
+    pub handoff_of: Option<String>,
+    /// `a-->b`, if it is a handoff.
+    pub direction: Option<String>,
+    /// PENDING, BLOCKED, IN_PROGRESS, COMPLETE or FAILED.
+    pub status: Word,
+    /// What it does or waits for, in a few words.
+    pub activity: String,
+    /// Since when.
+    pub since: Option<When>,
+    /// What it waits for: tasks, barriers, inputs.
+    pub blocked_by: Vec<String>,
+    /// The present round, from 1; 0 before the first.
+    pub round: u32,
+    /// At least this many rounds.
+    pub rounds_min: u32,
+    /// At most this many in one set.
+    pub rounds_max: u32,
+    /// Whether a judge scores it.
+    pub judged: bool,
+    /// Passes at or above this.
+    pub threshold: String,
+    /// All rounds so far.
+    pub rounds: Vec<RoundView>,
+    /// Where its gate stands.
+    pub gate: GateView,
+    /// Attempts so far, over all steps.
+    pub attempts: u32,
+    /// Attempts that run now.
+    pub live: Vec<LiveView>,
+    /// Its workspace: IDLE, PROVISIONING, READY, DISPATCHED, RUNNING, COMPLETED, FAILED, MERGING,
+    /// MERGED, CONFLICTED or CLEANUP.
+    pub workspace: &'static str,
+    /// C1 to C4.
+    pub criticality: String,
+    /// Declared outputs.
+    pub outputs: Vec<String>,
+    /// Names of what it reads.
+    pub inputs: Vec<String>,
+    /// The commit of its last candidate; the accepted one if it is COMPLETE.
+    pub revision: Option<String>,
+    /// What was captured: path and SHA-256.
+    pub artifacts: Vec<(String, String)>,
+    /// Files that it wrote elsewhere, which were not taken.
+    pub strays: Vec<String>,
+    /// What checks say against the last candidate: check and text.
+    pub problems: Vec<(String, String)>,
+    /// What people said about it.
+    pub guidance: Vec<String>,
+    /// When work began.
+    pub started_at: Option<When>,
+    /// When it was accepted.
+    pub completed_at: Option<When>,
+}
+
+/// An attempt that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LiveView {
+    /// `task/generation.iteration.attempt/step`.
+    pub attempt: String,
+    /// Its step.
+    pub step: String,
+    /// `starting`, `running`, `stopping`.
+    pub state: &'static str,
+    /// Since when.
+    pub since: When,
+    /// When it is stopped.
+    pub deadline: When,
+}
+
+/// One round of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoundView {
+    /// From 1.
+    pub number: u32,
+    /// `creation` or `confirmation`.
+    pub kind: &'static str,
+    /// Exact composite.
+    pub composite: Option<String>,
+    /// PASS, REVISE or REJECTED.
+    pub band: Option<String>,
+    /// Dimension and score.
+    pub scores: Vec<(String, String)>,
+    /// Strategies that were applied.
+    pub strategies: Vec<String>,
+    /// Open findings: critical, major, minor.
+    pub findings: (u32, u32, u32),
+    /// Problems found by checks.
+    pub problems: u32,
+    /// How it was decided, in a few words; `None` while it goes on.
+    pub verdict: Option<String>,
+}
+
+/// The gate of one task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GateView {
+    /// PENDING before the first score, then IN_PROGRESS, COMPLETE if passed, FAILED if not.
+    pub status: Word,
+    /// The latest exact composite.
+    pub score: Option<String>,
+    /// PASS, REVISE or REJECTED, of the latest composite.
+    pub band: Option<String>,
+    /// Rounds so far.
+    pub rounds: u32,
+    /// True if a person accepted it against the verdict.
+    pub overridden: bool,
+}
+
+impl TaskView {
+    /// The composites of all scored rounds.
+    pub fn composites(&self) -> impl Iterator<Item = &str> {
+        self.rounds.iter().filter_map(|r| r.composite.as_deref())
+    }
+
+    /// `round 2 of 3..5`; empty before the first round.
+    pub fn round_text(&self) -> String {
+        match (self.round, self.judged) {
+            (0, _) => String::new(),
+            (n, true) => format!("round {n} of {}..{}", self.rounds_min, self.rounds_max),
+            (n, false) => format!("round {n}"),
+        }
+    }
+}
