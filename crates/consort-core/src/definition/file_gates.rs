@@ -35,7 +35,7 @@ section! {
         /// Run beside those of the level.
         #[schemars(default)]
         add: List<At<Strategy>>,
-        /// Not run. One that the level asks for needs `by` and `reason`, and every view of the run shows it.
+        /// Not run. One that the level asks for needs `by` and `reason`; status, files and reports show it.
         #[schemars(default)]
         drop: List<Dropped>,
     }

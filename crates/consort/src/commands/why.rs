@@ -43,7 +43,7 @@ pub(crate) struct Why {
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
     /// Prints {commit, file, works: [{run, task, role, agent, standing, round, attempt, revision, inputs,
-    /// reviews, judges, composite, threshold, criteria, approvals, overrides, checkpoints, barriers, record,
+    /// reviews, judges, composite, threshold, criteria, approvals, overrides, left_out, checkpoints, barriers, record,
     /// head, file: {accepted_sha256, checkout_sha256, says}, …}], merges: [{run, kind, name, holds, record, …}]}.
     #[arg(long)]
     json: bool,

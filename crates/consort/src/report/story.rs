@@ -6,7 +6,7 @@ use consort_core::ids::{AttemptId, Revision, Step, StrategyId};
 use consort_core::plan::{AgentSpec, Input, Runtime};
 use consort_core::run::{Review, Round, RoundKind, Severity, State};
 use consort_core::view::clean;
-use consort_core::view::model::{ApprovalView, OverrideView, RunView, When};
+use consort_core::view::model::{ApprovalView, OverrideView, RunView, WaivedView, When};
 use consort_core::view::origin::{Merge, MergeKind, Origins, RecordRef, Version};
 use serde::Serialize;
 
@@ -46,6 +46,8 @@ pub(crate) struct Story {
     pub problems: u32,
     pub approvals: Vec<ApprovalView>,
     pub overrides: Vec<OverrideView>,
+    /// Strategies that its level asks for and that the workflow left out.
+    pub left_out: Vec<WaivedView>,
     pub checkpoints: Vec<Carrier>,
     pub barriers: Vec<Carrier>,
     pub integrations: Vec<Carrier>,
@@ -209,6 +211,7 @@ impl Told<'_> {
             problems: made.map_or(0, |r| r.problems),
             approvals: self.approvals(version),
             overrides: self.view.overrides.iter().filter(|o| o.task == task.id.as_str()).cloned().collect(),
+            left_out: self.view.waived.iter().filter(|w| w.task == task.id.as_str()).cloned().collect(),
             checkpoints: carried(MergeKind::Checkpoint),
             barriers: carried(MergeKind::Barrier),
             integrations: carried(MergeKind::Integration),

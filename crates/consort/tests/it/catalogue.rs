@@ -101,6 +101,8 @@ fn what_a_level_asks_for_is_left_out_by_a_name_and_a_reason_or_not_at_all() {
         ("drop: [{strategy: S-003, by: Anna, reason: no time}]", "it comes before S-002 (H-16)"),
         ("drop: [S-012]", "C2 does not ask for S-012"),
         ("add: [S-004], drop: [S-004]", "asked for and dropped at once"),
+        ("drop: [{strategy: S-002, by: '', reason: no time}]", "this text is empty"),
+        ("drop: [{strategy: S-002, by: Anna, reason: ' '}]", "this text is empty"),
     ] {
         let world = World::new(&SETS.replace("STRATEGIES", strategies));
         let said = world.consort(&["run", "workflow.yaml", "--rehearse"]);
@@ -132,6 +134,8 @@ fn what_a_level_asks_for_is_left_out_by_a_name_and_a_reason_or_not_at_all() {
         let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains(line), "{at}: {text}");
     }
+    let why = world.consort(&["why", "refs/consort/sets-20260220-001/task/report"]).stdout;
+    assert!(why.contains(&format!("left out     {line}")), "{why}");
     let yaml = std::fs::read_to_string(run.join("ORCHESTRATION.yaml")).unwrap();
     assert!(yaml.contains("strategies_left_out:") && yaml.contains("Anna"), "{yaml}");
 }
@@ -147,4 +151,46 @@ fn a_rule_that_raises_a_level_takes_no_drop_from_below() {
     assert!(explained.stdout.contains("S-002 Devil's Advocate"), "{}", explained.stdout);
     assert!(!explained.stdout.contains("left out"), "{}", explained.stdout);
     assert!(checked.contains("was dropped for C2, and runs at C3"), "{checked}");
+}
+
+#[test]
+fn what_a_phase_drops_is_dropped_for_its_own_level_only() {
+    let own = "\
+workflow: {id: sets-20260220-001, title: Sets}
+pipelines:
+  p:
+    phases:
+      - name: One
+        criticality: C3
+        strategies: {drop: [S-011, {strategy: S-013, by: Anna, reason: no goals to negate}]}
+        tasks:
+          same: {role: writer, text: Write it., type: notes}
+          above: {role: writer, text: Write it., type: notes, criticality: C4}
+";
+    let world = World::new(own);
+    let of = |task: &str| world.consort(&["explain", "workflow.yaml", task]).stdout;
+    let (same, above) = (of("same"), of("above"));
+    assert!(
+        !same.contains("S-013 ") && same.contains("left out    S-013, which C3 asks for; Anna"),
+        "{same}"
+    );
+    assert!(above.contains("S-011 ") && above.contains("S-013 ") && !above.contains("left out"), "{above}");
+}
+
+#[test]
+fn what_another_strategy_brings_back_is_not_left_out() {
+    let own = SETS.replace(
+        "STRATEGIES",
+        "add: [house-style], drop: [S-003, {strategy: S-002, by: Anna, reason: two others attack it}]",
+    ) + "catalogue:\n  house-style: {name: H, prefix: HS, group: E, purpose: x, protocol: [x], after: [S-002]}\n";
+    let explained = World::new(&own).consort(&["explain", "workflow.yaml"]);
+    assert!(explained.stdout.contains("review C    S-002"), "{}{}", explained.stdout, explained.stderr);
+    assert!(!explained.stdout.contains("left out"), "{}", explained.stdout);
+}
+
+#[test]
+fn critics_keep_their_judge() {
+    let own = SETS.replace("C2", "C1").replace("STRATEGIES", "add: [S-007], drop: [S-014]");
+    let said = World::new(&own).consort(&["check", "workflow.yaml"]);
+    assert!(said.stderr.contains("without it critics would change nothing"), "{}", said.stderr);
 }

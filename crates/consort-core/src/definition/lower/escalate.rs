@@ -82,10 +82,7 @@ impl Lower<'_> {
     ) -> Option<(Criticality, Vec<String>)> {
         let demanded = rules.demanded(paths, kind);
         let (level, ids) = escalation::level_of(&demanded)?;
-        // What is wrong with the declared level is said where the gate is resolved.
-        let said = self.diagnostics.len();
-        let (declared, _) = self.level(chain);
-        self.diagnostics.truncate(said);
+        let declared = self.level_of(chain);
         let none = match chain.iter().find_map(|g| g.gate()) {
             Some(gate) => gate.0.kind.is_some(),
             None => self.file.quality.as_ref().is_some_and(|q| q.gate.is_some()),

@@ -52,7 +52,7 @@ impl Lower<'_> {
     ) -> Gate {
         let (declared, rationale) = self.level(chain);
         let level = raised.map_or(declared, |raised| raised.max(declared));
-        let chosen = self.chosen(chain, level, level > declared);
+        let chosen = self.chosen(chain, level);
         let specs: Vec<&GateSpec> = chain.iter().filter_map(|g| g.gate()).map(|g| &g.0).collect();
         let none = match specs.first() {
             Some(spec) => spec.kind.is_some(),
@@ -95,6 +95,9 @@ impl Lower<'_> {
                 gate.required.push(id);
             }
         }
+        // Another strategy may have brought it back.
+        let run = |s: &StrategyId| gate.required.contains(s) || gate.groups.iter().flatten().any(|g| g == s);
+        gate.waived.retain(|w| !run(&w.strategy));
         gate
     }
 
@@ -104,7 +107,7 @@ impl Lower<'_> {
         of: &dyn Gated,
     ) -> (Criticality, Option<String>, Vec<StrategyId>, Vec<StrategyId>) {
         let (level, rationale) = self.level(&[of]);
-        let chosen = self.chosen(&[of], level, false);
+        let chosen = self.chosen(&[of], level);
         (level, rationale, chosen.required, chosen.optional)
     }
 
@@ -122,11 +125,16 @@ impl Lower<'_> {
                     .help("take out `gate: none` or `strategies`"),
             );
         }
-        // What is wrong with the level itself is said where the gate is resolved.
+        let level = self.level_of(chain);
+        self.check_strategies(chain, level, what, at);
+    }
+
+    /// The level alone: what is wrong with it is said where the gate is resolved.
+    pub(super) fn level_of(&mut self, chain: &[&dyn Gated]) -> Criticality {
         let said = self.diagnostics.len();
         let (level, _) = self.level(chain);
         self.diagnostics.truncate(said);
-        self.check_strategies(chain, level, what, at);
+        level
     }
 
     pub(super) fn level(&mut self, chain: &[&dyn Gated]) -> (Criticality, Option<String>) {

@@ -56,9 +56,12 @@ fn implied(id: &StrategyId, required: &[StrategyId]) -> bool {
 /// Why a strategy may not be dropped at all.
 fn kept(id: &StrategyId, level: Criticality, spec: &StrategySpec) -> Option<&'static str> {
     let dropped = |name: &str| spec.drop.iter().any(|one| one.0.strategy.value.0 == name);
+    let critics =
+        || [distinct(&spec.required), distinct(&spec.add)].concat().iter().any(|s| s.as_str() != "S-010");
     match id.as_str() {
         "S-010" => Some("the creator reviews its own work before anyone else sees it (H-15)"),
         "S-014" if level >= Criticality::C2 => Some("whatever is C2 or above is scored (H-17)"),
+        "S-014" if critics() => Some("without it critics would change nothing"),
         "S-003" if level >= Criticality::C2 && !dropped("S-002") => Some("it comes before S-002 (H-16)"),
         _ => None,
     }
@@ -66,12 +69,15 @@ fn kept(id: &StrategyId, level: Criticality, spec: &StrategySpec) -> Option<&'st
 
 impl Lower<'_> {
     /// What runs: the level's set, or what is declared, with what is added and without what is
-    /// dropped. `raised` by rules: what was declared was declared for a lower level.
-    pub(super) fn chosen(&mut self, chain: &[&dyn Gated], level: Criticality, raised: bool) -> Chosen {
+    /// dropped. What was declared for a lower level (that of a phase, or below what a rule asks for)
+    /// takes nothing away.
+    pub(super) fn chosen(&mut self, chain: &[&dyn Gated], level: Criticality) -> Chosen {
         let (asked, offered) = sets(level);
-        let Some(spec) = chain.iter().find_map(|g| g.strategies()).map(|s| &s.0) else {
+        let declared = (0..chain.len()).find_map(|at| Some((at, &chain[at].strategies()?.0)));
+        let Some((at, spec)) = declared else {
             return Chosen { required: asked, optional: offered, waived: vec![] };
         };
+        let raised = level > self.level_of(&chain[at..]);
         let listed = spec.required.present;
         let mut required = if listed { distinct(&spec.required) } else { asked.clone() };
         if raised {
@@ -104,7 +110,7 @@ impl Lower<'_> {
                         reason: "the workflow declares other strategies for this barrier".into(),
                     }))
                 }
-                // Declared for a phase whose task has a higher level.
+                // `barriers: level`; of anything else it is a mistake that is reported.
                 _ => required.extend(silently),
             }
         }
@@ -197,7 +203,7 @@ impl Lower<'_> {
                 let (by, reason) = (self.template.text(by), self.template.text(reason));
                 let text = format!("{what} goes without {strategy}, which {level} asks for: {by}: {reason}");
                 let diagnostic = Diagnostic::warning("strategy-dropped", text);
-                self.report(diagnostic.at(span, "an override: every view of the run shows it"));
+                self.report(diagnostic.at(span, "an override: status, files and reports show it"));
             }
             _ => {
                 let text = format!("{level} asks for {strategy}: to leave it out takes a name and a reason");

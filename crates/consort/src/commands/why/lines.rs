@@ -63,6 +63,7 @@ pub(super) fn of_work(story: &Story) -> String {
     judged(&mut lines, story);
     lines.all("approved", story.approvals.iter().map(approval).collect(), "no person was asked");
     lines.all("override", story.overrides.iter().map(overridden).collect(), "");
+    lines.all("left out", story.left_out.iter().map(|w| w.line()).collect(), "");
     lines.all("in", carriers(story), "no checkpoint or barrier yet");
     lines.add("record", &format!("{}  {}", story.record.seq, story.record.hash));
     lines.add("journal", &format!("{}  {}", story.head.seq, story.head.hash));
