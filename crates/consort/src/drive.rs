@@ -180,8 +180,7 @@ fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
                 1 => "1 agent call".to_owned(),
                 n => format!("{n} agent calls"),
             };
-            let cost = if view.rehearsal { "nothing" } else { &view.cost.text };
-            say(format!("{good} in {took}: {}, {calls}, cost {cost}", tasks_text(tasks)));
+            say(format!("{good} in {took}: {}, {calls}, cost {}", tasks_text(tasks), view.cost.text));
             complete(view, &mut say);
         }
         Outcome::Failed => {

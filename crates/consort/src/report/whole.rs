@@ -24,7 +24,7 @@ pub(crate) fn page(state: &State, view: &RunView, answer: &Answer<'_>) -> String
         plan.workflow.question.as_deref().map(|q| cell(q, 500)).unwrap_or_default()
     );
     decided(&mut text, state);
-    cost(&mut text, state);
+    cost(&mut text, view);
     gates(&mut text, state);
     findings(&mut text, state, answer);
     people(&mut text, state, view);
@@ -50,27 +50,20 @@ fn decided(text: &mut String, state: &State) {
     }
 }
 
-fn cost(text: &mut String, state: &State) {
-    let used = &state.used;
+fn cost(text: &mut String, view: &RunView) {
+    let (calls, cost) = (&view.calls, &view.cost);
     text.push_str("\n## What it cost\n\n");
-    let usd = match (used.micro_usd, used.unpriced) {
-        (0, 0) => "nothing".to_owned(),
-        (0, n) => format!("unknown: {n} calls without a price"),
-        (cost, 0) => format!("${}.{:04}", cost / 1_000_000, cost % 1_000_000 / 100),
-        (cost, n) => {
-            format!("at least ${}.{:04}: {n} calls without a price", cost / 1_000_000, cost % 1_000_000 / 100)
-        }
-    };
     let _ = writeln!(
         text,
-        "{} agent calls ({} done, {} failed, {} lost or unknown), {} tokens in, {} out, {} s of agents' time; {usd}.",
-        used.agent_calls,
-        used.done,
-        used.failed,
-        used.lost,
-        used.tokens_in,
-        used.tokens_out,
-        used.wall_ms / 1_000
+        "{} agent calls ({} done, {} failed, {} lost or unknown), {} tokens in, {} out, {} s of agents' time; cost {}.",
+        calls.used,
+        calls.done,
+        calls.failed,
+        calls.lost,
+        cost.tokens_in,
+        cost.tokens_out,
+        calls.wall_ms / 1_000,
+        cost.text
     );
 }
 

@@ -46,6 +46,9 @@ fn a_command_of_the_base_decides_and_not_what_the_agent_made_of_it() {
     let world = world(WORKFLOW);
     let said = world.consort(&["run", "workflow.yaml"]);
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("cost unknown: no agent reports its cost"), "{}", said.stdout);
+    let report = world.consort(&["report", RUN]).stdout;
+    assert!(report.contains("cost unknown: no agent reports its cost."), "{report}");
     let events = events(&world);
     let problems: Vec<String> = events
         .iter()

@@ -228,6 +228,7 @@ fn cost(state: &State) -> Cost {
     let ended = used.done + used.failed + used.lost;
     let usd = format!("{}.{:02} USD", used.micro_usd / 1_000_000, used.micro_usd % 1_000_000 / 10_000);
     let text = match (ended, used.unpriced) {
+        _ if state.graph.plan.rehearsal => "nothing: a rehearsal".to_owned(),
         (0, _) => "nothing yet".to_owned(),
         (_, 0) => usd,
         (ended, unpriced) if unpriced >= ended => "unknown: no agent reports its cost".to_owned(),
