@@ -95,7 +95,8 @@ pub(crate) fn wrapped(program: &[&str], test: &str, dir: &Path) -> Command {
     as_child_of(command, test, dir)
 }
 
-fn as_child_of(mut command: Command, test: &str, dir: &Path) -> Command {
+/// The same by this command, which starts a copy of this binary.
+pub(crate) fn as_child_of(mut command: Command, test: &str, dir: &Path) -> Command {
     command
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(ROLE, test)
