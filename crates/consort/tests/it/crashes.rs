@@ -201,14 +201,15 @@ fn every_numbered_site_is_survived() {
     let missed = Mutex::new(BTreeSet::new());
     let visit = || {
         while let Some(site) = { todo.lock().unwrap().pop() } {
-            let mut passed = false;
-            for (text, run, rehearse, right) in &lives {
-                if let Some(found) = crashed_at(site, text, run, *rehearse) {
-                    assert_eq!(found, *right, "after a crash at {site}");
-                    passed = true;
-                    break;
-                }
-            }
+            // Whether the runner or the supervisor is first to end what hangs is a race: on a busy
+            // machine the runner's own stop, and with it its sites, may take a second life.
+            let tries = if ELSEWHERE.contains(&site) { 1 } else { 3 };
+            let passed = (0..tries).any(|_| {
+                lives.iter().any(|(text, run, rehearse, right)| {
+                    let found = crashed_at(site, text, run, *rehearse);
+                    found.inspect(|found| assert_eq!(found, right, "after a crash at {site}")).is_some()
+                })
+            });
             if !passed {
                 missed.lock().unwrap().insert(site);
             }
