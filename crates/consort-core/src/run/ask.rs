@@ -239,9 +239,16 @@ pub(super) fn about_barrier(state: &State, b: usize, why: &BarrierHold) -> (Appr
             format!("the prompt of {} would not name its handoff", names.join(", "))
         }
         BarrierHold::Failed(why) => why.clone(),
+        BarrierHold::Blocked { blockers } => {
+            format!("its handoffs say what stands in the way: {}", blockers.join("; "))
+        }
+    };
+    let yes = match why {
+        BarrierHold::Blocked { .. } => "goes on with them on record",
+        _ => "tries again",
     };
     let kind = ApprovalKind::BarrierHeld { barrier: barrier.clone() };
-    (kind, format!("{barrier} cannot go on: {what}: approve tries again, reject gives it up"))
+    (kind, format!("{barrier} cannot go on: {what}: approve {yes}, reject gives it up"))
 }
 
 /// True if the answer still fits what it was asked about: the subject stands where it stood,

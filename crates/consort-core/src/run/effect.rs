@@ -58,8 +58,9 @@ pub enum Ensure {
         iteration: u32,
         /// The base of the workspace.
         base: Option<Revision>,
-        /// Handoffs it must answer for, with their accepted hashes.
-        handoffs: Vec<InputRef>,
+        /// Handoffs it must answer for, with their accepted hashes; of a handoff itself all its inputs,
+        /// because it cites their lines.
+        inputs: Vec<InputRef>,
         /// Findings it was asked to answer.
         asked: Vec<FindingsRef>,
         /// The candidate before it, in which they were found.

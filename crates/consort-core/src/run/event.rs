@@ -384,6 +384,11 @@ pub enum BarrierHold {
         /// Which consumers.
         consumers: Vec<TaskId>,
     },
+    /// Its handoffs say what stands in the way of their consumers.
+    Blocked {
+        /// As the handoffs say it, at most ten, each cut.
+        blockers: Vec<String>,
+    },
     /// Its commit could not be made.
     Failed(String),
 }

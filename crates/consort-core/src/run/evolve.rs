@@ -6,7 +6,7 @@ mod barriers;
 mod rounds;
 mod tasks;
 
-use super::event::{ApprovalKind, CheckpointTrigger, Event, EventKind, RunStatus};
+use super::event::{ApprovalKind, BarrierHold, CheckpointTrigger, Event, EventKind, RunStatus};
 use super::state::{
     ApprovalAnswer, BarrierStage, Checkpoint, Due, Failing, Integration, LivePhase, Override, Point, State,
     TaskStage, WorkspaceState,
@@ -300,6 +300,9 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         }
         E::BarrierReleased { barrier, .. } => {
             let b = at_barrier(state, barrier, "released", |s| matches!(s, BarrierStage::Held(_)))?;
+            if let BarrierStage::Held(BarrierHold::Blocked { blockers }) = &state.barriers[b].stage {
+                state.barriers[b].taken = blockers.clone();
+            }
             barrier_due(state, b, BarrierStage::Pollinated);
         }
         E::BarrierReopened { barrier, note, .. } => {

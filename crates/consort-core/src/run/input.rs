@@ -235,6 +235,9 @@ pub enum Report {
         handoffs: Vec<Artifact>,
         /// Consumers whose rendered prompt names every handoff they declare with the accepted hash.
         rendered: Vec<TaskId>,
+        /// What the handoffs say stands in the way.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        blockers: Vec<String>,
     },
     /// The barrier's commit does not merge.
     BarrierConflicted {

@@ -53,9 +53,9 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
             }
         }
         Report::TaskCommitted { task, revision } => committed(state, task, revision),
-        Report::BarrierMerged { barrier, set, revision, handoffs, rendered } => {
+        Report::BarrierMerged { barrier, set, revision, handoffs, rendered, blockers } => {
             let Some(b) = merging(state, barrier.as_str(), Some(*set)) else { return Vec::new() };
-            merged(state, b, revision, handoffs, rendered)
+            merged(state, b, revision, handoffs, rendered, blockers)
         }
         Report::BarrierConflicted { barrier, between, paths } => {
             let Some(b) = merging(state, barrier.as_str(), None) else { return Vec::new() };
@@ -180,6 +180,9 @@ fn merging(state: &State, barrier: &str, set: Option<u32>) -> Option<usize> {
     (it.stage == BarrierStage::Merging && set.is_none_or(|s| s == it.set)).then_some(b)
 }
 
+/// At most so many blockers are named in a question.
+const BLOCKERS_NAMED: usize = 10;
+
 /// Post-verification: the commit holds the accepted bytes of every handoff, and every
 /// consumer's prompt names them.
 fn merged(
@@ -188,6 +191,7 @@ fn merged(
     revision: &crate::ids::Revision,
     handoffs: &[Artifact],
     rendered: &[TaskId],
+    blockers: &[String],
 ) -> Vec<EventKind> {
     let expected = super::wanted::handoff_artifacts(state, b);
     let lost: Vec<String> =
@@ -199,6 +203,11 @@ fn merged(
     let unrendered: Vec<TaskId> = consumers.filter(|id| !rendered.contains(id)).cloned().collect();
     if !unrendered.is_empty() {
         return hold_barrier(state, b, BarrierHold::NotRendered { consumers: unrendered });
+    }
+    // An event is bounded; the whole text is in the handoffs.
+    let blockers: Vec<String> = blockers.iter().take(BLOCKERS_NAMED).map(|b| cut(b, 200)).collect();
+    if blockers.iter().any(|blocker| !state.barriers[b].taken.contains(blocker)) {
+        return hold_barrier(state, b, BarrierHold::Blocked { blockers });
     }
     let barrier = state.graph.plan.barriers[b].id.clone();
     vec![EventKind::BarrierMerged { barrier, revision: revision.clone() }]

@@ -175,6 +175,9 @@ pub struct BarrierState {
     pub revision: Option<Revision>,
     /// When it was completed.
     pub completed_at: Option<Timestamp>,
+    /// Blockers that a person decided to go on with.
+    #[serde(default)]
+    pub taken: Vec<String>,
 }
 
 /// See [`BarrierState`].
@@ -342,6 +345,7 @@ impl State {
             retries: 0,
             revision: None,
             completed_at: None,
+            taken: Vec::new(),
         });
         let front =
             Frontier { tasks_left: tasks.len(), barriers_left: plan.barriers.len(), ..Frontier::default() };

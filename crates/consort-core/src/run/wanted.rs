@@ -83,7 +83,7 @@ fn of_task(state: &State, ix: usize) -> Option<Ensure> {
             generation: it.generation,
             iteration: it.iteration,
             base: it.base.clone(),
-            handoffs: inputs_of(state, ix).into_iter().filter(|i| i.handoff).collect(),
+            inputs: measured_by(state, ix),
             asked: it.asked.clone(),
             last: it.candidate.clone(),
             at,
@@ -93,6 +93,12 @@ fn of_task(state: &State, ix: usize) -> Option<Ensure> {
         }
         _ => return None,
     })
+}
+
+/// Inputs that the checks of a candidate compare it with.
+fn measured_by(state: &State, ix: usize) -> Vec<InputRef> {
+    let cites = state.graph.handoff_of(ix).is_some();
+    inputs_of(state, ix).into_iter().filter(|input| cites || input.handoff).collect()
 }
 
 /// Base of a task: the run's base, then what it needs and is behind, in plan order.

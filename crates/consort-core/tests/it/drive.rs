@@ -202,6 +202,7 @@ impl Run {
                 revision: revision(barrier.as_str()),
                 handoffs: handoffs.clone(),
                 rendered: consumers.iter().map(|c| c.attempt.task.clone()).collect(),
+                blockers: Vec::new(),
             },
             Ensure::Checkpoint { checkpoint, .. } => Report::CheckpointCommitted {
                 checkpoint: checkpoint.clone(),

@@ -106,9 +106,14 @@ pub(super) fn barrier(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
 /// The worker must have found every handoff with the accepted bytes, and every consumer's
 /// prompt must name them.
 fn merged(book: &mut Book<'_>, plan: &Barrier, record: &Record) {
-    let Input::Reported(Report::BarrierMerged { handoffs, rendered, .. }) = &record.cause else {
+    let Input::Reported(Report::BarrierMerged { handoffs, rendered, blockers, .. }) = &record.cause else {
         return book.wrong("barrier", format!("{}: merged on nobody's word", plan.id));
     };
+    let asked = ApprovalKind::BarrierHeld { barrier: plan.id.clone() };
+    let taken = book.questions.values().any(|q| q.kind == asked && q.answer == Some(true));
+    book.must(blockers.is_empty() || taken, "barrier", || {
+        format!("{}: went on although a handoff named a blocker", plan.id)
+    });
     let accepted = plan.handoffs.iter().filter_map(|t| book.pages[t].accepted.as_ref());
     let lost: Vec<String> = accepted
         .flat_map(|c| &c.artifacts)

@@ -285,6 +285,7 @@ fn done(wish: &Ensure) -> Report {
             revision: commit_id(&format!("{barrier} {set}")),
             handoffs: handoffs.clone(),
             rendered: consumers.iter().map(|c| c.attempt.task.clone()).collect(),
+            blockers: Vec::new(),
         },
         Ensure::Checkpoint { checkpoint, .. } => Report::CheckpointCommitted {
             checkpoint: checkpoint.clone(),

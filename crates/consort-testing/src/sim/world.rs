@@ -81,6 +81,8 @@ pub struct World {
     pub failing: BTreeMap<String, u32>,
     /// Handoffs that merges lose, how often still.
     pub lost_handoffs: u32,
+    /// What handoffs of a first set say stands in the way.
+    pub blockers: Vec<String>,
     /// Findings by the answer that holds them.
     found: BTreeMap<ContentHash, Vec<String>>,
     attempts: BTreeMap<AttemptId, Attempt>,
@@ -129,6 +131,7 @@ impl World {
             plays: Plays::default(),
             failing: BTreeMap::new(),
             lost_handoffs: 0,
+            blockers: Vec::new(),
             found: BTreeMap::new(),
             attempts: BTreeMap::new(),
             workspaces: BTreeMap::new(),

@@ -68,6 +68,9 @@ fn scene(seed: u64) -> Sim {
     if dice.chance(100) {
         sim.world.lost_handoffs = 1;
     }
+    if dice.chance(100) {
+        sim.world.blockers = vec!["a-to-b/BLK-001: no key".into()];
+    }
     if dice.chance(50) {
         sim.world.occupy(&plan.tasks[0].id);
     }

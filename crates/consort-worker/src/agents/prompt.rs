@@ -225,10 +225,21 @@ fn bar(p: &mut Page, request: &Request) {
     }
     if let Some(handoff) = &request.handoff {
         p.line("");
-        p.line("Sections `## Summary`, `## Findings`, `## Key content` and `## Sources`. Under `## Findings` one");
-        p.line("third-level heading per finding, `### F-001: title` and so on without a gap, each with a text that");
-        p.line("names its source. Under `## Key content` a table `| Content | Findings |` whose first column holds");
-        p.line("each of these items word by word and whose second column names the findings that treat it:");
+        p.line("Of at most 64 KiB, with these sections:");
+        p.line("");
+        p.line("- `## Summary`");
+        p.line("- `## Findings`: a third-level heading per finding, `### F-001: title` and so on without a gap. Under it a");
+        p.line("  text, and a line that says on which lines of an input it rests: Source: `path/of/an/input.md:12-18`");
+        p.line("- `## Confidence`: how sure this work is, from 0 to 1, a colon and why: `0.8: why`");
+        p.line("- `## Blockers`: what keeps the receivers from going on, `- BLK-001: what` and so on, or `None.` A person");
+        p.line("  decides about blockers.");
+        p.line("- `## Sources`");
+        p.line(
+            "- `## Data`, if programs are to read something: one block fenced as `json` that holds an object",
+        );
+        p.line("- `## Key content`: a table `| Content | Findings |`. Its second column names the findings that treat what");
+        p.line("  stands in the first, and in the first stands each of these items word by word:");
+        p.line("");
         handoff.key_content.iter().for_each(|item| p.line(format!("- {}", one_line(item))));
     }
     if request.handoffs().next().is_some() {

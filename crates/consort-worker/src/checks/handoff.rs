@@ -1,12 +1,27 @@
-//! The form of a handoff: numbered findings, and which of them treat the expected content.
+//! The form of a handoff: numbered findings that cite lines of their sources, and which of them
+//! treat the expected content. What it says of itself is read in [`super::envelope`].
 
+use super::citation::{self, Citation};
+use super::envelope;
 use super::markdown::{Page, plain, squeeze};
 
 /// Sections that a handoff has, at the second level.
-pub const SECTIONS: [&str; 4] = ["Summary", "Findings", "Key content", "Sources"];
+pub const SECTIONS: [&str; 6] = ["Summary", "Findings", "Key content", "Confidence", "Blockers", "Sources"];
 
 /// Most findings of one handoff: each must be answered for by each of its consumers.
 pub const FINDINGS_MAX: usize = 100;
+
+/// Largest handoff, in bytes: it carries findings, the work itself stays where it is.
+pub const HANDOFF_BYTES_MAX: usize = 64 * 1024;
+
+/// What a handoff may cite: an input of its task.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceText<'a> {
+    /// Relative to the repository.
+    pub path: &'a str,
+    /// Its accepted text.
+    pub text: &'a str,
+}
 
 /// A handoff, as far as it can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +41,8 @@ pub struct HandoffFinding {
     pub title: String,
     /// What stands under the heading, trimmed.
     pub body: String,
+    /// Lines of its sources that it names, as far as they can be read.
+    pub cites: Vec<Citation>,
 }
 
 /// Reads findings and key content from a handoff's text; what is not in the form is left out.
@@ -41,10 +58,12 @@ pub(super) fn parse(page: &Page) -> ParsedHandoff {
             let heading = &page.headings[at].text;
             let Some((id, title)) = heading.split_once(':') else { continue };
             if is_id(id.trim()) {
+                let body = page.section_at(at).text().trim().to_owned();
                 parsed.findings.push(HandoffFinding {
                     id: id.trim().to_owned(),
                     title: title.trim().to_owned(),
-                    body: page.section_at(at).text().trim().to_owned(),
+                    cites: citation::all(&body).into_iter().flatten().collect(),
+                    body,
                 });
             }
         }
@@ -65,9 +84,16 @@ pub fn is_id(text: &str) -> bool {
     text.strip_prefix("F-").is_some_and(|d| d.len() == 3 && d.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// What is wrong with a handoff, in sentences.
-pub fn check(page: &Page, key_content: &[String]) -> Vec<String> {
+/// What is wrong with a handoff, in sentences. `sources` are the inputs of its task.
+pub fn check(page: &Page, key_content: &[String], sources: &[SourceText<'_>]) -> Vec<String> {
     let mut wrong = Vec::new();
+    if page.text().len() > HANDOFF_BYTES_MAX {
+        wrong.push(format!(
+            "it has {} bytes, and {HANDOFF_BYTES_MAX} is the most for a handoff; carry findings over and leave \
+             the work where it is",
+            page.text().len()
+        ));
+    }
     for title in SECTIONS {
         if page.section(title).is_none() {
             wrong.push(format!("there is no section `## {title}`"));
@@ -75,6 +101,10 @@ pub fn check(page: &Page, key_content: &[String]) -> Vec<String> {
     }
     let parsed = parse(page);
     wrong.extend(check_findings(page, &parsed));
+    for finding in &parsed.findings {
+        wrong.extend(citation::check(&finding.id, &finding.body, sources));
+    }
+    wrong.extend(envelope::check(page));
     for item in key_content {
         let row = parsed.key_content.iter().find(|(raw, _)| same(raw, item));
         match row {

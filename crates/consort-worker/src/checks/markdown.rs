@@ -90,6 +90,11 @@ impl Page {
         Section { page: self, heading, body: heading.at.end..end }
     }
 
+    /// All of it, as written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// True if some heading has this text.
     pub fn has_heading(&self, text: &str) -> bool {
         self.headings.iter().any(|h| h.text == text)

@@ -2,7 +2,9 @@
 //! and never repair anything.
 
 pub mod acknowledgement;
+pub mod citation;
 pub mod deleted;
+pub mod envelope;
 pub mod handoff;
 pub mod lint;
 pub mod markdown;
@@ -11,6 +13,7 @@ pub mod prose;
 use acknowledgement::HandoffText;
 use consort_core::plan::{Output, Task, TaskKind};
 use consort_core::run::{InputRef, Problem};
+use handoff::SourceText;
 use markdown::Page;
 
 /// Most problems that are told at once; more would not help.
@@ -20,14 +23,15 @@ pub const DOCUMENT_BYTES_MAX: usize = 2 * 1024 * 1024;
 const TEXT_MAX: usize = 240;
 
 /// Checks the declared outputs of a captured candidate, in any order: for a document the first
-/// declared path is the artifact, for a change `files` are those that changed. `handoffs` are the consumed ones with
-/// their accepted texts.
+/// declared path is the artifact, for a change `files` are those that changed. `inputs` are consumed
+/// handoffs and, if this is a handoff, its sources, with their accepted texts.
 pub fn check_candidate(
     task: &Task,
     files: &[(String, Vec<u8>)],
-    handoffs: &[(InputRef, String)],
+    inputs: &[(InputRef, String)],
 ) -> Vec<Problem> {
     let mut found = Vec::new();
+    let handoffs = &texts(inputs, true)[..];
     if matches!(task.output, Output::Change { .. }) {
         return tidy(answered_somewhere(files, handoffs));
     }
@@ -45,7 +49,7 @@ pub fn check_candidate(
     match (&task.output, judged) {
         (Output::Document { .. }, None) => found.push(problem("content", "the artifact is not there".into())),
         (Output::Document { .. }, Some((path, bytes))) => match std::str::from_utf8(bytes) {
-            Ok(text) if path.ends_with(".md") => found.extend(check_document(task, text, handoffs)),
+            Ok(text) if path.ends_with(".md") => found.extend(check_document(task, text, inputs)),
             Ok(_) => found.extend(answered_somewhere(files, handoffs)),
             Err(_) => found.push(problem("content", format!("`{path}` is not UTF-8"))),
         },
@@ -56,7 +60,7 @@ pub fn check_candidate(
 
 /// Checks a Markdown artifact: one title, the declared levels, a handoff's form, and an answer to
 /// each finding of each consumed handoff. At most [`PROBLEMS_MAX`] problems.
-pub fn check_document(task: &Task, text: &str, handoffs: &[(InputRef, String)]) -> Vec<Problem> {
+pub fn check_document(task: &Task, text: &str, inputs: &[(InputRef, String)]) -> Vec<Problem> {
     if text.trim().is_empty() {
         return vec![problem("content", "the artifact is empty; it must hold the work".into())];
     }
@@ -85,9 +89,12 @@ pub fn check_document(task: &Task, text: &str, handoffs: &[(InputRef, String)]) 
         }
     }
     if let TaskKind::Handoff(spec) = &task.kind {
-        found.extend(handoff::check(&page, &spec.key_content).into_iter().map(|t| problem("handoff", t)));
+        let sources: Vec<SourceText> =
+            texts(inputs, false).into_iter().map(|h| SourceText { path: h.path, text: h.text }).collect();
+        let wrong = handoff::check(&page, &spec.key_content, &sources);
+        found.extend(wrong.into_iter().map(|t| problem("handoff", t)));
     }
-    found.extend(acknowledged(&page, handoffs));
+    found.extend(acknowledged(&page, &texts(inputs, true)));
     found.extend(linted(text));
     tidy(found)
 }
@@ -150,14 +157,18 @@ fn brief(fault: &lint::Fault) -> String {
     }
 }
 
-fn acknowledged(page: &Page, handoffs: &[(InputRef, String)]) -> Vec<Problem> {
-    let texts: Vec<HandoffText> =
-        handoffs.iter().map(|(of, text)| HandoffText { path: &of.path, text }).collect();
-    acknowledgement::check(page, &texts).into_iter().map(|t| problem("acknowledgement", t)).collect()
+/// Texts of the inputs that are handoffs, or of those that are not.
+fn texts(inputs: &[(InputRef, String)], handoffs: bool) -> Vec<HandoffText<'_>> {
+    let wanted = inputs.iter().filter(|(of, _)| of.handoff == handoffs);
+    wanted.map(|(of, text)| HandoffText { path: &of.path, text }).collect()
+}
+
+fn acknowledged(page: &Page, handoffs: &[HandoffText<'_>]) -> Vec<Problem> {
+    acknowledgement::check(page, handoffs).into_iter().map(|t| problem("acknowledgement", t)).collect()
 }
 
 /// For changes and data: one of the files answers for the handoffs, in Markdown or in comments.
-fn answered_somewhere(files: &[(String, Vec<u8>)], handoffs: &[(InputRef, String)]) -> Vec<Problem> {
+fn answered_somewhere(files: &[(String, Vec<u8>)], handoffs: &[HandoffText<'_>]) -> Vec<Problem> {
     if handoffs.is_empty() {
         return Vec::new();
     }

@@ -80,7 +80,7 @@ impl Hands {
                     generation: attempt.generation,
                     iteration: attempt.iteration,
                     base: None,
-                    handoffs: &[],
+                    inputs: &[],
                     asked: &[],
                     last: None,
                     at: record.ended_at,

@@ -21,7 +21,7 @@ pub(super) struct Capture<'a> {
     pub(super) generation: u32,
     pub(super) iteration: u32,
     pub(super) base: Option<&'a Revision>,
-    pub(super) handoffs: &'a [InputRef],
+    pub(super) inputs: &'a [InputRef],
     /// Findings that this version was asked to answer.
     pub(super) asked: &'a [FindingsRef],
     /// The version in which they were found.
@@ -35,12 +35,12 @@ impl Hands {
         let failed = |why: String| vec![Report::EffectFailed { effect: key.clone(), why }];
         match ensure {
             Ensure::Workspace { task, generation, tips, at } => self.workspace(&task, generation, &tips, at),
-            Ensure::Candidate { task, generation, iteration, base, handoffs, asked, last, at } => {
+            Ensure::Candidate { task, generation, iteration, base, inputs, asked, last, at } => {
                 let wish = Capture {
                     generation,
                     iteration,
                     base: base.as_ref(),
-                    handoffs: &handoffs,
+                    inputs: &inputs,
                     asked: &asked,
                     last: last.as_ref(),
                     at,
@@ -98,7 +98,7 @@ impl Hands {
 
     /// Reads, checks and commits what a creator made.
     pub(super) fn capture(&self, id: &TaskId, wish: &Capture<'_>) -> Report {
-        let Capture { generation, iteration, base, handoffs, at, .. } = *wish;
+        let Capture { generation, iteration, base, inputs, at, .. } = *wish;
         let effect = format!("candidate/{id}/{generation}.{iteration}");
         let task = id.clone();
         let Some(plan) = self.plan().task(id) else {
@@ -111,7 +111,7 @@ impl Hands {
             }
             Err(error) => return Report::EffectFailed { effect, why: error.to_string() },
         };
-        let texts = match self.handoff_texts(base, handoffs) {
+        let texts = match self.texts(base, inputs) {
             Ok(texts) => texts,
             Err(why) => return Report::EffectFailed { effect, why },
         };
@@ -202,18 +202,22 @@ impl Hands {
         Ok(())
     }
 
-    fn handoff_texts(
-        &self,
-        base: Option<&Revision>,
-        handoffs: &[InputRef],
-    ) -> Result<Vec<(InputRef, String)>, String> {
+    /// Accepted texts of inputs; those that are nowhere in git are in the content store.
+    fn texts(&self, base: Option<&Revision>, inputs: &[InputRef]) -> Result<Vec<(InputRef, String)>, String> {
         let read = |input: &InputRef| {
-            let base = base.ok_or("a task without a base cannot have handoffs")?;
-            let bytes = self.bench.plane.read(base, &input.path).map_err(|e| e.to_string())?;
-            let bytes = bytes.ok_or_else(|| format!("`{}` is not in the base of this task", input.path))?;
-            Ok((input.clone(), String::from_utf8_lossy(&bytes).into_owned()))
+            let base = base.ok_or("a task without a base cannot have inputs of other tasks")?;
+            let mut bytes = self.bench.plane.read(base, &input.path).map_err(|e| e.to_string())?;
+            if let (None, Some(hash)) = (&bytes, &input.hash) {
+                bytes = self.bench.store.get(hash).map_err(|e| e.to_string())?;
+            }
+            if bytes.is_none() && input.handoff {
+                return Err(format!("`{}` is not in the base of this task", input.path));
+            }
+            // A source may be gone: a change that deleted it is an input, too.
+            let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+            Ok((input.clone(), text))
         };
-        handoffs.iter().map(read).collect()
+        inputs.iter().map(read).collect()
     }
 
     fn barrier(
@@ -232,12 +236,19 @@ impl Hands {
         let barrier_id = barrier.clone();
         vec![match self.bench.plane.barrier(barrier, set, &tips, handoffs, at) {
             Ok((revision, handoffs)) => {
+                let blockers = match self.blockers(&revision, &handoffs) {
+                    Ok(blockers) => blockers,
+                    Err(why) => {
+                        let effect = format!("barrier/{barrier}/{set}");
+                        return vec![Report::EffectFailed { effect, why }];
+                    }
+                };
                 let rendered = consumers
                     .iter()
                     .filter(|s| self.names_its_handoffs(barrier, s))
                     .map(|s| s.attempt.task.clone());
                 let rendered = rendered.collect();
-                Report::BarrierMerged { barrier: barrier_id, set, revision, handoffs, rendered }
+                Report::BarrierMerged { barrier: barrier_id, set, revision, handoffs, rendered, blockers }
             }
             Err(PlaneError::Conflict { between, paths }) => {
                 Report::BarrierConflicted { barrier: barrier_id, between, paths }
@@ -246,6 +257,19 @@ impl Hands {
                 Report::EffectFailed { effect: format!("barrier/{barrier}/{set}"), why: error.to_string() }
             }
         }]
+    }
+
+    /// What the handoffs of a barrier say stands in the way, such as `a-to-b/BLK-001: no key`.
+    fn blockers(&self, revision: &Revision, handoffs: &[Artifact]) -> Result<Vec<String>, String> {
+        let mut all = Vec::new();
+        for handoff in handoffs {
+            let bytes = self.bench.plane.read(revision, &handoff.path).map_err(|e| e.to_string())?;
+            let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+            let direction = handoff.path.rsplit('/').nth(1).unwrap_or_default();
+            let named = checks::envelope::parse_envelope(&text).blockers.into_iter();
+            all.extend(named.map(|(id, text)| format!("{direction}/{id}: {text}")));
+        }
+        Ok(all)
     }
 
     /// True if the prompt of this consumer names every handoff of this barrier that it declares,

@@ -19,9 +19,17 @@ fn shown(found: &[Problem]) -> String {
 const DOCUMENT: &str =
     "# T\n\n## L0: Stakeholders\na\n\n## L1\nb\n\n## L2 - Orchestrator\nc\n\n## Used here\nd\n";
 const PATH: &str = "orchestration/w/cross-pollination/barrier-1/b-to-a/handoff.md";
-const HANDOFF: &str = "# H\n\n## Summary\ns\n\n## Findings\n\n### F-001: One\nbody\n\n### F-002: Two\nbody\n\n\
+const HANDOFF: &str = "# H\n\n## Summary\ns\n\n## Findings\n\n### F-001: One\nbody\nSource: `a.md:2-3`\n\n\
+                       ### F-002: Two\nbody\nSource: a.md:1\n\n\
                        ## Key content\n\n| Content | Findings |\n|---|---|\n| Worktree constraints and requirements | F-001 |\n\
-                       | Environment provisioning needs | F-001, F-002 |\n| **State** coordination | F-002 |\n\n## Sources\ns\n";
+                       | Environment provisioning needs | F-001, F-002 |\n| **State** coordination | F-002 |\n\n\
+                       ## Confidence\n\n0.8: read twice\n\n## Blockers\n\nNone.\n\n## Sources\ns\n";
+
+/// What [`HANDOFF`] cites.
+fn source() -> Vec<(InputRef, String)> {
+    let input = InputRef { task: Some(id("s")), handoff: false, path: "a.md".into(), hash: None };
+    vec![(input, "# A\n\nOne is so.\n".to_owned())]
+}
 
 fn consumed() -> Vec<(InputRef, String)> {
     let input = InputRef { task: Some(id("h")), handoff: true, path: PATH.into(), hash: None };
@@ -92,8 +100,16 @@ fn every_finding_of_every_handoff_is_answered_once() {
 #[test]
 fn a_handoff_has_its_form() {
     let task = task("barrier-1_spike-002-to-spike-001");
-    assert_eq!(shown(&check_document(&task, HANDOFF, &[])), "");
+    assert_eq!(shown(&check_document(&task, HANDOFF, &source())), "");
+    let long = HANDOFF.replace("body", &"body ".repeat(10_000));
+    assert!(shown(&check_document(&task, &long, &source())).contains("is the most for a handoff"));
     for (from, to, says) in [
+        ("Source: a.md:1", "No line says so.", "`F-002` cites no lines of its source"),
+        ("a.md:2-3", "a.md:2-4", "lines 2 to 4 of `a.md`, which has 3"),
+        ("a.md:2-3", "b.md:1", "`b.md`, which is no input of this handoff"),
+        ("## Confidence", "## Sure", "no section `## Confidence`"),
+        ("0.8: read twice", "very", "no number from 0 to 1"),
+        ("None.", "- a key is missing", "not in the form"),
         ("## Summary", "## Sum", "no section `## Summary`"),
         ("## Sources", "### Sources", "no section `## Sources`"),
         ("### F-001: One", "### F-000: One", "finding 1 is `F-000`"),
@@ -101,7 +117,7 @@ fn a_handoff_has_its_form() {
         ("### F-002: Two", "### F-001: Two", "finding 2 is `F-001`"),
         ("### F-002: Two", "### F-02: Two", "not of the form"),
         ("### F-002: Two", "### Two", "not of the form"),
-        ("### F-002: Two\nbody", "### F-002: Two\n", "needs a title and a text"),
+        ("### F-002: Two\nbody\nSource: a.md:1", "### F-002: Two\n", "needs a title and a text"),
         ("### F-002: Two", "### F-002:", "needs a title and a text"),
         (
             "| Worktree constraints and requirements |",
@@ -115,7 +131,7 @@ fn a_handoff_has_its_form() {
     ] {
         let text = HANDOFF.replacen(from, to, 1);
         assert_ne!(text, HANDOFF, "{from}");
-        let found = check_document(&task, &text, &[]);
+        let found = check_document(&task, &text, &source());
         assert!(shown(&found).contains(says), "{from} -> {to}: {}", shown(&found));
     }
     let bare = HANDOFF.split("### F-001").next().unwrap().to_owned();
@@ -129,7 +145,7 @@ fn markup_in_expected_content_does_not_stand_in_its_way() {
         "Instance approach options with capabilities/limitations (SDK API surface, CLI `--print` | flags)";
     for cell in [item.replace('|', "\\|"), item.replace('`', "").replace('|', "\\|")] {
         let text = HANDOFF.replace("Worktree constraints and requirements", &cell);
-        assert_eq!(shown(&check_document(&task, &text, &[])), "", "{cell}");
+        assert_eq!(shown(&check_document(&task, &text, &source())), "", "{cell}");
     }
     let text = HANDOFF.replace("Worktree constraints and requirements", "Instance approach options");
     assert!(!check_document(&task, &text, &[]).is_empty());
@@ -139,8 +155,9 @@ fn markup_in_expected_content_does_not_stand_in_its_way() {
 fn auditors_can_read_both_sides() {
     let parsed = handoff::parse_handoff(HANDOFF);
     let ids: Vec<_> =
-        parsed.findings.iter().map(|f| (f.id.as_str(), f.title.as_str(), f.body.as_str())).collect();
-    assert_eq!(ids, [("F-001", "One", "body"), ("F-002", "Two", "body")]);
+        parsed.findings.iter().map(|f| (f.id.as_str(), f.title.as_str(), f.cites[0].from)).collect();
+    assert_eq!(ids, [("F-001", "One", 2), ("F-002", "Two", 1)]);
+    assert!(parsed.findings[0].body.starts_with("body\nSource"));
     assert_eq!(parsed.key_content[1].1, ["F-001", "F-002"]);
     let rows = acknowledgement::parse_acknowledgements(&with_rows(GOOD_ROWS));
     assert_eq!(rows.len(), 2);
@@ -188,7 +205,8 @@ fn what_is_too_large_is_said_to_be_so_and_not_read() {
     let huge = format!("{DOCUMENT}{}", "| x | y |\n".repeat(300_000));
     assert!(shown(&check_document(&task("agent-a-001"), &huge, &[])).contains("bytes"));
     let findings: String = (1..=101).map(|n| format!("### F-{n:03}: t\nb\n\n")).collect();
-    let many = HANDOFF.replace("### F-001: One\nbody\n\n### F-002: Two\nbody\n\n", &findings);
+    let (before, rest) = HANDOFF.split_once("### F-001").unwrap();
+    let many = format!("{before}{findings}## Key{}", rest.split_once("## Key").unwrap().1);
     let found = check_document(&task("barrier-1_spike-002-to-spike-001"), &many, &[]);
     assert!(shown(&found).contains("more than 100 findings"), "{}", shown(&found));
 }

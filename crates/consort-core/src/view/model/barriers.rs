@@ -77,5 +77,6 @@ pub(in crate::view) fn hold_text(why: &BarrierHold) -> String {
             format!("the prompt of {} would not name its handoff", names.join(", "))
         }
         BarrierHold::Failed(why) => clean(why),
+        BarrierHold::Blocked { blockers } => format!("its handoffs name blockers: {}", list(blockers)),
     }
 }

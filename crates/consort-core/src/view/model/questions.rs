@@ -74,9 +74,11 @@ fn meaning(kind: &ApprovalKind) -> Meaning {
         ApprovalKind::Held { .. } => {
             ("held task", "it is tried again", "the task is given up, and what needs it with it")
         }
-        ApprovalKind::BarrierHeld { .. } => {
-            ("held barrier", "it is tried again", "the barrier is given up, and what is behind it with it")
-        }
+        ApprovalKind::BarrierHeld { .. } => (
+            "held barrier",
+            "what the question says",
+            "the barrier is given up, and what is behind it with it",
+        ),
         ApprovalKind::Budget { .. } => (
             "budget",
             "the limit rises by its first amount",

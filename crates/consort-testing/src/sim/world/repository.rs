@@ -102,7 +102,7 @@ impl World {
     }
 
     fn capture(&mut self, wish: &Ensure) -> Vec<Report> {
-        let Ensure::Candidate { task, generation, iteration, base, handoffs, .. } = wish else {
+        let Ensure::Candidate { task, generation, iteration, base, inputs, .. } = wish else {
             return Vec::new();
         };
         let (task, generation, iteration) = (task.clone(), *generation, *iteration);
@@ -123,7 +123,7 @@ impl World {
         if base.is_none() {
             revision = Revision(format!("plain:{revision}"));
         }
-        let problems = self.problems(&task, &hash, handoffs);
+        let problems = self.problems(&task, &hash, inputs);
         let version = self.contents.get(&hash).map_or(1, |content| content.version);
         let escalated = Profile::at(&self.profile(&task).escalated, version, 0) > 0;
         let raised = escalated.then(|| Raised { level: Criticality::C4, rules: vec!["AE-001".into()] });
@@ -139,14 +139,14 @@ impl World {
         }]
     }
 
-    fn problems(&self, task: &TaskId, hash: &ContentHash, handoffs: &[InputRef]) -> Vec<Problem> {
+    fn problems(&self, task: &TaskId, hash: &ContentHash, inputs: &[InputRef]) -> Vec<Problem> {
         let Some(content) = self.contents.get(hash) else { return Vec::new() };
         let found = Profile::at(&self.profile(task).problems, content.version, 0);
         let mut problems: Vec<Problem> = (0..found)
             .map(|n| Problem { check: "sections".into(), text: format!("section {n} is missing") })
             .collect();
         if !content.acknowledged {
-            problems.extend(handoffs.iter().map(|h| Problem {
+            problems.extend(inputs.iter().filter(|i| i.handoff).map(|h| Problem {
                 check: "acknowledgement".into(),
                 text: format!("nothing is said about {}", h.path),
             }));
@@ -193,7 +193,8 @@ impl World {
             consumers.iter().filter(|c| self.renders(c, &barrier)).map(|c| c.attempt.task.clone()).collect();
         let parents = tips.iter().map(|t| t.revision.clone()).collect();
         let revision = self.commit(&format!("{barrier} {set}"), parents, tree);
-        vec![Report::BarrierMerged { barrier, set: *set, revision, handoffs: kept, rendered }]
+        let blockers = if *set == 1 { self.blockers.clone() } else { Vec::new() };
+        vec![Report::BarrierMerged { barrier, set: *set, revision, handoffs: kept, rendered, blockers }]
     }
 
     /// A prompt names every handoff over this barrier that its task declares.

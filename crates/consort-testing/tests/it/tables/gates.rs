@@ -225,6 +225,25 @@ fn a_barrier_that_loses_a_handoff_is_held() {
 }
 
 #[test]
+fn a_blocker_in_a_handoff_is_for_a_person() {
+    let blocked =
+        || played(&two_way((1, 4)), |sim| sim.world.blockers = vec!["a-to-b/BLK-001: no key".into()]);
+    let (mut sim, end) = blocked();
+    assert_eq!(end, End::Waiting);
+    let question = &sim.state().open_approvals().next().expect("a person is asked").1.question;
+    assert!(question.contains("BLK-001: no key") && question.contains("on record"), "{question}");
+    approve(&mut sim, "A-001").expect("it is asked");
+    assert_eq!(sim.run(), End::Over(RunStatus::Complete));
+    assert_eq!(sim.state().barriers[0].taken, ["a-to-b/BLK-001: no key"]);
+    clean(&sim);
+
+    let (mut sim, _) = blocked();
+    reject(&mut sim, "A-001", "get a key first").expect("it is asked");
+    assert_eq!(sim.run(), End::Over(RunStatus::Failed));
+    clean(&sim);
+}
+
+#[test]
 fn what_does_not_merge_waits_for_a_person_and_blocks_nobody_else() {
     let shared = |id: &str| task(id).writes("out/shared.md");
     let tasks = vec![shared("a"), shared("b"), task("c").needs(&["a", "b"]), task("d").needs(&["a"])];

@@ -1,7 +1,7 @@
 //! What is wrong with a candidate, from its bytes: the one list that critics pick from and the
 //! judge scores by.
 
-use super::document::{SECTIONS, excerpt, handoffs, responses};
+use super::document::{SECTIONS, citable, excerpt, handoffs, responses};
 use super::room::Room;
 use super::strength::{Strength, source_numbers};
 use super::sums;
@@ -122,7 +122,7 @@ fn form(room: &Room, page: &Page) -> Vec<Defect> {
         }
     }
     if let Some(spec) = &room.request.handoff {
-        for wrong in handoff::check(page, &spec.key_content) {
+        for wrong in handoff::check(page, &spec.key_content, &citable(room)) {
             missing(wrong, "Write the handoff in its form.".into());
         }
     }

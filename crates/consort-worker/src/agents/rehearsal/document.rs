@@ -6,7 +6,7 @@ use super::strength::Strength;
 use super::sums;
 use crate::agents::request::{InputKind, OpenFinding};
 use crate::checks::acknowledgement::{self, HandoffText, finding_ids, handoff_key};
-use crate::checks::handoff::parse_handoff;
+use crate::checks::handoff::{SourceText, parse_handoff};
 use crate::checks::markdown::Page;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -157,13 +157,18 @@ impl Writer<'_> {
             found.extend(points(source).into_iter().take(4).map(|p| (p, at + 2)));
         }
         if found.is_empty() {
-            found.push(("The source gives nothing that could be carried over".into(), 1));
+            let first = if self.room.sources.is_empty() { 1 } else { 2 };
+            found.push(("The source gives nothing that could be carried over".into(), first));
         }
         self.section("Findings");
         for (at, (point, source)) in found.iter().enumerate() {
             let cite = self.cite(*source);
             self.line(format!("### F-{:03}: {point}\n", at + 1));
             self.line(format!("As its source says.{cite}\n"));
+            if let Some(source) = source.checked_sub(2).map(|at| &self.room.sources[at]) {
+                let line = line_of(source, point);
+                self.line(format!("Source: `{}:{line}`\n", source.path));
+            }
         }
         self.text.truncate(self.text.trim_end().len());
         self.text.push('\n');
@@ -180,6 +185,10 @@ impl Writer<'_> {
             }
             self.line(format!("| {item} | {} |", ids.join(", ")));
         }
+        self.section("Confidence");
+        self.line("0.5: a player carries words over and weighs nothing");
+        self.section("Blockers");
+        self.line("None.");
     }
 
     fn comparison(&mut self) {
@@ -302,6 +311,12 @@ pub(super) fn handoffs(room: &Room) -> Vec<HandoffText<'_>> {
     handoffs.filter_map(|s| Some(HandoffText { path: &s.path, text: s.text.as_deref()? })).collect()
 }
 
+/// Inputs that are there and that a handoff cites.
+pub(super) fn citable(room: &Room) -> Vec<SourceText<'_>> {
+    let others = room.sources.iter().filter(|s| s.kind == InputKind::Artifact);
+    others.filter_map(|s| Some(SourceText { path: &s.path, text: s.text.as_deref()? })).collect()
+}
+
 /// The rows of the table of responses: id, excerpt, heading.
 pub(super) fn responses(page: &Page) -> Vec<(String, String, String)> {
     let rows =
@@ -326,6 +341,14 @@ fn topics(text: &str) -> Vec<String> {
     let parts = text.split([';', '\n', '(', ')', ',', ':', '+']).flat_map(|p| p.split(". "));
     let named = |p: &String| p.chars().filter(|c| c.is_alphabetic()).count() >= 3;
     parts.map(|p| clean(p.trim_end_matches('.'), 80)).filter(named).take(8).collect()
+}
+
+/// The first line of an input that holds this point, else its first line with something on it.
+fn line_of(source: &Source, point: &str) -> usize {
+    let lines: Vec<&str> = source.text.iter().flat_map(|text| text.lines()).collect();
+    let holds = |line: &&str| clean(line, usize::MAX).contains(point);
+    let at = lines.iter().position(holds).or_else(|| lines.iter().position(|line| !line.trim().is_empty()));
+    at.map_or(1, |at| at + 1)
 }
 
 /// What an input says, in phrases: a handoff's findings, an artifact's findings, else headings.
