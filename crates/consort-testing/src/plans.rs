@@ -39,6 +39,7 @@ pub fn task(id: &str) -> Task {
         inputs: Vec::new(),
         output: Output::Document { paths: vec![format!("out/{id}.md")] },
         levels: Vec::new(),
+        form: Default::default(),
         criticality: Criticality::C1,
         criticality_rationale: None,
         escalated_by: Vec::new(),

@@ -12,6 +12,7 @@ pub mod checks;
 pub mod dirs;
 pub mod drill;
 pub mod durable;
+pub mod evidence;
 pub mod hands;
 pub mod judges;
 pub mod os;

@@ -167,6 +167,8 @@ section! {
         /// Output levels that its artifact must have a section for.
         #[schemars(default)]
         levels: List<At<LevelName>>,
+        /// What else its artifact must have; checked before anyone reviews it.
+        form: Option<Form>,
         /// How much depends on its artifact; never below its phase's.
         criticality: Option<Level>,
         /// Ways of reviewing it. Default: its phase's, else by criticality.
@@ -180,6 +182,24 @@ section! {
         criteria: List<Criterion>,
         /// Where its creator works. Default: the workflow's.
         workspace: Option<At<WorkspaceKind>>,
+    }
+}
+
+section! {
+    /// What an artifact must have, as far as a machine can see it. In a rehearsal players are held to sections and
+    /// front matter only.
+    Form as "a form" {
+        /// Headings that must be there with something under them, by their text or its beginning.
+        #[schemars(default)]
+        sections: List<At<Plain>>,
+        /// Keys that the front matter must have.
+        #[schemars(default)]
+        front_matter: List<At<Plain>>,
+        /// Words of prose at most.
+        words_max: Option<At<u32>>,
+        /// A JSON Schema in the repository, for JSON and YAML files and for the front matter of Markdown. What counts is
+        /// the file as it is before the task begins.
+        schema: Option<At<Plain>>,
     }
 }
 

@@ -25,6 +25,7 @@ mod words;
 
 pub use diagnostic::{Diagnostic, Label, Severity, Span, render};
 pub use schema::schema;
+pub(crate) use schema::schema_of;
 pub use tree::MAX_BYTES;
 
 use crate::plan::Plan;

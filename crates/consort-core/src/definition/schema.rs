@@ -5,8 +5,13 @@ use serde_json::{Map, Value, json};
 
 /// The JSON Schema of workflow files, indented, with a line break at its end.
 pub fn schema() -> String {
+    schema_of::<Workflow>()
+}
+
+/// The same for another type that is published.
+pub(crate) fn schema_of<T: schemars::JsonSchema>() -> String {
     let generator = schemars::generate::SchemaSettings::draft07().into_generator();
-    let mut schema = generator.into_root_schema_for::<Workflow>().to_value();
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
     mend(&mut schema);
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
     text.push('\n');

@@ -3,17 +3,19 @@
 //! not look at the workflow file again.
 
 mod limits;
+mod names;
 mod parts;
 mod review;
 
 pub use limits::{Backoff, Budget, Limits, Quality, Rounds};
+pub use names::{Names, judged_criteria};
 pub use parts::{
     AgentSpec, Barrier, Calls, Constraint, Handoff, Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime,
     Stage, Task, TaskKind, WorkspaceKind,
 };
 pub use review::{
     ApprovalAt, CommandCheck, Completion, CompletionBy, Criterion, Deductions, Dimension, EscalationRule,
-    Reads, RiskNumbers, Strategy, Waived,
+    Form, Reads, RiskNumbers, Strategy, Waived,
 };
 
 use crate::ids::{BarrierId, PipelineId, RunId, StrategyId, TaskId};

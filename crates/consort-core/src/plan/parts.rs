@@ -1,6 +1,6 @@
 //! The parts of a plan.
 
-use super::{ApprovalAt, Criterion, Criticality, Rounds, Waived};
+use super::{ApprovalAt, Criterion, Criticality, Form, Rounds, Waived};
 use crate::ids::{BarrierId, PipelineId, Step, StrategyId, TaskId};
 use crate::quality::Score;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct Task {
     pub output: Output,
     /// `L0`, `L1`, `L2` sections that the artifact must have, if any.
     pub levels: Vec<String>,
+    /// What else its artifact must have.
+    #[serde(default, skip_serializing_if = "Form::is_empty")]
+    pub form: Form,
     /// Level of its artifact: what was declared for task, phase or barrier, and the workflow.
     pub criticality: Criticality,
     /// Why that level.

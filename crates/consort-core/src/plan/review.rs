@@ -139,6 +139,31 @@ pub struct CommandCheck {
     pub timeout_ms: u64,
 }
 
+/// What an artifact must have, as far as a machine can see it without opinion.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// Headings that must be there with something under them, by their text or its beginning.
+    #[serde(default)]
+    pub sections: Vec<String>,
+    /// Keys that the front matter must have.
+    #[serde(default)]
+    pub front_matter: Vec<String>,
+    /// Words of prose at most. Not measured in a rehearsal: players are wordy.
+    #[serde(default)]
+    pub words_max: Option<u32>,
+    /// A JSON Schema in the repository, as it is at the task's base: for JSON and YAML files, and for
+    /// the front matter of Markdown. Not applied in a rehearsal: players know no schema.
+    #[serde(default)]
+    pub schema: Option<String>,
+}
+
+impl Form {
+    /// True if nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        *self == Form::default()
+    }
+}
+
 /// Something that must hold before the run is COMPLETE.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Completion {

@@ -57,7 +57,7 @@ pub use state::{
     Override, Point, Round, STATE_SCHEMA, State, StepState, StepStatus, TaskStage, TaskState, Used,
     WorkspaceState,
 };
-pub use wanted::{Why, checkpoint_tips, inputs_of, next_deadline, start_of, wanted};
+pub use wanted::{Why, checkpoint_tips, inputs_of, is_settled, measured_by, next_deadline, start_of, wanted};
 
 use crate::time::Timestamp;
 

@@ -319,6 +319,46 @@ pub struct Used {
     /// Time the run was paused, in milliseconds, up to the last pause that ended.
     #[serde(default)]
     pub paused_ms: u64,
+    /// The same by what the attempts were for.
+    #[serde(default)]
+    pub by_role: ByRole,
+}
+
+/// What attempts of each kind used up. Judges of a panel and one that scores a praised first draft
+/// again are judges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct ByRole {
+    pub creator: RoleUse,
+    pub self_review: RoleUse,
+    pub critic: RoleUse,
+    pub judge: RoleUse,
+}
+
+/// See [`ByRole`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RoleUse {
+    /// Attempts started.
+    pub calls: u32,
+    /// Input tokens, as reported.
+    pub tokens_in: u64,
+    /// Output tokens, as reported.
+    pub tokens_out: u64,
+    /// Cost, as reported, in millionths of a US dollar.
+    pub micro_usd: u64,
+    /// Wall time, in milliseconds.
+    pub wall_ms: u64,
+}
+
+impl ByRole {
+    pub(super) fn of(&mut self, step: &Step) -> &mut RoleUse {
+        match step {
+            Step::Create => &mut self.creator,
+            Step::SelfReview => &mut self.self_review,
+            Step::Review(_) => &mut self.critic,
+            Step::Judge | Step::Panel(_) => &mut self.judge,
+        }
+    }
 }
 
 /// An effect that failed.

@@ -65,6 +65,12 @@ pub fn next_deadline(state: &State) -> Option<(Timestamp, Why)> {
     [attempt, retry, rest_of_effects(state), budget].into_iter().flatten().min_by_key(|(at, _)| *at)
 }
 
+/// True if the run is over and nothing of it is left to be done: effects that failed and rest until
+/// they are tried again are left to be done.
+pub fn is_settled(state: &State) -> bool {
+    state.is_over() && wanted(state).is_empty() && next_deadline(state).is_none()
+}
+
 fn rest_of_effects(state: &State) -> Option<(Timestamp, Why)> {
     let resting = state.failing.iter().filter_map(|(k, f)| Some((f.until?, Why::Effect(k.clone()))));
     resting.min_by_key(|(at, _)| *at)
@@ -95,10 +101,14 @@ fn of_task(state: &State, ix: usize) -> Option<Ensure> {
     })
 }
 
-/// Inputs that the checks of a candidate compare it with.
-fn measured_by(state: &State, ix: usize) -> Vec<InputRef> {
+/// Inputs that the checks of a candidate compare it with: handoffs, and of a handoff what it cites.
+pub fn measured_by(state: &State, ix: usize) -> Vec<InputRef> {
     let cites = state.graph.handoff_of(ix).is_some();
-    inputs_of(state, ix).into_iter().filter(|input| cites || input.handoff).collect()
+    inputs_of(state, ix)
+        .into_iter()
+        .filter(|input| cites || input.handoff)
+        .filter(|input| input.task.is_some())
+        .collect()
 }
 
 /// Base of a task: the run's base, then what it needs and is behind, in plan order.

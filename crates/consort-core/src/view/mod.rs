@@ -19,6 +19,7 @@ mod markdown;
 pub mod model;
 pub mod origin;
 mod plan_md;
+pub mod report;
 mod status;
 mod text;
 mod tracker_md;
@@ -34,7 +35,7 @@ use crate::run::State;
 
 /// Raised with any change of the bytes that [`state_files`] gives for a state: files that another
 /// version rendered cannot be compared with ours.
-pub const VIEW_VERSION: u32 = 2;
+pub const VIEW_VERSION: u32 = 3;
 
 /// Widest line of what is ours to wrap, in columns.
 pub const WIDTH_MAX: usize = 120;

@@ -4,7 +4,9 @@ use crate::drive::Run;
 use crate::seed;
 use consort_core::ids::Step;
 use consort_core::plan::{Plan, TaskKind};
-use consort_core::run::{Command, Exit, RunStatus, State, TaskStage};
+use consort_core::run::{
+    Command, Effect, Ensure, Exit, Input, Report, RunStatus, State, TaskStage, is_settled, wanted,
+};
 use consort_core::view::{self, live, model};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
@@ -397,4 +399,32 @@ fn screens_fit_whatever_the_size() {
         let texts = |lines: &[live::Line]| lines.iter().map(live::Line::text).collect::<Vec<_>>();
         assert_eq!(texts(&lines), texts(&plain), "colour carries no meaning of its own");
     }
+}
+
+/// A checkpoint that failed once and rests is left to be done although nothing is wanted at this moment.
+#[test]
+fn a_run_that_is_over_is_not_settled_while_a_checkpoint_rests() {
+    let mut run = Run::start(seed::plan(), true);
+    for _ in 0..2_000 {
+        let checkpoint = wanted(&run.state).into_iter().find_map(|effect| match &effect {
+            Effect::Ensure(Ensure::Checkpoint { .. }) => Some(effect.key().0),
+            _ => None,
+        });
+        if let Some(effect) = checkpoint.filter(|_| run.state.is_over()) {
+            run.input(Input::Reported(Report::EffectFailed { effect, why: "the ref is locked".into() }));
+            continue;
+        }
+        if run.state.is_over() && wanted(&run.state).is_empty() {
+            break;
+        }
+        if !run.tick() {
+            run.answer(true, None);
+        }
+    }
+    assert!(run.state.is_over() && wanted(&run.state).is_empty());
+    assert!(run.state.checkpoints.last().is_some_and(|c| c.revision.is_none()), "it rests");
+    assert!(!is_settled(&run.state));
+    while run.tick() {}
+    assert!(is_settled(&run.state));
+    assert!(run.state.checkpoints.iter().all(|c| c.revision.is_some()));
 }

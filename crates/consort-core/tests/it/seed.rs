@@ -54,6 +54,7 @@ fn task(made: Made, kind: TaskKind) -> Task {
         inputs: Vec::new(),
         output: Output::Document { paths: vec![made.path] },
         levels: vec!["L0".into(), "L1".into(), "L2".into()],
+        form: Default::default(),
         criticality: made.criticality,
         criticality_rationale: None,
         escalated_by: Vec::new(),

@@ -3,9 +3,14 @@
 use super::cause::Causes;
 use super::project::rendered;
 use crate::journal::{ChainHash, Journal, Reader};
-use consort_core::ids::CheckpointId;
-use consort_core::run::{Effect, EffectKey, Ensure, Report, State, checkpoint_tips, fold, wanted};
+use consort_core::ids::{CheckpointId, ContentHash};
+use consort_core::run::{
+    CheckpointTrigger, Effect, EffectKey, Ensure, Report, State, checkpoint_tips, fold, wanted,
+};
 use consort_core::time::Timestamp;
+use consort_core::view::report;
+use consort_worker::evidence::Evidence;
+use consort_worker::evidence::crossings::crossings;
 use consort_worker::hands::{CheckpointContent, Hands};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -89,7 +94,9 @@ async fn make_checkpoint(
     at: Timestamp,
 ) -> Vec<Report> {
     let effect = format!("checkpoint/{checkpoint}");
-    let content = tokio::task::spawn_blocking(move || content_at(graph, &run_dir, seq)).await;
+    let evident = hands.clone();
+    let content =
+        tokio::task::spawn_blocking(move || content_at(graph, &run_dir, seq, evident.evidence())).await;
     match content {
         Ok(Ok(content)) => hands.checkpoint(checkpoint, content, at).await,
         Ok(Err(why)) => vec![Report::EffectFailed { effect, why }],
@@ -97,11 +104,33 @@ async fn make_checkpoint(
     }
 }
 
+/// Reports and published handoffs, in the last checkpoint of a run and in those that a person asked for:
+/// in every one they would cost as much as all checkpoints before it together.
+fn reports_of(state: &State, base: &str, evidence: Evidence<'_>) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let here = state.checkpoints.iter().rev().take_while(|c| c.seq == state.seq);
+    if !here.into_iter().any(|c| c.last || c.trigger == CheckpointTrigger::Manual) {
+        return Ok(Vec::new());
+    }
+    let crossings = crossings(state, evidence)?;
+    let answer = |hash: &ContentHash| evidence.answer(hash);
+    let mut files: Vec<(String, Vec<u8>)> = report::files(state, &answer, &crossings)
+        .into_iter()
+        .map(|(path, bytes)| (format!("{base}/{path}"), bytes))
+        .collect();
+    for crossing in crossings {
+        let json = serde_json::to_string_pretty(&crossing.handoff).map_err(|e| e.to_string())? + "\n";
+        let path = Path::new(&crossing.handoff.path).with_extension("json");
+        files.push((path.to_string_lossy().into_owned(), json.into_bytes()));
+    }
+    Ok(files)
+}
+
 /// Tips and state files of the state after record `seq`, from the journal alone.
 pub fn content_at(
     graph: Arc<consort_core::run::Graph>,
     run_dir: &Path,
     seq: u64,
+    evidence: Evidence<'_>,
 ) -> Result<CheckpointContent, String> {
     let reader = Reader::open(run_dir).map_err(|e| e.to_string())?;
     let mut state = State::new(graph);
@@ -115,11 +144,15 @@ pub fn content_at(
         fold(&mut state, record.seq, &record.events).map_err(|e| e.to_string())?;
     }
     let hash = hash.filter(|_| state.seq == seq).ok_or_else(|| format!("the journal has no record {seq}"))?;
-    content_of(&state, hash)
+    content_of(&state, hash, evidence)
 }
 
-/// Tips and state files of a state; `hash` is that of the last record in it.
-pub(crate) fn content_of(state: &State, hash: ChainHash) -> Result<CheckpointContent, String> {
+/// Tips and state files of a state, and reports where they are due; `hash` is that of the last record in it.
+pub(crate) fn content_of(
+    state: &State,
+    hash: ChainHash,
+    evidence: Evidence<'_>,
+) -> Result<CheckpointContent, String> {
     let base = &state.graph.plan.workflow.base_path;
     let mut files: Vec<(String, Vec<u8>)> = rendered(state)
         .into_iter()
@@ -129,6 +162,7 @@ pub(crate) fn content_of(state: &State, hash: ChainHash) -> Result<CheckpointCon
     files.push((format!("{base}/state.json"), json));
     let plan = serde_json::to_vec_pretty(&state.graph.plan).map_err(|e| e.to_string())?;
     files.push((format!("{base}/plan.json"), plan));
+    files.extend(reports_of(state, base, evidence)?);
     Ok(CheckpointContent {
         tips: checkpoint_tips(state),
         files,

@@ -20,6 +20,7 @@ use crate::journal::{JournalError, Reader, Record};
 use crate::replay::{ReplayError, load_plan, start_of};
 use consort_core::ids::CheckpointId;
 use consort_core::run::{Event, EventKind, Graph, State, fold};
+use consort_worker::evidence::Evidence;
 use consort_worker::hands::CheckpointContent;
 use consort_worker::store::Store;
 use consort_worker::workspace::Repo;
@@ -98,13 +99,6 @@ fn at(record: &Record) -> String {
     format!("record {}", record.seq)
 }
 
-/// Where accepted bytes are.
-#[derive(Clone, Copy)]
-struct Evidence<'a> {
-    store: &'a Store,
-    repo: Option<&'a Repo>,
-}
-
 /// Verifies the run in this directory. `repo` is the repository that it worked in; without one only
 /// runs of plain directories can be verified whole.
 ///
@@ -124,7 +118,10 @@ pub fn verify(run_dir: &Path, store: &Store, repo: Option<&Repo>) -> Result<Repo
         };
         if pass.is_none() {
             let start = start_of(&record)?;
-            pass = Some(Pass::new(Arc::new(Graph::new(load_plan(store, &start.plan)?)), store));
+            pass = Some(Pass::new(
+                Arc::new(Graph::new(load_plan(store, &start.plan)?)),
+                Evidence { store, repo },
+            ));
         }
         chain.count += 1;
         let Some(pass) = &mut pass else { continue };
@@ -144,7 +141,7 @@ pub fn verify(run_dir: &Path, store: &Store, repo: Option<&Repo>) -> Result<Repo
     let records = chain.count;
     let mut checks = vec![chain.said(summary)];
     let run = pass.state.start.as_ref().map_or_else(String::new, |start| start.run.0.clone());
-    checks.extend(pass.end(Evidence { store, repo }));
+    checks.extend(pass.end());
     Ok(Report { run, records, checks })
 }
 
@@ -166,6 +163,7 @@ struct Pass<'a> {
     decisions: decisions::Decisions,
     answers: answers::Answers<'a>,
     promises: promises::Promises,
+    evidence: Evidence<'a>,
     /// What each checkpoint must hold, by its id.
     checkpoints: BTreeMap<CheckpointId, Prepared>,
 }
@@ -178,11 +176,12 @@ struct Prepared {
 }
 
 impl<'a> Pass<'a> {
-    fn new(graph: Arc<Graph>, store: &'a Store) -> Self {
+    fn new(graph: Arc<Graph>, evidence: Evidence<'a>) -> Self {
         Self {
             state: State::new(graph.clone()),
             decisions: decisions::Decisions::new(graph.clone()),
-            answers: answers::Answers::new(graph, store),
+            answers: answers::Answers::new(graph, evidence.store),
+            evidence,
             promises: promises::Promises::default(),
             checkpoints: BTreeMap::new(),
         }
@@ -195,7 +194,7 @@ impl<'a> Pass<'a> {
         self.answers.take(&self.state, record);
         for Event { kind, .. } in &record.events {
             if let EventKind::CheckpointPrepared { checkpoint, .. } = kind {
-                let content = content_of(&self.state, record.hash);
+                let content = content_of(&self.state, record.hash, self.evidence);
                 let artifacts = work::lasting_artifacts(&self.state);
                 self.checkpoints.insert(checkpoint.clone(), Prepared { content, artifacts });
             }
@@ -203,7 +202,8 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn end(self, evidence: Evidence<'_>) -> Vec<Check> {
+    fn end(self) -> Vec<Check> {
+        let evidence = self.evidence;
         let (answers, composites) = self.answers.end();
         let mut checks = vec![self.decisions.end(), answers, composites, self.promises.end(&self.state)];
         checks.push(work::artifacts(&self.state, evidence));

@@ -3,28 +3,10 @@
 use super::{Check, Evidence, counted};
 use consort_core::ids::Revision;
 use consort_core::plan::Output;
-use consort_core::run::{Artifact, Candidate, InputRef, State, inputs_of};
-use consort_worker::checks::check_candidate;
+use consort_core::run::{Artifact, Candidate, InputRef, State, measured_by};
+use consort_worker::checks::{check_candidate, form};
 use consort_worker::store::Store;
-use consort_worker::workspace::read_plain;
 use std::collections::BTreeMap;
-
-impl Evidence<'_> {
-    /// Files of a revision, in the order of the paths; `None` for what is not there.
-    pub(super) fn files(
-        &self,
-        revision: &Revision,
-        paths: &[String],
-    ) -> Result<Vec<Option<Vec<u8>>>, String> {
-        if revision.is_plain() {
-            let read = |path: &String| read_plain(self.store, revision, path).map_err(|e| e.to_string());
-            return paths.iter().map(read).collect();
-        }
-        let repo =
-            self.repo.ok_or_else(|| format!("{revision} is a commit, and there is no repository here"))?;
-        repo.show_all(revision, paths).map_err(|e| e.to_string())
-    }
-}
 
 /// Accepted tasks with their candidates, in plan order.
 fn accepted(state: &State) -> impl Iterator<Item = (usize, &Candidate)> {
@@ -97,9 +79,18 @@ pub(super) fn acknowledgements(state: &State, evidence: Evidence<'_>) -> Check {
                 continue;
             }
         };
-        handoffs += consumed.len() as u64;
+        handoffs += consumed.iter().filter(|(input, _)| input.handoff).count() as u64;
         let overridden = state.overrides.iter().any(|o| o.task == task.id);
-        for problem in check_candidate(task, &files, &consumed) {
+        let schema = match schema(state, ix, evidence) {
+            Ok(schema) => schema,
+            Err(why) => {
+                check.fault(task.id.as_str(), why);
+                continue;
+            }
+        };
+        let mut problems = check_candidate(task, &files, &consumed);
+        problems.extend(form::check(task, &files, schema.as_deref(), state.graph.plan.rehearsal));
+        for problem in problems {
             check.unless(overridden, task.id.as_str(), || format!("{}: {}", problem.check, problem.text));
         }
     }
@@ -109,6 +100,15 @@ pub(super) fn acknowledgements(state: &State, evidence: Evidence<'_>) -> Check {
         counted(handoffs, "handoff")
     );
     check.said(summary)
+}
+
+/// The schema that a task's form names, as it was at its base.
+fn schema(state: &State, ix: usize, evidence: Evidence<'_>) -> Result<Option<String>, String> {
+    let (Some(path), Some(base)) = (&state.graph.task(ix).form.schema, &state.tasks[ix].base) else {
+        return Ok(None);
+    };
+    let bytes = evidence.files(base, std::slice::from_ref(path))?.pop().flatten();
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn candidate_of(evidence: Evidence<'_>, candidate: &Candidate) -> Result<Vec<(String, Vec<u8>)>, String> {
@@ -124,16 +124,21 @@ fn candidate_of(evidence: Evidence<'_>, candidate: &Candidate) -> Result<Vec<(St
         .collect()
 }
 
-/// The handoffs that a task declares, with their accepted texts.
+/// The handoffs that a task declares, and of a handoff what it cites, with their accepted texts.
 fn consumed(state: &State, ix: usize, evidence: Evidence<'_>) -> Result<Vec<(InputRef, String)>, String> {
     let mut texts = Vec::new();
-    for input in inputs_of(state, ix).into_iter().filter(|input| input.handoff) {
+    for input in measured_by(state, ix) {
         let made = input.task.as_ref().and_then(|task| state.graph.ix(task));
         let from = made.and_then(|ix| state.tasks[ix].accepted());
-        let from = from.ok_or_else(|| format!("its handoff `{}` was never accepted", input.path))?;
-        let bytes = evidence.files(&from.revision, std::slice::from_ref(&input.path))?.pop().flatten();
-        let bytes =
-            bytes.ok_or_else(|| format!("its handoff `{}` is not in {}", input.path, from.revision))?;
+        let from = from.ok_or_else(|| format!("its input `{}` was never accepted", input.path))?;
+        let mut bytes = evidence.files(&from.revision, std::slice::from_ref(&input.path))?.pop().flatten();
+        if let (None, Some(hash)) = (&bytes, &input.hash) {
+            bytes = evidence.store.get(hash).map_err(|e| e.to_string())?;
+        }
+        if bytes.is_none() && input.handoff {
+            return Err(format!("its handoff `{}` is not in {}", input.path, from.revision));
+        }
+        let bytes = bytes.unwrap_or_default();
         texts.push((input, String::from_utf8_lossy(&bytes).into_owned()));
     }
     Ok(texts)

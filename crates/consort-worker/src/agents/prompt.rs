@@ -4,6 +4,7 @@
 
 use super::request::{InputKind, Purpose, Request, StrategyBrief};
 use crate::judges::evidence::HIGH_SCORE;
+use consort_core::plan::Form;
 use std::fmt::Write;
 
 /// The prompt of a request. The same request gives the same bytes.
@@ -223,6 +224,7 @@ fn bar(p: &mut Page, request: &Request) {
             ));
         }
     }
+    form(p, &request.form);
     if let Some(handoff) = &request.handoff {
         p.line("");
         p.line("Of at most 64 KiB, with these sections:");
@@ -263,6 +265,36 @@ fn bar(p: &mut Page, request: &Request) {
                 check.unwrap_or_default()
             ));
         }
+    }
+}
+
+/// What a machine will check.
+fn form(p: &mut Page, form: &Form) {
+    if form.is_empty() {
+        return;
+    }
+    p.line("");
+    p.line("These are checked before anyone reads the work:");
+    p.line("");
+    let listed =
+        |names: &[String]| names.iter().map(|n| format!("`{}`", one_line(n))).collect::<Vec<_>>().join(", ");
+    if !form.sections.is_empty() {
+        p.line(format!(
+            "- headings with something under them, that are or begin with: {}",
+            listed(&form.sections)
+        ));
+    }
+    if !form.front_matter.is_empty() {
+        p.line(format!(
+            "- keys of the front matter (YAML between two lines `---` at the top): {}",
+            listed(&form.front_matter)
+        ));
+    }
+    if let Some(most) = form.words_max {
+        p.line(format!("- at most {most} words"));
+    }
+    if let Some(schema) = &form.schema {
+        p.line(format!("- the JSON Schema `{}`", one_line(schema)));
     }
 }
 

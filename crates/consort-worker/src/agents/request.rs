@@ -1,7 +1,6 @@
 //! What one attempt asks of an agent, as data: `request.json` beside the prompt.
 
-use consort_core::plan::Constraint;
-use consort_core::plan::Criterion;
+use consort_core::plan::{Constraint, Criterion, Form};
 use serde::{Deserialize, Serialize};
 
 /// Raised when the shape changes.
@@ -28,6 +27,9 @@ pub struct Request {
     pub outputs: Outputs,
     /// Levels that the artifact must have, with their audiences.
     pub levels: Vec<Level>,
+    /// What else its form must be.
+    #[serde(default, skip_serializing_if = "Form::is_empty")]
+    pub form: Form,
     /// What must be true of the work.
     pub criteria: Vec<Criterion>,
     /// For work that carries findings over a barrier.

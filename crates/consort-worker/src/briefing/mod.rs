@@ -1,8 +1,6 @@
 //! What the brain wants of one attempt, in an agent's terms: `Start` in, request and outfit out.
 //! What a reviewer must not know is left out here and nowhere else.
 
-mod names;
-
 use crate::agents::outfit::{self, Desk, Outfit, OutfitError};
 use crate::agents::request::{
     AnswerBrief, DimensionBrief, HandoffBrief, InputKind, Level, OpenFinding, Outputs, Purpose,
@@ -12,9 +10,8 @@ use crate::agents::strategies;
 use crate::dirs::RunDirs;
 use crate::judges::{self, Finding, Response, Rules, Shown, nonce};
 use consort_core::ids::{AttemptId, ContentHash, DimensionId, Step, StrategyId};
-use consort_core::plan::{AgentSpec, Output, Plan, Reads, Strategy, Task, TaskKind};
+use consort_core::plan::{AgentSpec, Names, Output, Plan, Reads, Strategy, Task, TaskKind, judged_criteria};
 use consort_core::run::{Candidate, FindingsRef, Severity, Start};
-use names::Names;
 
 /// One file of a reviewer's working directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +140,7 @@ pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request 
             .iter()
             .map(|id| Level { id: id.clone(), audience: plan.workflow.levels.get(id).cloned() })
             .collect(),
+        form: task.form.clone(),
         criteria: names.criteria(),
         handoff: handoff(task),
         open_findings: told
@@ -167,12 +165,6 @@ pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request 
         answer: answer(plan, start, desk),
         scratch: desk.temporary().display().to_string(),
     }
-}
-
-/// Which of a task's criteria a judge is asked about, in the plan's order.
-pub fn judged_criteria(plan: &Plan, task: &Task) -> Vec<bool> {
-    let names = Names { plan, task, creator: false };
-    task.criteria.iter().map(|criterion| names.shows(criterion)).collect()
 }
 
 /// What the answer of one attempt is measured by, owned: see [`Rules`].

@@ -2,10 +2,9 @@
 
 use super::handoff::SourceText;
 use super::markdown::squeeze;
-use serde::Serialize;
 
 /// Lines of a source, as a handoff's finding names them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Citation {
     /// Relative to the repository.
     pub path: String,

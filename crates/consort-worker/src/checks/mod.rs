@@ -5,6 +5,7 @@ pub mod acknowledgement;
 pub mod citation;
 pub mod deleted;
 pub mod envelope;
+pub mod form;
 pub mod handoff;
 pub mod lint;
 pub mod markdown;

@@ -121,6 +121,13 @@ impl Hands {
             .map(|(artifact, bytes)| (artifact.path.clone(), bytes.clone()))
             .collect();
         let mut problems = checks::check_candidate(plan, &files, &texts);
+        match self.schema(plan, base) {
+            Ok(schema) => {
+                let rehearsal = self.plan().rehearsal;
+                problems.extend(checks::form::check(plan, &files, schema.as_deref(), rehearsal));
+            }
+            Err(why) => return Report::EffectFailed { effect, why },
+        }
         match self.deleted(plan, &files, wish) {
             Ok(more) => problems.extend(more),
             Err(why) => return Report::EffectFailed { effect, why },
@@ -151,6 +158,17 @@ impl Hands {
             passed,
             raised,
         }
+    }
+
+    /// The schema that a task's form names, as it is at its base: its agent cannot loosen it.
+    fn schema(&self, task: &Task, base: Option<&Revision>) -> Result<Option<String>, String> {
+        let (Some(path), false) = (&task.form.schema, self.plan().rehearsal) else { return Ok(None) };
+        let base = base.ok_or("a task without a base has no schema to be measured by")?;
+        let bytes = self.bench.plane.read(base, path).map_err(|e| e.to_string())?;
+        let bytes = bytes.ok_or_else(|| {
+            format!("the schema `{path}` is not in the base of this task: commit it and begin again")
+        })?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// What the plan's rules ask for by the paths that a change really touched. Documents were

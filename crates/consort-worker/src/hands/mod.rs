@@ -7,6 +7,7 @@ mod ensure;
 mod outcome;
 
 use crate::dirs::RunDirs;
+use crate::evidence::Evidence;
 use crate::processes;
 use crate::store::Store;
 use crate::workspace::Plane;
@@ -80,6 +81,15 @@ impl Hands {
     /// The run's data plane.
     pub fn plane(&self) -> &Plane {
         &self.bench.plane
+    }
+
+    /// Where accepted work and stored answers can be read again.
+    pub fn evidence(&self) -> Evidence<'_> {
+        let repo = match &self.bench.plane {
+            Plane::Git(plane) => Some(plane.repo()),
+            Plane::Plain(_) => None,
+        };
+        Evidence { store: &self.bench.store, repo }
     }
 
     fn plan(&self) -> &Plan {

@@ -2,9 +2,10 @@
 
 use crate::plans::{self, id};
 use crate::stage::Stage;
+use consort_core::plan::Form;
 use consort_core::plan::Task;
 use consort_core::run::{InputRef, Problem};
-use consort_worker::checks::{PROBLEMS_MAX, acknowledgement, check_candidate, check_document, handoff};
+use consort_worker::checks::{PROBLEMS_MAX, acknowledgement, check_candidate, check_document, form, handoff};
 
 fn task(name: &str) -> Task {
     Stage::new(plans::seed()).task(&id(name)).clone()
@@ -209,4 +210,34 @@ fn what_is_too_large_is_said_to_be_so_and_not_read() {
     let many = format!("{before}{findings}## Key{}", rest.split_once("## Key").unwrap().1);
     let found = check_document(&task("barrier-1_spike-002-to-spike-001"), &many, &[]);
     assert!(shown(&found).contains("more than 100 findings"), "{}", shown(&found));
+}
+
+#[test]
+fn a_form_is_kept_or_each_lack_is_named() {
+    let mut task = task("agent-a-001");
+    task.form = Form {
+        sections: vec!["Risks".into()],
+        front_matter: vec!["owner".into()],
+        words_max: Some(8),
+        schema: Some("s.json".into()),
+    };
+    let path = task.output.paths()[0].clone();
+    let schema = r#"{"properties": {"owner": {"enum": ["me", "you"]}}}"#;
+    let said = |text: &str, schema: &str, rehearsal: bool| {
+        let files = vec![(path.clone(), text.as_bytes().to_vec())];
+        shown(&form::check(&task, &files, Some(schema), rehearsal))
+    };
+    let good = "---\nowner: me\n---\n# T\n\n## Risks\n\nNone known.\n";
+    assert_eq!(said(good, schema, false), "");
+    let long = format!("{good}{}\n", "word ".repeat(20));
+    for (text, by, says) in [
+        (&good.replace("## Risks", "## Joys"), schema, "Risks"),
+        (&good.replace("owner: me", "author: me"), schema, "owner"),
+        (&good.replace("owner: me", "owner: them"), schema, "owner"),
+        (&long, schema, "words"),
+        (&good.to_owned(), "{", "`s.json` is not JSON"),
+    ] {
+        assert!(said(text, by, false).contains(says), "{says}: {}", said(text, by, false));
+    }
+    assert_eq!(said(&long, schema, true), "", "players are wordy");
 }

@@ -46,6 +46,7 @@ pub fn task(id: &str, role: &str, text: &str, path: &str) -> Task {
         inputs: Vec::new(),
         output: Output::Document { paths: vec![path.into()] },
         levels: Vec::new(),
+        form: Default::default(),
         criticality: Criticality::C2,
         criticality_rationale: None,
         escalated_by: Vec::new(),

@@ -5,10 +5,10 @@ use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use clap::Args;
-use consort_core::plan::{Barrier, Plan, Task, TaskKind};
+use consort_core::plan::{Barrier, Form, Plan, Task, TaskKind};
 use std::path::PathBuf;
 
-/// Says before a run what each task and barrier will go through, and why; runs nothing.
+/// Says before a run what each task, phase and barrier will go through, and why; runs nothing.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  consort explain workflow.yaml\n  consort explain workflow.yaml agent-c-001"
@@ -54,6 +54,7 @@ pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
         text.push('\n');
     }
     if args.task.is_none() {
+        text += &transitions(&plan);
         plan.barriers.iter().for_each(|barrier| text += &meeting(barrier));
         for rule in &plan.escalation {
             let off = rule.off.iter().map(|why| format!("{}  switched off here: {why}\n", rule.id));
@@ -104,6 +105,9 @@ fn explained(plan: &Plan, task: &Task) -> String {
         );
     }
     say("rounds", format!("{} to {}, then a person decides", task.rounds.min.max(1), task.rounds.max));
+    for asked in form(&task.form) {
+        say("form", asked);
+    }
     for criterion in &task.criteria {
         let how = criterion.check.as_ref().map_or("judged".to_owned(), |c| format!("`{}`", c.argv.join(" ")));
         say("criterion", format!("{} ({how})", criterion.name));
@@ -121,6 +125,19 @@ fn explained(plan: &Plan, task: &Task) -> String {
         ),
     );
     text
+}
+
+fn form(form: &Form) -> Vec<String> {
+    let mut all = Vec::new();
+    if !form.sections.is_empty() {
+        all.push(format!("sections {}", form.sections.join(", ")));
+    }
+    if !form.front_matter.is_empty() {
+        all.push(format!("front matter with {}", form.front_matter.join(", ")));
+    }
+    all.extend(form.words_max.map(|most| format!("at most {most} words (not in a rehearsal)")));
+    all.extend(form.schema.as_ref().map(|path| format!("JSON Schema {path} (not in a rehearsal)")));
+    all
 }
 
 fn what(task: &Task) -> String {
@@ -142,6 +159,33 @@ fn level(task: &Task) -> String {
     format!("{} {name}: {why}", task.criticality)
 }
 
+/// What it takes to leave each phase.
+fn transitions(plan: &Plan) -> String {
+    let mut text = String::new();
+    for pipeline in &plan.pipelines {
+        for phase in &pipeline.phases {
+            let gates = phase.tasks.iter().filter_map(|id| plan.task(id)).map(|task| match task.judged {
+                true => format!("{} accepted at {}", task.id, task.threshold),
+                false => format!("{} accepted", task.id),
+            });
+            let met = |b: &&Barrier| b.after.contains(&(pipeline.id.clone(), phase.number));
+            let then = plan.barriers.iter().filter(met).map(|b| format!("{} COMPLETE", b.id));
+            let all: Vec<String> = gates.chain(then).collect();
+            text += &format!(
+                "{} phase {} {}  ends with: {}\n",
+                pipeline.alias,
+                phase.number,
+                phase.name,
+                all.join(", ")
+            );
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
 fn meeting(barrier: &Barrier) -> String {
     let after: Vec<String> =
         barrier.after.iter().map(|(pipeline, phase)| format!("{pipeline} phase {phase}")).collect();
@@ -161,6 +205,6 @@ fn json(task: &Task) -> serde_json::Value {
         "self_review": task.self_review, "strategies": task.review_groups, "waived": task.waived, "judges": if task.judged { task.judges } else { 0 },
         "rounds": { "min": task.rounds.min, "max": task.rounds.max },
         "threshold": task.threshold.to_string(), "floor": task.floor.to_string(),
-        "criteria": task.criteria, "approval": task.approval, "calls": task.calls(),
+        "form": task.form, "criteria": task.criteria, "approval": task.approval, "calls": task.calls(),
     })
 }

@@ -3,16 +3,19 @@
 use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
-use crate::report::{gate, whole};
+use crate::place::Place;
 use clap::Args;
 use consort_core::ids::ContentHash;
-use consort_core::run::State;
 use consort_core::view::model::run_view;
-use std::path::PathBuf;
+use consort_core::view::report::{files, gate, gated, json, whole};
+use consort_worker::evidence::Evidence;
+use consort_worker::evidence::crossings::crossings;
+use std::path::{Path, PathBuf};
 
-/// Writes the score report of each gate and one page for the whole run, as Markdown.
+/// Writes the score report of each gate and one page for the whole run, as Markdown and JSON.
 ///
-/// Everything comes from the journal and the stored answers; nothing is asked of an agent.
+/// Everything comes from the journal, stored answers and accepted work; nothing is asked of an agent.
+/// The last checkpoint of a run has the same under `reports/`, and `integrate` brings it along.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  consort report review-2026\n  consort report review-2026 agent-a-001\n  consort report --out reports"
@@ -22,62 +25,60 @@ pub(crate) struct Report {
     run: Option<String>,
     /// Only the gate of this task.
     task: Option<String>,
-    /// Writes README.md and one file per gate into this new directory.
+    /// Writes README.md, run.json and two files per gate into this new directory.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Prints {run, gates: [{task, rounds, composites, verdict, dimensions}], …}.
+    /// Prints {run, gates: [{task, rounds, composites, verdict, dimensions, findings}], crossings, …}.
     #[arg(long, conflicts_with = "out")]
     json: bool,
 }
 
 pub(crate) fn run(ctx: &Context, args: &Report) -> Result<u8, Failure> {
-    let place = ctx.place()?;
+    let (place, repo) = Place::with_repo(&ctx.dir)?;
     let (run, task) = place.run_and_task(args.run.as_deref(), args.task.as_deref())?;
     let state = place.replay(&run)?.state;
     let view = run_view(&state);
     let store = place.places.open_store();
-    let answer = |hash: &ContentHash| -> serde_json::Value {
-        // A damaged answer is shown as missing here; `verify` names it.
-        let bytes = store.get(hash).ok().flatten().unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
-    };
+    let evidence = Evidence { store: &store, repo: repo.as_ref() };
+    let answer = |hash: &ContentHash| evidence.answer(hash);
     if let Some(id) = &task
         && view.task(id).is_none()
     {
         return Err(super::show::unknown_task(&view, id));
     }
-    let gated: Vec<usize> = (0..state.tasks.len())
-        .filter(|ix| task.as_ref().is_none_or(|id| state.graph.task(*ix).id.as_str() == id))
-        .filter(|ix| !state.tasks[*ix].rounds.is_empty())
-        .collect();
+    let meant = |ix: &usize| task.as_ref().is_none_or(|id| state.graph.task(*ix).id.as_str() == id);
+    let gates: Vec<usize> = gated(&state).filter(meant).collect();
+    let crossings = crossings(&state, evidence).map_err(|why| {
+        Failure::failed("accepted work cannot be read, so the reports would have gaps")
+            .why(why)
+            .help(format!("see what is damaged: `consort verify {}`", run.id))
+    })?;
     if args.json {
-        ctx.out.json(&json(&state, &gated, &answer))?;
+        ctx.out.json(&json(&state, &gates, &answer, &crossings))?;
         return Ok(exit::DONE);
     }
-    let page = task.is_none().then(|| whole::page(&state, &view, &answer));
-    let gates: Vec<(String, String)> = gated
-        .iter()
-        .map(|ix| (state.graph.task(*ix).id.to_string(), gate::page(&state, *ix, &answer)))
-        .collect();
-    match &args.out {
-        None => {
-            let all = page.into_iter().chain(gates.into_iter().map(|(_, text)| text));
-            ctx.out.print(&all.collect::<Vec<_>>().join("\n"))?;
+    if let Some(dir) = &args.out {
+        let dir = ctx.path(dir);
+        let mut files = files(&state, &answer, &crossings);
+        if task.is_some() {
+            let named = |path: &str| gates.iter().any(|ix| of_gate(path, state.graph.task(*ix).id.as_str()));
+            files.retain(|(path, _)| named(path));
         }
-        Some(dir) => {
-            let dir = ctx.path(dir);
-            write(&dir, page.as_deref(), &gates)?;
-            ctx.out.print(&format!(
-                "{} reports are in {}\n",
-                gates.len() + usize::from(page.is_some()),
-                dir.display()
-            ))?;
-        }
+        write(&dir, &files)?;
+        ctx.out.print(&format!("{} files of reports are in {}\n", files.len(), dir.display()))?;
+        return Ok(exit::DONE);
     }
+    let page = task.is_none().then(|| whole::page(&state, &view, &answer, &crossings));
+    let gates = gates.iter().map(|ix| gate::page(&state, *ix, &answer));
+    ctx.out.print(&page.into_iter().chain(gates).collect::<Vec<_>>().join("\n"))?;
     Ok(exit::DONE)
 }
 
-fn write(dir: &std::path::Path, page: Option<&str>, gates: &[(String, String)]) -> Result<(), Failure> {
+fn of_gate(path: &str, task: &str) -> bool {
+    Path::new(path).file_stem().is_some_and(|stem| stem == task) && path.contains("/gates/")
+}
+
+fn write(dir: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Failure> {
     let failed = |e: std::io::Error| {
         Failure::invalid(format!("the reports cannot be written to {}", dir.display()))
             .why(e)
@@ -86,33 +87,10 @@ fn write(dir: &std::path::Path, page: Option<&str>, gates: &[(String, String)]) 
     if dir.exists() {
         return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
     }
-    std::fs::create_dir_all(dir).map_err(failed)?;
-    if let Some(page) = page {
-        std::fs::write(dir.join("README.md"), page).map_err(failed)?;
-    }
-    for (id, text) in gates {
-        std::fs::write(dir.join(format!("{id}.md")), text).map_err(failed)?;
+    for (path, bytes) in files {
+        let path = dir.join(path.strip_prefix("reports/").unwrap_or(path));
+        std::fs::create_dir_all(path.parent().unwrap_or(dir)).map_err(failed)?;
+        std::fs::write(path, bytes).map_err(failed)?;
     }
     Ok(())
-}
-
-fn json(state: &State, gated: &[usize], answer: &whole::Answer<'_>) -> serde_json::Value {
-    let one = |ix: &usize| {
-        let it = &state.tasks[*ix];
-        let last = it.rounds.iter().rev().find(|r| r.composite.is_some());
-        let composites: Vec<String> =
-            it.rounds.iter().filter_map(|r| r.composite.map(|c| c.to_string())).collect();
-        serde_json::json!({
-            "task": state.graph.task(*ix).id, "rounds": it.rounds.len(), "composites": composites,
-            "threshold": state.graph.task(*ix).threshold.to_string(),
-            "verdict": gate::verdict(state, *ix),
-            "dimensions": last.map(|r| &r.scores),
-            "answer": last.and_then(|r| r.scores_answer.as_ref()).map(answer),
-        })
-    };
-    let gates: Vec<_> = gated.iter().map(one).collect();
-    serde_json::json!({
-        "run": state.start.as_ref().map(|s| &s.run), "status": state.status, "gates": gates,
-        "overrides": state.overrides.len(), "agent_calls": state.used.agent_calls,
-    })
 }

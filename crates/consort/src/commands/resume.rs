@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::post;
 use clap::Args;
-use consort_core::run::{Command, RunStatus, State, wanted};
+use consort_core::run::{Command, RunStatus, State, is_settled};
 use consort_core::view::run_word;
 use consort_local::host;
 
@@ -58,7 +58,7 @@ pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
 /// A run that is over says so; one that lacks its last checkpoint or a tidied workspace does not
 /// count as over.
 fn over(ctx: &Context, state: &State) -> Result<Option<u8>, Failure> {
-    if !state.is_over() || !wanted(state).is_empty() {
+    if !is_settled(state) {
         return Ok(None);
     }
     let run = state.start.as_ref().map(|s| s.run.to_string()).unwrap_or_default();

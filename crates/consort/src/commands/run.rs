@@ -187,13 +187,16 @@ impl Facts {
             .flat_map(|t| &t.inputs)
             .filter_map(|input| if let Input::File { path } = input { Some(path) } else { None })
             .collect();
-        let mut absent = Vec::new();
-        for path in files {
-            let there = match repo {
+        let there = |path: &str| -> Result<bool, Failure> {
+            Ok(match repo {
                 Some(repo) => repo.exists_at(repo.head(), path)?,
                 None => place.top().join(path).exists(),
-            };
-            if !there {
+            })
+        };
+        schemas(plan, &there)?;
+        let mut absent = Vec::new();
+        for path in files {
+            if !there(path)? {
                 absent.push(path.clone());
             }
         }
@@ -210,6 +213,24 @@ impl Facts {
             repo.and_then(|r| r.head_branch()).map(|b| b.trim_start_matches("refs/heads/").to_owned());
         Ok(Self { base: repo.map(|r| r.head().clone()), branch, absent, unseen })
     }
+}
+
+/// Schemas that forms name are in the base, or some task makes them.
+fn schemas(plan: &Plan, there: &dyn Fn(&str) -> Result<bool, Failure>) -> Result<(), Failure> {
+    for task in plan.tasks.iter().filter(|_| !plan.rehearsal) {
+        let Some(path) = &task.form.schema else { continue };
+        let made = plan.tasks.iter().any(|t| t.output.paths().contains(path));
+        if !made && !there(path)? {
+            return Err(Failure::invalid(format!(
+                "the form of the task `{}` names the schema `{path}`, which is not in the base of this run",
+                task.id
+            ))
+            .help(format!(
+                "commit it: `git add {path} && git commit`, or correct its path in the workflow"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What a person reads before any work starts.

@@ -87,3 +87,56 @@ fn a_policy_is_a_criterion_of_every_task_and_a_command_that_hangs_is_ended() {
     assert_eq!(said.code, 3, "{}{}", said.stdout, said.stderr);
     assert!(missing.consort(&["status", RUN]).stdout.contains("no-such-program-here"));
 }
+
+/// The first version lacks what the form asks for; the agent loosens the schema, which changes nothing.
+const FORM: &str = r###"
+workflow: {id: form-20260220-001, title: Form}
+criticality: C1
+agents:
+  default:
+    argv: [sh, -c, 'cat > prompt; mkdir -p out; printf "# D\n\n" > out/d.md; echo "{}" > s.json; if test -e tried; then printf -- "---\nowner: me\n---\n# D\n\n## Risks\n\nNone known.\n" > out/d.md; else touch tried; fi']
+  data:
+    argv: [sh, -c, 'cat > prompt; mkdir -p out; echo "{}" > s.json; if test -e tried; then echo "{\"n\": 3}" > out/x.json; else touch tried; echo "{\"n\": \"three\"}" > out/x.json; fi']
+tasks:
+  d: {text: Write., path: out/d.md, gate: none, form: {sections: [Risks], front_matter: [owner], words_max: 20}}
+  x: {text: Count., path: out/x.json, produces: data, agent: data, gate: none, form: {schema: s.json}}
+"###;
+
+#[test]
+fn a_form_is_checked_before_anyone_looks_and_by_the_schema_of_the_base() {
+    let world = World::new(FORM);
+    world.write(
+        "s.json",
+        r#"{"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}"#,
+    );
+    world.git(&["add", "-A"]);
+    world.git(&["commit", "-q", "-m", "A schema"]);
+    let said = world.consort(&["run", "workflow.yaml"]);
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let told = world.consort(&["logs"]).stdout;
+    for what in ["d 2 problems found by checks", "there is no front matter", "`n` is not of type integer"] {
+        assert!(told.contains(what), "{what}: {told}");
+    }
+    let made = world.git(&["show", "consort/form-20260220-001/run:out/d.md"]);
+    assert!(made.contains("## Risks"), "{made}");
+    let verified = world.consort(&["verify"]);
+    assert_eq!(verified.code, 0, "{}", verified.stdout);
+    let explained = world.consort(&["explain", "workflow.yaml"]).stdout;
+    for what in ["form        sections Risks", "at most 20 words", "JSON Schema s.json"] {
+        assert!(explained.contains(what), "{what}: {explained}");
+    }
+    let said = world.consort(&["run", "workflow.yaml", "--again", "--rehearse"]);
+    assert_eq!(said.code, 0, "players keep sections and front matter: {}{}", said.stdout, said.stderr);
+}
+
+#[test]
+fn a_schema_that_is_not_there_and_a_form_of_a_change_are_said_to_be_wrong() {
+    let world = World::new(FORM);
+    let said = world.consort(&["run", "workflow.yaml"]);
+    assert_eq!(said.code, 2, "{}{}", said.stdout, said.stderr);
+    assert!(said.stderr.contains("s.json") && said.stderr.contains("commit it"), "{}", said.stderr);
+    let change = FORM.replace("path: out/d.md, ", "writes: ['out/**'], ");
+    let said = World::new(&change).consort(&["check", "workflow.yaml"]);
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("a change has no form") || said.stdout.contains("a change has no form"));
+}

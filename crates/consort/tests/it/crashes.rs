@@ -278,7 +278,8 @@ fn killed(seed: u64, kills: &mut u32, kinds: &mut BTreeSet<String>) -> Ended {
     to_the_end(&world, SEED_RUN);
     nothing_is_left(&world);
     let verified = world.consort(&["verify", SEED_RUN]);
-    assert_eq!(verified.code, 0, "{}", verified.stdout);
+    let troubles = || world.consort(&["logs", SEED_RUN]).stdout;
+    assert_eq!(verified.code, 0, "{}\n{}", verified.stdout, troubles());
     let found = audited(&world, SEED_RUN, &[]);
     assert!(found.is_empty(), "{found:#?}");
     ended(&world, SEED_RUN)

@@ -5,15 +5,15 @@ use super::gates::Gate;
 use super::links::{Link, Links};
 use super::outline::{BarrierSpot, Crossing, Kind, Outline, TaskSpot};
 use super::{Lower, barrier_id, task_id};
-use crate::definition::decode::Map;
+use crate::definition::decode::{At, Map};
 use crate::definition::diagnostic::Diagnostic;
 use crate::definition::escalation;
 use crate::definition::file::Gated;
 use crate::definition::file_gates::Approval;
 use crate::definition::file_work::{self, Task};
-use crate::definition::values::LevelName;
+use crate::definition::values::{LevelName, Plain};
 use crate::ids::PipelineId;
-use crate::plan::{self, Input, Output, Plan, Quality, TaskKind};
+use crate::plan::{self, Form, Input, Output, Plan, Quality, TaskKind};
 
 impl<'f> Lower<'f> {
     pub(super) fn pipelines(&mut self, outline: &Outline<'f>) -> Vec<plan::Pipeline> {
@@ -138,6 +138,7 @@ impl<'f> Lower<'f> {
         lowered.output = output;
         lowered.escalated_by = raised.map(|(_, ids)| ids).unwrap_or_default();
         lowered.levels = self.levels(task);
+        lowered.form = self.form(task);
         lowered.approval = approval;
         lowered.criteria = criteria;
         lowered.creator = self.creator(task.agent.as_ref(), &role, agents, &plan.limits);
@@ -171,6 +172,7 @@ impl<'f> Lower<'f> {
             inputs: links.inputs[index].iter().map(|link| self.input(outline, link)).collect(),
             output: Output::Document { paths: vec![] },
             levels: vec![],
+            form: Form::default(),
             criticality: gate.level,
             criticality_rationale: gate.rationale,
             escalated_by: vec![],
@@ -224,6 +226,28 @@ impl<'f> Lower<'f> {
         });
         let approval = task.approval.as_ref().or(phase.and_then(|p| p.approval.as_ref())).or(of_workflow);
         self.approval(approval)
+    }
+
+    fn form(&mut self, task: &Task) -> Form {
+        let Some(form) = &task.form else { return Form::default() };
+        if task.writes.iter().next().is_some() {
+            self.report(
+                Diagnostic::error(
+                    "form-of-a-change",
+                    "a change has no form: its files are whatever they are",
+                )
+                .at(form.at.clone(), "the task has `writes`")
+                .help("check its files by a command: `criteria: [{name: ..., check: [...]}]`"),
+            );
+        }
+        let mut texts =
+            |list: &[At<Plain>]| -> Vec<String> { list.iter().map(|at| self.template.text(at)).collect() };
+        Form {
+            sections: texts(&form.sections.items),
+            front_matter: texts(&form.front_matter.items),
+            words_max: form.words_max.as_ref().map(|at| at.value),
+            schema: form.schema.as_ref().map(|at| self.path(at)),
+        }
     }
 
     fn levels(&mut self, task: &Task) -> Vec<String> {

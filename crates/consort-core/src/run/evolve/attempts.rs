@@ -5,7 +5,7 @@ use crate::ids::{AttemptId, Step};
 use crate::run::StopWhy;
 use crate::run::event::{AttemptEnd, Failure};
 use crate::run::input::Usage;
-use crate::run::state::{Live, LivePhase, Point, State, StepStatus, TaskStage};
+use crate::run::state::{Live, LivePhase, Point, RoleUse, State, StepStatus, TaskStage};
 use crate::time::Timestamp;
 
 /// The entry of a live attempt.
@@ -35,6 +35,7 @@ pub(super) fn starting(
     let live = Live { phase: LivePhase::Starting, since: at, deadline, process: None, stopping: None };
     state.live.insert(attempt.clone(), live);
     state.used.agent_calls += 1;
+    state.used.by_role.of(&attempt.step).calls += 1;
     Ok(())
 }
 
@@ -60,6 +61,7 @@ pub(super) fn ended(
     let live = state.live.remove(attempt).ok_or_else(|| format!("{attempt} is not live"))?;
     state.front.deadlines.remove(&(live.deadline, attempt.clone()));
     count(state, end, usage, wall_ms);
+    spend(state.used.by_role.of(&attempt.step), usage, wall_ms);
     let it = &mut state.tasks[ix];
     let holds = |s: &StepStatus| matches!(s, StepStatus::Live(held) if held == attempt);
     let Some(position) = it.steps.iter().position(|s| holds(&s.status)) else { return Ok(()) };
@@ -138,6 +140,13 @@ fn count(state: &mut State, end: &AttemptEnd, usage: &Usage, wall_ms: u64) {
         Some(cost) => used.micro_usd = used.micro_usd.saturating_add(cost),
         None => used.unpriced += 1,
     }
+}
+
+fn spend(role: &mut RoleUse, usage: &Usage, wall_ms: u64) {
+    role.tokens_in = role.tokens_in.saturating_add(usage.tokens_in);
+    role.tokens_out = role.tokens_out.saturating_add(usage.tokens_out);
+    role.micro_usd = role.micro_usd.saturating_add(usage.micro_usd.unwrap_or(0));
+    role.wall_ms = role.wall_ms.saturating_add(wall_ms);
 }
 
 /// The end of an attempt in a sentence, for people.

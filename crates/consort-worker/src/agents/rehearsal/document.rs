@@ -51,6 +51,7 @@ pub(super) fn write(room: &Room, has: &BTreeSet<Strength>, last: Option<&str>, a
         w.acknowledgement();
     }
     w.responses(last);
+    w.demanded();
     w.limits();
     w.text
 }
@@ -78,6 +79,12 @@ impl Writer<'_> {
 
     fn opening(&mut self) {
         let task = &self.room.request.task;
+        let keys = &self.room.request.form.front_matter;
+        if !keys.is_empty() {
+            self.line("---");
+            keys.iter().for_each(|key| self.line(format!("{key}: rehearsal")));
+            self.line("---\n");
+        }
         let topics = topics(&task.text);
         let first = topics.first().cloned().unwrap_or_else(|| task.produces.clone());
         self.line(format!("# {}: {first}", clean(&task.role, 60)));
@@ -109,6 +116,16 @@ impl Writer<'_> {
                 _ => "For those who go on with it: sources, counts and answers stand in the tables.",
             };
             self.line(said);
+        }
+    }
+
+    /// Sections that this work must have and that no player writes by itself.
+    fn demanded(&mut self) {
+        for title in &self.room.request.form.sections {
+            if !Page::read(&self.text).headings.iter().any(|h| h.text.starts_with(title.as_str())) {
+                self.section(title);
+                self.line("A player has nothing to say here; an agent would.");
+            }
         }
     }
 

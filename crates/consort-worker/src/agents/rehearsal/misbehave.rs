@@ -42,6 +42,8 @@ pub enum Misdeed {
     Lie,
     /// Answer for no handoff.
     NoAcknowledgement,
+    /// Name a blocker in a handoff.
+    Blocker,
     /// Answer for no finding.
     NoResponses,
     /// Quote words that nobody wrote.
@@ -77,6 +79,7 @@ impl Misdeed {
             "wrong-nonce" => Misdeed::WrongNonce,
             "lie" => Misdeed::Lie,
             "no-acknowledgement" => Misdeed::NoAcknowledgement,
+            "blocker" => Misdeed::Blocker,
             "no-responses" => Misdeed::NoResponses,
             "invented-quote" => Misdeed::InventedQuote,
             "verdict" => Misdeed::Verdict,
@@ -89,7 +92,7 @@ impl Misdeed {
                         "`{text}` is no misdeed; known are hang, crash, exit-N (1 to 255), no-artifact, \
                          empty-artifact, malformed-score, score-above-1, nan, no-answer, flood, \
                          ignore-sigterm, daemonise, stray-files, wrong-nonce, lie, no-acknowledgement, \
-                         no-responses, invented-quote, verdict, score-0.NNNN, slow-MS"
+                         blocker, no-responses, invented-quote, verdict, score-0.NNNN, slow-MS"
                     ));
                 }
             },

@@ -114,7 +114,11 @@ fn prose(room: &Room, last: Option<&str>, misdeeds: &[Misdeed]) -> String {
         true => BTreeSet::from(Strength::FIRST_DRAFT),
         false => document::strengths(room, last),
     };
-    document::write(room, &has, last, !misdeeds.contains(&Misdeed::NoAcknowledgement))
+    let text = document::write(room, &has, last, !misdeeds.contains(&Misdeed::NoAcknowledgement));
+    match misdeeds.contains(&Misdeed::Blocker) {
+        true => text.replace("## Blockers\n\nNone.", "## Blockers\n\n- BLK-001: a script says so"),
+        false => text,
+    }
 }
 
 /// Mends what is small and one's own: the note that was left.

@@ -1,15 +1,13 @@
 //! The score report of one gate.
 
-use super::whole::Answer;
-use super::{Fate, cell, followed};
-use consort_core::plan::Criterion;
-use consort_core::quality::Score;
-use consort_core::run::{FIRST_DRAFT_MAX, Round, Severity, State, TaskStage, Verdict};
-use consort_worker::briefing::judged_criteria;
+use super::{Answer, Fate, cell, followed};
+use crate::plan::{Criterion, judged_criteria};
+use crate::quality::Score;
+use crate::run::{FIRST_DRAFT_MAX, Round, Severity, State, TaskStage, Verdict};
 use std::fmt::Write;
 
 /// What became of the task, in a word or two.
-pub(crate) fn verdict(state: &State, ix: usize) -> &'static str {
+pub fn verdict(state: &State, ix: usize) -> &'static str {
     let id = &state.graph.task(ix).id;
     let overridden = state.overrides.iter().any(|o| o.task == *id);
     match &state.tasks[ix].stage {
@@ -22,7 +20,7 @@ pub(crate) fn verdict(state: &State, ix: usize) -> &'static str {
 }
 
 /// The whole page.
-pub(crate) fn page(state: &State, ix: usize, answer: &Answer<'_>) -> String {
+pub fn page(state: &State, ix: usize, answer: &Answer<'_>) -> String {
     let task = state.graph.task(ix);
     let it = &state.tasks[ix];
     let mut text = format!("# Score report: {}\n\n", task.id);
@@ -192,7 +190,7 @@ fn criteria(text: &mut String, state: &State, ix: usize, last: &Round) {
 }
 
 /// Names of the criteria and whether each was met in this round; `None`: not judged here.
-pub(super) fn met<'a>(state: &'a State, ix: usize, round: &Round) -> Vec<(&'a str, Option<bool>)> {
+pub fn met<'a>(state: &'a State, ix: usize, round: &Round) -> Vec<(&'a str, Option<bool>)> {
     let task = state.graph.task(ix);
     let asked = judged_criteria(&state.graph.plan, task);
     let one = |((at, criterion), asked): ((u32, &'a Criterion), bool)| {

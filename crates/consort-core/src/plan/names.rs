@@ -1,20 +1,23 @@
 //! What texts of the workflow give away: ids of tasks, the gate's numbers.
 
-use consort_core::ids::TaskId;
-use consort_core::plan::{Criterion, Plan, Task};
-use consort_core::quality::Score;
+use super::{Criterion, Plan, Task};
+use crate::ids::TaskId;
+use crate::quality::Score;
 
 /// Texts of the workflow that name tasks. A phase's criteria may be about another task of the
 /// phase; and a reviewer learns no task's id.
-pub(super) struct Names<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) task: &'a Task,
-    pub(super) creator: bool,
+pub struct Names<'a> {
+    /// Whose texts these are.
+    pub plan: &'a Plan,
+    /// The task that is spoken of.
+    pub task: &'a Task,
+    /// Whether its creator is told; reviewers learn less.
+    pub creator: bool,
 }
 
 impl Names<'_> {
     /// Criteria about this task, or about no task in particular.
-    pub(super) fn criteria(&self) -> Vec<Criterion> {
+    pub fn criteria(&self) -> Vec<Criterion> {
         let shown = self.task.criteria.iter().filter(|c| self.shows(c));
         shown
             .map(|c| Criterion {
@@ -27,7 +30,7 @@ impl Names<'_> {
 
     /// True if agents judge this criterion for this task. What names the gate's numbers is the
     /// engine's to see, what names another task is that task's, and what a command shows needs no opinion.
-    pub(super) fn shows(&self, criterion: &Criterion) -> bool {
+    pub fn shows(&self, criterion: &Criterion) -> bool {
         if criterion.check.is_some() && !self.creator {
             return false;
         }
@@ -40,13 +43,13 @@ impl Names<'_> {
 
     /// True if a text names the threshold or the floor. Whether the gate is passed is the engine's
     /// to see, and a judge that knew the number would aim at it.
-    pub(super) fn tells_the_gate(&self, texts: &[&str]) -> bool {
+    pub fn tells_the_gate(&self, texts: &[&str]) -> bool {
         let gate = [self.task.threshold, self.task.floor];
         texts.iter().any(|text| tells(text, gate))
     }
 
     /// For reviewers: the text with task ids replaced.
-    pub(super) fn hide(&self, text: &str) -> String {
+    pub fn hide(&self, text: &str) -> String {
         if self.creator {
             return text.to_owned();
         }
@@ -94,6 +97,12 @@ fn find_word(text: &str, word: &str) -> Option<usize> {
             !part(text[..*at].chars().next_back()) && !part(text[at + word.len()..].chars().next())
         })
         .map(|(at, _)| at)
+}
+
+/// Which of a task's criteria a judge is asked about, in the plan's order.
+pub fn judged_criteria(plan: &Plan, task: &Task) -> Vec<bool> {
+    let names = Names { plan, task, creator: false };
+    task.criteria.iter().map(|criterion| names.shows(criterion)).collect()
 }
 
 #[cfg(test)]

@@ -1,16 +1,12 @@
 //! One page for the whole run.
 
-use super::{Fate, cell, followed, gate};
-use consort_core::ids::ContentHash;
-use consort_core::run::{Severity, State, TaskStage};
-use consort_core::view::model::RunView;
+use super::{Answer, Crossing, CrossingFate, Fate, cell, followed, gate};
+use crate::run::{Severity, State, TaskStage};
+use crate::view::model::RunView;
 use std::fmt::Write;
 
-/// The JSON of a stored answer; null if it cannot be read.
-pub(crate) type Answer<'a> = dyn Fn(&ContentHash) -> serde_json::Value + 'a;
-
 /// See the module.
-pub(crate) fn page(state: &State, view: &RunView, answer: &Answer<'_>) -> String {
+pub fn page(state: &State, view: &RunView, answer: &Answer<'_>, crossings: &[Crossing]) -> String {
     let plan = &state.graph.plan;
     let mut text = format!("# Report: {}\n\n", cell(&plan.workflow.title, 200));
     if plan.rehearsal {
@@ -25,8 +21,10 @@ pub(crate) fn page(state: &State, view: &RunView, answer: &Answer<'_>) -> String
     );
     decided(&mut text, state);
     cost(&mut text, view);
+    roles(&mut text, state);
     gates(&mut text, state);
     findings(&mut text, state, answer);
+    crossed(&mut text, crossings);
     people(&mut text, state, view);
     text
 }
@@ -65,6 +63,25 @@ fn cost(text: &mut String, view: &RunView) {
         calls.wall_ms / 1_000,
         cost.text
     );
+}
+
+/// The same by what the calls were for.
+fn roles(text: &mut String, state: &State) {
+    let used = &state.used.by_role;
+    text.push_str("\n| Calls of | Calls | Tokens in | Tokens out | Seconds |\n|---|---|---|---|---|\n");
+    for (name, role) in [
+        ("creators", used.creator),
+        ("creators' self-reviews", used.self_review),
+        ("critics", used.critic),
+        ("judges", used.judge),
+    ] {
+        let seconds = role.wall_ms / 1_000;
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {} | {} | {seconds} |",
+            role.calls, role.tokens_in, role.tokens_out
+        );
+    }
 }
 
 fn gates(text: &mut String, state: &State) {
@@ -107,6 +124,70 @@ fn findings(text: &mut String, state: &State, answer: &Answer<'_>) {
         of(Fate::Refused),
         of(Fate::Dropped)
     );
+}
+
+/// What went over barriers: carried, declined, lost.
+fn crossed(text: &mut String, crossings: &[Crossing]) {
+    if crossings.is_empty() {
+        return;
+    }
+    text.push_str(
+        "\n## What crossed between pipelines\n\n| Barrier | From | To | Confidence | Findings | Used | Declined | Lost | Blockers |\n|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for crossing in crossings {
+        let h = &crossing.handoff;
+        let of = |fate: CrossingFate| crossing.fates().filter(|(_, one)| *one == fate).count();
+        let sure = h.confidence.as_ref().map_or("-", |c| c.value.as_str());
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {sure} | {} | {} | {} | {} | {} |",
+            cell(&h.barrier, 80),
+            cell(&h.from, 80),
+            cell(&h.to, 80),
+            h.findings.len(),
+            of(CrossingFate::Used),
+            of(CrossingFate::Declined),
+            of(CrossingFate::Lost),
+            h.blockers.len()
+        );
+    }
+    text.push_str("\nLost: no accepted work says of it where it is used or why it is declined.\n");
+    let mut left = String::new();
+    for crossing in crossings {
+        left_over(&mut left, crossing);
+    }
+    if !left.is_empty() {
+        text.push('\n');
+        text.push_str(&left);
+    }
+}
+
+/// Blockers, and each finding that nobody used.
+fn left_over(text: &mut String, crossing: &Crossing) {
+    let h = &crossing.handoff;
+    let key = format!("{}/{}-to-{}", cell(&h.barrier, 80), cell(&h.from, 80), cell(&h.to, 80));
+    for blocker in &h.blockers {
+        let _ = writeln!(
+            text,
+            "- {key}/{} stood in the way: {}",
+            cell(&blocker.id, 20),
+            cell(&blocker.text, 300)
+        );
+    }
+    for (finding, fate) in crossing.fates() {
+        let what = format!("{key}/{} {}", cell(&finding.id, 20), cell(&finding.title, 120));
+        match fate {
+            CrossingFate::Used => {}
+            CrossingFate::Lost => {
+                let _ = writeln!(text, "- {what}: lost");
+            }
+            CrossingFate::Declined => {
+                for one in crossing.answers.iter().filter(|a| a.finding == finding.id) {
+                    let _ = writeln!(text, "- {what}: declined by {}: {}", one.by, cell(&one.note, 300));
+                }
+            }
+        }
+    }
 }
 
 fn people(text: &mut String, state: &State, view: &RunView) {
