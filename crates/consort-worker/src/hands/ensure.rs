@@ -4,9 +4,9 @@ use super::{CheckpointContent, Hands};
 use crate::agents::outfit::Desk;
 use crate::agents::prompt;
 use crate::judges::Finding;
-use crate::workspace::{Plane, PlaneError, integrate};
+use crate::workspace::{Captured, Plane, PlaneError, integrate};
 use crate::{briefing, checks};
-use consort_core::definition::escalation::{Rules, level_of};
+use consort_core::definition::escalation::{Changed, Rules, level_of};
 use consort_core::ids::{BarrierId, CheckpointId, Revision, TaskId};
 use consort_core::plan::{Input, Output, Task};
 use consort_core::planted::Bug;
@@ -138,7 +138,10 @@ impl Hands {
             Err(why) => return Report::EffectFailed { effect, why },
         };
         problems.truncate(checks::PROBLEMS_MAX);
-        let raised = self.raised(plan, &files);
+        let raised = match self.raised(plan, &captured, base) {
+            Ok(raised) => raised,
+            Err(why) => return Report::EffectFailed { effect, why },
+        };
         if let Err(why) = self.keep(plan, &captured.contents) {
             return Report::EffectFailed { effect, why };
         }
@@ -153,16 +156,34 @@ impl Hands {
         }
     }
 
-    /// What the plan's rules ask for by the paths that a change really touched. Documents were
-    /// measured by their declared paths before the run.
-    fn raised(&self, task: &Task, files: &[(String, Vec<u8>)]) -> Option<Raised> {
+    /// What the plan's rules ask for by what a change really touched, deletions among it. Documents
+    /// were measured by their declared paths before the run.
+    fn raised(
+        &self,
+        task: &Task,
+        captured: &Captured,
+        base: Option<&Revision>,
+    ) -> Result<Option<Raised>, String> {
         if !matches!(task.output, Output::Change { .. }) {
-            return None;
+            return Ok(None);
         }
-        let paths: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
-        let (level, mut rules) = level_of(&Rules::new(&self.plan().escalation).demanded(&paths, None))?;
+        let rules = Rules::new(&self.plan().escalation);
+        let kept = captured.contents.iter().map(|(artifact, _)| (&artifact.path, false));
+        let touched = kept.chain(captured.gone.iter().map(|path| (path, true)));
+        let mut files: Vec<Changed> = touched
+            .map(|(path, deleted)| Changed { path: path.clone(), deleted, existed: false })
+            .collect();
+        if let Plane::Git(plane) = &self.bench.plane
+            && files.iter().any(|file| rules.want_to_know_of(file))
+            && let Some(base) = self.bench.base.as_ref().or(base)
+        {
+            // Of the run, not of the task: what this run itself made is not there for others yet.
+            let before = plane.repo().files(base).map_err(|e| e.to_string())?;
+            files.iter_mut().for_each(|file| file.existed = before.contains(&file.path));
+        }
+        let Some((level, mut rules)) = level_of(&rules.changed(&files)) else { return Ok(None) };
         rules.truncate(10);
-        (level > task.criticality).then_some(Raised { level, rules })
+        Ok((level > task.criticality).then_some(Raised { level, rules }))
     }
 
     /// Sections that findings are about and that are gone.

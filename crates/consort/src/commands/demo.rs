@@ -40,7 +40,7 @@ pub(crate) fn run(ctx: &Context, args: &Demo) -> Result<u8, Failure> {
     ))?;
     let there = Context { dir: dir.clone(), out: ctx.out };
     let source = Source { name: FILE.into(), text: WORKFLOW.into() };
-    let plan = source.plan(&there, &planning::options(Default::default(), true), false)?;
+    let plan = source.plan(&there, &planning::options(Default::default(), true, planning::base_files(&dir, Some(&repo))), false)?;
     let place = Place::find(&dir)?;
     let id = plan.workflow.id.clone();
     let wanted = Wanted { again: false, approve: Some(Approve::All) };

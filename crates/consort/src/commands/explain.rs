@@ -28,7 +28,7 @@ pub(crate) struct Explain {
 
 pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
     let source = Source::read(ctx, &args.file)?;
-    let options = planning::options(args.variables.iter().cloned().collect(), false);
+    let options = planning::options_here(ctx, &args.variables);
     let plan = source.plan(ctx, &options, false)?;
     let chosen: Vec<&Task> = match &args.task {
         None => plan.tasks.iter().collect(),

@@ -3,9 +3,11 @@
 use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
-use consort_core::definition::{self, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
+use crate::place::Place;
+use consort_core::definition::{self, BaseFiles, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
 use consort_core::plan::{Plan, Runtime, Task};
-use std::collections::BTreeMap;
+use consort_worker::workspace::Repo;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A file that was read, and how it is called in messages.
@@ -88,14 +90,69 @@ impl Source {
     }
 }
 
-/// Options for a plan that is only looked at, or begins a run.
-pub(crate) fn options(variables: BTreeMap<String, String>, rehearse: bool) -> PlanOptions {
+/// Options for a plan that is only looked at here: in a run of now it would be this one.
+pub(crate) fn options_here(ctx: &Context, variables: &[(String, String)]) -> PlanOptions {
+    let base_files = match Place::with_repo(&ctx.dir) {
+        Ok((place, repo)) => base_files(place.top(), repo.as_ref()),
+        // Without git, or without a first commit, what lies here is the best that can be known.
+        Err(_) => base_files(Place::find(&ctx.dir).as_ref().map_or(&ctx.dir, |place| place.top()), None),
+    };
+    options(variables.iter().cloned().collect(), false, base_files)
+}
+
+/// What a run begins with: the files of the commit, or those of a plain directory.
+pub(crate) fn base_files(top: &Path, repo: Option<&Repo>) -> BaseFiles {
+    match repo {
+        Some(repo) => repo.files(repo.head()).map_or(BaseFiles::Unknown, BaseFiles::Known),
+        None => {
+            let mut found = BTreeSet::new();
+            match listed(top, "", &mut 0, &mut found) {
+                true => BaseFiles::Known(found),
+                false => BaseFiles::Unknown,
+            }
+        }
+    }
+}
+
+/// Most entries of a plain directory that are looked at.
+const ENTRIES_MAX: usize = 50_000;
+
+/// Adds the files below a directory, links not followed; false if it cannot be read or has too many.
+fn listed(dir: &Path, prefix: &str, seen: &mut usize, found: &mut BTreeSet<String>) -> bool {
+    let Ok(entries) = std::fs::read_dir(dir) else { return false };
+    for entry in entries {
+        *seen += 1;
+        let Some(entry) = entry.ok().filter(|_| *seen <= ENTRIES_MAX) else { return false };
+        // What is not UTF-8 cannot be declared.
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if matches!(name.as_str(), ".git" | ".consort") {
+            continue;
+        }
+        let path = format!("{prefix}{name}");
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if !listed(&entry.path(), &format!("{path}/"), seen, found) {
+                return false;
+            }
+        } else {
+            found.insert(path);
+        }
+    }
+    true
+}
+
+/// Options for a plan that begins a run, or is looked at without regard to a place.
+pub(crate) fn options(
+    variables: BTreeMap<String, String>,
+    rehearse: bool,
+    base_files: BaseFiles,
+) -> PlanOptions {
     PlanOptions {
         today: crate::follow::now().date().replace('-', ""),
         variables,
         rehearse,
         id: IdChoice::Declared,
         existing_ids: Vec::new(),
+        base_files,
     }
 }
 

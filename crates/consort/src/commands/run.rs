@@ -58,7 +58,7 @@ pub(crate) fn run(ctx: &Context, args: &Run) -> Result<u8, Failure> {
     if let Some(note) = repo.as_ref().and_then(|repo| repo.git().note()) {
         ctx.out.notice(note);
     }
-    let plan = frozen(ctx, args, &source, &place)?;
+    let plan = frozen(ctx, args, &source, &place, repo.as_ref())?;
     let wanted = Wanted { again: args.again, approve: args.approve };
     let typed = if args.rehearse { format!("{} --rehearse", source.name) } else { source.name };
     start(ctx, place, repo, plan, wanted).map_err(|failure| failure.naming(&typed))
@@ -70,8 +70,15 @@ pub(crate) struct Wanted {
     pub approve: Option<Approve>,
 }
 
-fn frozen(ctx: &Context, args: &Run, source: &Source, place: &Place) -> Result<Plan, Failure> {
-    let mut options = planning::options(args.variables.iter().cloned().collect(), args.rehearse);
+fn frozen(
+    ctx: &Context,
+    args: &Run,
+    source: &Source,
+    place: &Place,
+    repo: Option<&Repo>,
+) -> Result<Plan, Failure> {
+    let base_files = planning::base_files(place.top(), repo);
+    let mut options = planning::options(args.variables.iter().cloned().collect(), args.rehearse, base_files);
     options.existing_ids = place.places.list_runs()?.into_iter().map(|id| id.0).collect();
     if args.id == Some(Id::Auto) {
         options.id = IdChoice::Auto;

@@ -15,6 +15,7 @@ mod probes;
 mod real;
 mod reports;
 mod runs;
+mod scope;
 mod support;
 mod verify;
 mod why;
