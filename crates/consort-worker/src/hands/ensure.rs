@@ -170,9 +170,8 @@ impl Hands {
         let rules = Rules::new(&self.plan().escalation);
         let kept = captured.contents.iter().map(|(artifact, _)| (&artifact.path, false));
         let touched = kept.chain(captured.gone.iter().map(|path| (path, true)));
-        let mut files: Vec<Changed> = touched
-            .map(|(path, deleted)| Changed { path: path.clone(), deleted, existed: false })
-            .collect();
+        let mut files: Vec<Changed> =
+            touched.map(|(path, deleted)| Changed { path: path.clone(), deleted, existed: false }).collect();
         if let Plane::Git(plane) = &self.bench.plane
             && files.iter().any(|file| rules.want_to_know_of(file))
             && let Some(base) = self.bench.base.as_ref().or(base)

@@ -5,7 +5,7 @@ use crate::exit;
 use crate::failure::Failure;
 use crate::place::Place;
 use consort_core::definition::{self, BaseFiles, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
-use consort_core::plan::{Plan, Runtime, Task};
+use consort_core::plan::{Forecast, Plan, Runtime, Task};
 use consort_worker::workspace::Repo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -211,12 +211,21 @@ pub(crate) fn cost(plan: &Plan) -> String {
     if plan.rehearsal {
         return "nothing: this is a rehearsal, players stand in for the agents".into();
     }
+    let Forecast { calls, unpriced, micro_usd } = plan.forecast();
+    let expected = match (unpriced, micro_usd) {
+        (0, 0) => "none expected: no agent has a price, and none is handed a key".to_owned(),
+        (0, usd) => format!("about {}", dollars(usd)),
+        (n, 0) if n == calls => "unknown before agents report it".to_owned(),
+        (n, 0) => format!("unknown for {n} of about {calls} calls before agents report it"),
+        (n, usd) => format!("unknown for {n} of about {calls} calls, about {} for the others", dollars(usd)),
+    };
     match plan.limits.budget.micro_usd_max {
-        Some(max) => format!(
-            "unknown before agents report it; the run asks at ${}.{:02}",
-            max / 1_000_000,
-            max % 1_000_000 / 10_000
-        ),
-        None => "unknown before agents report it; no limit is set (limits: budget)".into(),
+        Some(max) => format!("{expected}; the run asks at {}", dollars(max)),
+        None if unpriced == 0 && micro_usd == 0 => expected,
+        None => format!("{expected}; no limit is set (limits: budget)"),
     }
+}
+
+fn dollars(micro_usd: u64) -> String {
+    format!("${}.{:02}", micro_usd / 1_000_000, micro_usd % 1_000_000 / 10_000)
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod agree;
 mod bad_input;
 mod catalogue;
 mod commands;

@@ -166,5 +166,7 @@ fn what_is_declared_is_counted_before_the_run_and_off_is_kept_and_shown() {
     let said = none("C1").consort(&["check", "workflow.yaml"]);
     assert!(said.code == 2 && said.stderr.contains("escalated-without-gate"), "{}", said.stderr);
     let empty = World::new(&workflow("escalation: {X: {existing: false}}\n", "path: x.md", "true"));
-    assert!(empty.consort(&["check", "workflow.yaml"]).stderr.contains("`existing`, `deleted`, `files_above`"));
+    assert!(
+        empty.consort(&["check", "workflow.yaml"]).stderr.contains("`existing`, `deleted`, `files_above`")
+    );
 }
