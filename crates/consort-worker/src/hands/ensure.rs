@@ -173,12 +173,16 @@ impl Hands {
         let mut files: Vec<Changed> =
             touched.map(|(path, deleted)| Changed { path: path.clone(), deleted, existed: false }).collect();
         if let Plane::Git(plane) = &self.bench.plane
-            && files.iter().any(|file| rules.want_to_know_of(file))
             && let Some(base) = self.bench.base.as_ref().or(base)
         {
             // Of the run, not of the task: what this run itself made is not there for others yet.
-            let before = plane.repo().files(base).map_err(|e| e.to_string())?;
-            files.iter_mut().for_each(|file| file.existed = before.contains(&file.path));
+            let mut asked: Vec<_> = files.iter_mut().filter(|file| rules.want_to_know_of(file)).collect();
+            let paths: Vec<String> = asked.iter().map(|file| file.path.clone()).collect();
+            let before = match paths.is_empty() {
+                true => Vec::new(),
+                false => plane.repo().are_files(base, &paths).map_err(|e| e.to_string())?,
+            };
+            asked.iter_mut().zip(before).for_each(|(file, existed)| file.existed = existed);
         }
         let Some((level, mut rules)) = level_of(&rules.changed(&files)) else { return Ok(None) };
         rules.truncate(10);

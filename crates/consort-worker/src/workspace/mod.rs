@@ -30,6 +30,7 @@ mod pipes;
 mod plain;
 mod release;
 mod repo;
+mod tree;
 
 pub use create::create_repository;
 pub use files::{FILE_BYTES_MAX, FILES_BYTES_MAX};

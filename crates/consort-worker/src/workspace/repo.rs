@@ -6,7 +6,6 @@ use super::git_words::{GitError, ObjectFormat};
 use super::names;
 use consort_core::ids::Revision;
 use consort_core::time::Timestamp;
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -229,13 +228,6 @@ impl Repo {
             return Ok(vec![None; paths.len()]);
         };
         Ok(read_blobs(self.call("cat-file"), id, paths)?)
-    }
-
-    /// The names of all files in a revision, but for those that are not UTF-8: nobody can declare them.
-    pub fn files(&self, revision: &Revision) -> Result<BTreeSet<String>, RepoError> {
-        let Some(id) = names::object_id(revision, self.format) else { return Ok(BTreeSet::new()) };
-        let done = self.call("ls-tree").args(["-r", "-z", "--name-only", "--full-tree", id]).run()?;
-        Ok(done.pieces().filter_map(|name| Some(std::str::from_utf8(name).ok()?.to_owned())).collect())
     }
 
     /// True if there is a file or directory at this path in a revision.

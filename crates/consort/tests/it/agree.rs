@@ -32,7 +32,7 @@ fn without_a_person_it_says_what_it_would_take_and_the_command_that_agrees() {
     for part in [
         "this run takes 2 agent calls if nothing fails, and nobody is here to agree to it",
         "that is more than the limit of 1 (ask_above_calls)",
-        "cost none expected",
+        "cost: none expected",
         "nothing was started",
         "agree with the command: `consort run workflow.yaml --approve all --yes`",
     ] {
@@ -81,7 +81,7 @@ fn a_price_that_nobody_knows_is_asked_about_whatever_the_number() {
         assert_eq!(said.code, code, "{agent}: {}{}", said.stdout, said.stderr);
         if code == 3 {
             assert!(said.stderr.contains("nobody knows the price of its calls"), "{}", said.stderr);
-            assert!(said.stderr.contains("cost unknown before agents report it"), "{}", said.stderr);
+            assert!(said.stderr.contains("cost: unknown before agents report it"), "{}", said.stderr);
             nothing_was_started(&world);
             let forecast = world.consort(&["explain", "workflow.yaml", "--json"]).json()["forecast"].clone();
             assert_eq!(forecast, serde_json::json!({"calls": 2, "unpriced": 2, "micro_usd": 0}));

@@ -30,7 +30,7 @@ pub(super) fn agreed(ctx: &Context, plan: &Plan, beforehand: &Agreement) -> Resu
     if !beforehand.may_ask {
         let what = format!("this run takes {}, and nobody is here to agree to it", planning::calls(plan));
         let failure = whys.into_iter().fold(Failure::new_waiting(what), Failure::why);
-        let failure = failure.why(format!("cost {}; nothing was started", planning::cost(plan)));
+        let failure = failure.why(format!("cost: {}", planning::cost(plan))).why("nothing was started");
         return Err(failure.help(format!("agree with the command: `{} --yes`", command_line())).help(
             "or set what needs no question: `ask_above_calls` in .consort/config.toml, `price` of an agent",
         ));
