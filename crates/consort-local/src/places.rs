@@ -208,21 +208,27 @@ impl Places {
         Ok(run)
     }
 
+    /// Looks, and changes nothing: whether a run of this id can still begin. One that crashed before
+    /// anything happened never did.
+    pub fn may_begin(&self, run: &RunId) -> Result<(), PlacesError> {
+        let dir = self.run_dir(run)?;
+        match has_journal(&dir) && !never_began(&dir) {
+            true => Err(PlacesError::RunExists(run.clone())),
+            false => Ok(()),
+        }
+    }
+
     /// Makes the directory of a new run and takes its lock: of several processes that begin
     /// the same run, one gets it. A directory without a journal was left by a crash before
     /// anything happened, and is used.
     pub fn begin_run(&self, run: &RunId, purpose: &str) -> Result<RunLock, PlacesError> {
         let dir = self.run_dir(run)?;
         self.create()?;
-        if has_journal(&dir) && !never_began(&dir) {
-            return Err(PlacesError::RunExists(run.clone()));
-        }
+        self.may_begin(run)?;
         at("create", &dir, durable::create_dirs(&dir))?;
         let lock = RunLock::try_acquire(&dir, purpose)?;
         // Someone may have begun it, and ended, between our look and our lock.
-        if has_journal(&dir) && !never_began(&dir) {
-            return Err(PlacesError::RunExists(run.clone()));
-        }
+        self.may_begin(run)?;
         at("clear", &dir, clear_unbegun(&dir))?;
         Ok(lock)
     }

@@ -3,7 +3,7 @@
 //!
 //! The files are flat: each line is `name = value`, a comment or empty, and every such file is
 //! TOML. Anything else that TOML has is refused, so a whole reader of it is not needed for
-//! five values.
+//! six values.
 
 use crate::places::{self, Places, PlacesError};
 use std::ffi::OsString;
@@ -51,7 +51,13 @@ pub struct Given {
     /// `max_concurrent_agents`, `CONSORT_MAX_CONCURRENT_AGENTS`: never more at once on this
     /// machine than so many, whatever a plan allows. At least 1.
     pub max_concurrent_agents: Option<u32>,
+    /// `ask_above_calls`, `CONSORT_ASK_ABOVE_CALLS`: a run that will likely take more agent calls
+    /// than this is agreed to by a person before it starts.
+    pub ask_above_calls: Option<u32>,
 }
+
+/// More agent calls than this are asked about, unless somebody says otherwise.
+const ASK_ABOVE_CALLS: u32 = 50;
 
 /// What is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +72,8 @@ pub struct Settings {
     pub live_files: bool,
     /// See [`Given`]; `None`: what the plan says.
     pub max_concurrent_agents: Option<u32>,
+    /// See [`Given`].
+    pub ask_above_calls: u32,
 }
 
 /// What is wrong with a setting.
@@ -102,7 +110,8 @@ pub enum SettingsError {
     Places(#[from] PlacesError),
 }
 
-const NAMES: [&str; 5] = ["state_dir", "color", "ascii", "live_files", "max_concurrent_agents"];
+const NAMES: [&str; 6] =
+    ["state_dir", "color", "ascii", "live_files", "max_concurrent_agents", "ask_above_calls"];
 
 impl Given {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
@@ -122,6 +131,10 @@ impl Given {
                 self.max_concurrent_agents =
                     Some(number.ok_or_else(|| format!("`{value}` is not a whole number from 1"))?);
             }
+            "ask_above_calls" => {
+                let number = value.parse().map_err(|_| format!("`{value}` is not a whole number from 0"))?;
+                self.ask_above_calls = Some(number);
+            }
             other => return Err(format!("there is no setting `{other}`; there are {}", NAMES.join(", "))),
         }
         Ok(())
@@ -135,6 +148,7 @@ impl Given {
             ascii: self.ascii.or(others.ascii),
             live_files: self.live_files.or(others.live_files),
             max_concurrent_agents: self.max_concurrent_agents.or(others.max_concurrent_agents),
+            ask_above_calls: self.ask_above_calls.or(others.ask_above_calls),
         }
     }
 
@@ -240,6 +254,7 @@ impl Settings {
             ascii: given.ascii.unwrap_or(false),
             live_files: given.live_files.unwrap_or(false),
             max_concurrent_agents: given.max_concurrent_agents,
+            ask_above_calls: given.ask_above_calls.unwrap_or(ASK_ABOVE_CALLS),
         })
     }
 }
@@ -286,19 +301,24 @@ mod tests {
         let default = world.load(Given::default(), &[]).unwrap();
         assert_eq!(default.state_dir, world.dir.path().join(".local/state"));
         assert_eq!((default.color, default.ascii, default.max_concurrent_agents), (Color::Auto, false, None));
+        assert_eq!(default.ask_above_calls, 50);
 
         world.person(
-            "color = \"never\" # mine\nascii = true\nmax_concurrent_agents = 2\nstate_dir = \"/p\"\n",
+            "color = \"never\" # mine\nask_above_calls = 9\nascii = true\nmax_concurrent_agents = 2\nstate_dir = \"/p\"\n",
         );
         world.project("# ours\n\nmax_concurrent_agents = 3\nlive_files = true\nstate_dir = \"/a dir\"\n");
         let from_files = world.load(Given::default(), &[]).unwrap();
         assert_eq!((from_files.color, from_files.ascii, from_files.live_files), (Color::Never, true, true));
-        assert_eq!(from_files.max_concurrent_agents, Some(3));
+        assert_eq!((from_files.max_concurrent_agents, from_files.ask_above_calls), (Some(3), 9));
         assert_eq!(from_files.state_dir, Path::new("/a dir"));
 
         let env =
             [("CONSORT_MAX_CONCURRENT_AGENTS", "4"), ("CONSORT_ASCII", "0"), ("CONSORT_STATE_DIR", "/e")];
         let from_env = world.load(Given::default(), &env).unwrap();
+        let never = [("CONSORT_ASK_ABOVE_CALLS", "0")];
+        assert_eq!(world.load(Given::default(), &never).unwrap().ask_above_calls, 0);
+        let flag = Given { ask_above_calls: Some(7), ..Given::default() };
+        assert_eq!(world.load(flag, &never).unwrap().ask_above_calls, 7);
         assert_eq!((from_env.max_concurrent_agents, from_env.ascii), (Some(4), false));
         assert_eq!(from_env.state_dir, Path::new("/e"));
         // The general place for state says less than our own files.
@@ -324,6 +344,7 @@ mod tests {
             ("color =", "expected `name = value`"),
             ("state_dir = \"here\"", "not an absolute path"),
             ("max_concurrent_agents = 0", "whole number from 1"),
+            ("ask_above_calls = few", "`few` is not a whole number from 0"),
             ("ascii = true\nascii = true", ":2: `ascii` is set a second time"),
         ] {
             world.project(text);

@@ -1,7 +1,7 @@
 //! Plans for tests. A [`task`] has defaults that fit one quick test; [`TaskExt`] changes them by
 //! name; [`plan`] puts tasks together, [`PlanExt`] adds barriers and limits.
 
-use consort_core::definition::{IdChoice, PlanOptions, check};
+use consort_core::definition::{BaseFiles, IdChoice, PlanOptions, check};
 use consort_core::ids::{DimensionId, PipelineId, StrategyId, TaskId};
 use consort_core::plan::*;
 use consort_core::quality::{Score, order};
@@ -23,6 +23,7 @@ fn agent() -> AgentSpec {
         env_set: BTreeMap::new(),
         supervise: true,
         output_bytes_max: 1 << 20,
+        price: None,
     }
 }
 
@@ -417,6 +418,7 @@ pub fn seed_plan() -> Plan {
         rehearse: true,
         id: IdChoice::Declared,
         existing_ids: Vec::new(),
+        base_files: BaseFiles::none(),
     };
     match check("workflow.yaml", SEED, &options) {
         Ok(checked) => checked.plan,

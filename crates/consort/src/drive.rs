@@ -93,8 +93,8 @@ impl Driver {
         let (run, dirs) = (self.run.clone(), self.dirs.clone());
         let (store, root) = (self.place.places.open_store(), self.place.top().to_owned());
         Ok(Box::new(move |graph, start| {
-            let nonce = start.nonce.clone();
-            let bench = Workbench { run, dirs, plane, store, root, self_exe: exe, nonce, env: environment() };
+            let (nonce, base, env) = (start.nonce.clone(), start.base.clone(), environment());
+            let bench = Workbench { run, dirs, plane, base, store, root, self_exe: exe, nonce, env };
             Ok(Hands::new(graph, bench))
         }))
     }

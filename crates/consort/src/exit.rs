@@ -4,7 +4,8 @@ use consort_local::host::Outcome;
 
 /// What was asked for is done; for `run` and `resume`: the run is COMPLETE.
 pub(crate) const DONE: u8 = 0;
-/// It was tried and failed; the run FAILED or was cancelled; `verify` found a fault.
+/// It was tried and failed; the run FAILED or was cancelled, or a person did not want it to start;
+/// `verify` found a fault.
 pub(crate) const FAILED: u8 = 1;
 /// The command, a file or the place was not one that consort can work with. Nothing was changed.
 pub(crate) const INVALID: u8 = 2;
@@ -19,7 +20,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 pub(crate) const HELP: &str = "\
 Exit codes:
   0    done
-  1    failed, cancelled, or verify found a fault
+  1    failed, cancelled, not wanted, or verify found a fault
   2    invalid input; nothing was changed
   3    waits for a person
   4    a budget or quota is used up

@@ -83,6 +83,15 @@ impl Paint {
     }
 }
 
+/// One word for a shell.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 /// Both streams of this process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Out {
@@ -194,4 +203,17 @@ fn whole_word(text: &str, word: &str) -> Option<usize> {
         let after = text[at + word.len()..].chars().next();
         !before.is_some_and(joins) && !after.is_some_and(joins)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_shell_gets_one_word() {
+        assert_eq!(quoted("/tmp/a-b"), "/tmp/a-b");
+        assert_eq!(quoted("/tmp/it's here"), r"'/tmp/it'\''s here'");
+        assert_eq!(quoted("topic=caching"), "topic=caching");
+        assert_eq!(quoted(""), "''");
+    }
 }

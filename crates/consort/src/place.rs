@@ -91,7 +91,12 @@ impl Place {
 
     /// What is in force here.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
-        Ok(Settings::load(Given::default(), &|name| std::env::var_os(name), &self.places)?)
+        self.settings_with(Given::default())
+    }
+
+    /// The same with what the command line says.
+    pub(crate) fn settings_with(&self, flags: Given) -> Result<Settings, Failure> {
+        Ok(Settings::load(flags, &|name| std::env::var_os(name), &self.places)?)
     }
 
     /// Folders of a run.

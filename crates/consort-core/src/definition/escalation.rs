@@ -1,6 +1,11 @@
-//! Criticality rises by itself: rules on paths and kinds of artifacts, for any repository. A level
-//! never falls; of several rules the highest wins, and all are named.
+//! Criticality rises by itself: rules on paths, kinds of artifacts, how many files are touched and
+//! what becomes of files that were there, for any repository. A level never falls; of several rules
+//! the highest wins, and all are named.
+//!
+//! A rule looks at the files of a task twice: at those that it declares, before anything runs, and at
+//! those that its agent really changed.
 
+use super::base::BaseFiles;
 use super::decode::{At, Decode as _, Decoder, Map};
 use super::file::Escalation;
 use super::tree;
@@ -27,14 +32,102 @@ fn read(text: &str) -> Vec<EscalationRule> {
         at_least: own.at_least.as_ref().map_or(Criticality::C3, |at| at.value),
         paths: own.paths.iter().map(|at| at.value.0.clone()).collect(),
         types: own.types.iter().map(|at| at.value.0.clone()).collect(),
+        existing: own.existing.as_ref().is_some_and(|at| at.value),
+        deleted: own.deleted.as_ref().is_some_and(|at| at.value),
+        files_above: own.files_above.as_ref().map_or(0, |at| at.value),
         about: own.about.as_ref().map(|at| at.value.0.clone()).unwrap_or_default(),
         off: None,
     };
     file.iter().flat_map(Map::iter).map(rule).collect()
 }
 
-/// Rules with their patterns built once: a plan may have thousands of tasks.
-pub struct Rules<'r>(Vec<(&'r EscalationRule, GlobSet)>);
+/// What a task says before it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Declared<'d> {
+    /// Paths, or patterns of paths.
+    pub paths: &'d [String],
+    /// The kind of its artifact, if it names one.
+    pub kind: Option<&'d str>,
+    /// False for data, which never comes into the repository: no file there is touched.
+    pub in_repository: bool,
+}
+
+/// A file that an agent really changed, made or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Relative to the repository.
+    pub path: String,
+    /// It is gone.
+    pub deleted: bool,
+    /// It was in the repository when the run began. Asked for only where a rule wants to know
+    /// ([`Rules::want_to_know_of`]).
+    pub existed: bool,
+}
+
+/// A rule that holds for a task.
+#[derive(Clone, Debug)]
+pub struct Demand<'r> {
+    /// Which one.
+    pub rule: &'r EscalationRule,
+    /// What of the task it is about, in a few words.
+    pub what: String,
+}
+
+/// A rule with its patterns built once: a plan may have thousands of tasks.
+struct Built<'r> {
+    rule: &'r EscalationRule,
+    globs: GlobSet,
+}
+
+impl Built<'_> {
+    /// A rule that names neither paths nor kinds is about every file.
+    fn is_about(&self, path: &str) -> bool {
+        (self.rule.paths.is_empty() && self.rule.types.is_empty()) || self.globs.is_match(path)
+    }
+
+    fn enough(&self, files: usize) -> bool {
+        files > self.rule.files_above as usize
+    }
+
+    /// What of this declaration the rule is about, if it holds.
+    fn declared(&self, task: Declared<'_>, base: &BaseFiles) -> Option<String> {
+        let rule = self.rule;
+        // Which files will go is seen when they are gone; data touches none.
+        if rule.deleted || (!task.in_repository && (rule.existing || rule.files_above > 0)) {
+            return None;
+        }
+        let named = task.kind.filter(|kind| rule.types.iter().any(|t| t.eq_ignore_ascii_case(kind)));
+        if let (Some(kind), false, 0) = (named, rule.existing, rule.files_above) {
+            return Some(format!("type {kind}"));
+        }
+        let about = |path: &str| named.is_some() || self.is_about(path);
+        let mut files = task.paths.iter().filter(|path| about(path));
+        if rule.files_above > 0 {
+            // How many files a pattern stands for is seen when they are changed.
+            let literal = files.filter(|path| is_literal(path));
+            let count = literal.filter(|path| !rule.existing || base.has(path, |_| true).is_some()).count();
+            return self.enough(count).then(|| format!("{count} files"));
+        }
+        if !rule.existing {
+            return files.next().cloned();
+        }
+        files.find_map(|path| base.has(path, about))
+    }
+
+    fn changed(&self, files: &[Changed]) -> Option<String> {
+        let rule = self.rule;
+        let counts = |file: &&Changed| {
+            self.is_about(&file.path) && (!rule.existing || file.existed) && (!rule.deleted || file.deleted)
+        };
+        let first = files.iter().find(counts)?;
+        let count = files.iter().filter(counts).count();
+        let what = || if rule.files_above > 0 { format!("{count} files") } else { first.path.clone() };
+        self.enough(count).then(what)
+    }
+}
+
+/// The rules that are in force.
+pub struct Rules<'r>(Vec<Built<'r>>);
 
 impl<'r> Rules<'r> {
     /// Patterns that are none are left out: `check` names those of the file.
@@ -44,29 +137,47 @@ impl<'r> Rules<'r> {
             for glob in rule.paths.iter().filter_map(|glob| pattern(glob).ok()) {
                 set.add(glob);
             }
-            (rule, set.build().unwrap_or_else(|_| GlobSet::empty()))
+            Built { rule, globs: set.build().unwrap_or_else(|_| GlobSet::empty()) }
         };
         Rules(rules.iter().filter(|rule| rule.off.is_none()).map(built).collect())
     }
 
-    /// The rules that hold for these paths (or patterns of paths) and this kind of artifact: each
-    /// with the path that it is about.
-    pub fn demanded(&self, paths: &[String], kind: Option<&str>) -> Vec<(&'r EscalationRule, String)> {
-        let of = |(rule, globs): &(&'r EscalationRule, GlobSet)| {
-            let named = kind.filter(|kind| rule.types.iter().any(|t| t.eq_ignore_ascii_case(kind)));
-            if let Some(kind) = named {
-                return Some((*rule, format!("type {kind}")));
-            }
-            paths.iter().find(|path| globs.is_match(path)).map(|path| (*rule, path.clone()))
+    /// The rules that hold for what a task declares.
+    pub fn declared(&self, task: Declared<'_>, base: &BaseFiles) -> Vec<Demand<'r>> {
+        let of = |built: &Built<'r>| Some(Demand { rule: built.rule, what: built.declared(task, base)? });
+        highest_first(self.0.iter().filter_map(of).collect())
+    }
+
+    /// The rules that hold for what was really changed. Kinds of artifacts were looked at before.
+    pub fn changed(&self, files: &[Changed]) -> Vec<Demand<'r>> {
+        let of = |built: &Built<'r>| Some(Demand { rule: built.rule, what: built.changed(files)? });
+        highest_first(self.0.iter().filter_map(of).collect())
+    }
+
+    /// True if a rule asks whether this file was there when the run began.
+    pub fn want_to_know_of(&self, file: &Changed) -> bool {
+        let asks = |built: &Built<'_>| {
+            built.rule.existing && (!built.rule.deleted || file.deleted) && built.is_about(&file.path)
         };
-        self.0.iter().filter_map(of).collect()
+        self.0.iter().any(asks)
     }
 }
 
+/// A list that is cut keeps those that decide.
+fn highest_first(mut demands: Vec<Demand<'_>>) -> Vec<Demand<'_>> {
+    demands.sort_by_key(|demand| std::cmp::Reverse(demand.rule.at_least));
+    demands
+}
+
 /// The level that these rules ask for, and their ids.
-pub fn level_of(demanded: &[(&EscalationRule, String)]) -> Option<(Criticality, Vec<String>)> {
-    let highest = demanded.iter().map(|(rule, _)| rule.at_least).max()?;
-    Some((highest, demanded.iter().map(|(rule, _)| rule.id.clone()).collect()))
+pub fn level_of(demands: &[Demand<'_>]) -> Option<(Criticality, Vec<String>)> {
+    let highest = demands.iter().map(|demand| demand.rule.at_least).max()?;
+    Some((highest, demands.iter().map(|demand| demand.rule.id.clone()).collect()))
+}
+
+/// True for a path that is no pattern.
+pub(super) fn is_literal(path: &str) -> bool {
+    !path.contains(['*', '?', '[', '{'])
 }
 
 /// A pattern for paths in a repository; upper and lower case are the same.
@@ -78,44 +189,4 @@ pub fn pattern(glob: &str) -> Result<globset::Glob, globset::Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ids(paths: &[&str], kind: Option<&str>) -> String {
-        let rules = builtin();
-        let paths: Vec<String> = paths.iter().map(|p| (*p).to_owned()).collect();
-        let found = Rules::new(&rules).demanded(&paths, kind);
-        let level = level_of(&found).map_or_else(|| "-".to_owned(), |(level, _)| level.to_string());
-        let ids: Vec<&str> = found.iter().map(|(rule, _)| rule.id.as_str()).collect();
-        format!("{level} {}", ids.join(" "))
-    }
-
-    #[test]
-    fn the_built_in_rules_fire_where_they_are_meant_to_and_nowhere_else() {
-        assert_eq!(builtin().len(), 6);
-        for rule in builtin() {
-            assert!(!rule.about.is_empty() && !rule.paths.is_empty(), "{}", rule.id);
-            assert!(rule.paths.iter().all(|glob| pattern(glob).is_ok()), "{}", rule.id);
-        }
-        assert_eq!(ids(&["docs/governance/PROJECT_CONSTITUTION.md"], None), "C4 AE-001");
-        assert_eq!(ids(&["LICENSE"], None), "C4 AE-001");
-        assert_eq!(ids(&["AGENTS.md"], None), "C3 AE-002");
-        assert_eq!(ids(&["docs/decisions/0001-x.md"], None), "C3 AE-003");
-        assert_eq!(ids(&["out/x.md"], Some("ADR")), "C3 AE-003");
-        assert_eq!(ids(&["src/auth/token.rs"], None), "C3 AE-005");
-        assert_eq!(ids(&["src/oauth_client.py"], None), "C3 AE-005");
-        assert_eq!(ids(&["src/permissions.rs", "Cargo.toml"], None), "C3 AE-005 DEP-001");
-        assert_eq!(ids(&[".github/workflows/ci.yml", "package.json"], None), "C2 CI-001 DEP-001");
-        for calm in [
-            "src/api/list.rs",
-            "docs/author.md",
-            "README.md",
-            "src/authors/list.md",
-            "src/author.rs",
-            "docs/notes.md",
-            "**",
-        ] {
-            assert_eq!(ids(&[calm], None), "- ", "{calm}");
-        }
-    }
-}
+mod tests;

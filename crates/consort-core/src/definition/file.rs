@@ -26,8 +26,9 @@ section! {
         #[schemars(default)]
         agents: Map<Agent>,
         /// Rules that raise the criticality of a task by what it touches; own ones, or another form of built-in ones
-        /// (`AE-001` governance, `AE-002` rules of agents, `AE-003` decision records, `AE-005` security, `CI-001`,
-        /// `DEP-001`).
+        /// (`AE-001` governance, `AE-002` rules of agents, `AE-003` decision records, `AE-004` those that are there
+        /// already, `AE-005` security, `CI-001`, `DEP-001`, `SCOPE-001` and `SCOPE-002` numbers of files, `SCOPE-003`
+        /// interfaces, `REV-001` deleted files, `REV-002` and `REV-003` migrations of data).
         #[schemars(default)]
         escalation: Map<Escalation, RuleName>,
         /// The gate: what judges score and what passes.
@@ -76,6 +77,13 @@ section! {
         /// Kinds of artifacts, as in a task's `type`.
         #[schemars(default)]
         types: List<At<Id>>,
+        /// true: only files count that were in the repository when the run began. Default: false.
+        existing: Option<At<bool>>,
+        /// true: only files count that are deleted; looked at when the agent has done it. Default: false.
+        deleted: Option<At<bool>>,
+        /// The rule holds where more files than this count. Default: 0, so one file is enough. A rule without
+        /// `paths` and `types` counts every file of the task.
+        files_above: Option<At<u32>>,
         /// Why.
         about: Option<At<Plain>>,
         /// Why a built-in rule is switched off here: a reason, which is shown for ever.

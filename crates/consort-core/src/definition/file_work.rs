@@ -6,7 +6,7 @@ use super::numbers::{Bytes, Millis};
 use super::tree::{Node, Value};
 use super::values::{EnvName, Id, LevelName, Plain};
 use super::words::{Complete, Degree, Produces, RuntimeWord};
-use crate::plan::{PromptBy, WorkspaceKind};
+use crate::plan::{Price, PromptBy, WorkspaceKind};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -47,6 +47,10 @@ section! {
         timeout: Option<At<Millis>>,
         /// Most output that is kept, of stdout and stderr each. Default: the limit `output_max`.
         output_max: Option<At<Bytes>>,
+        /// What one call costs in US dollars, such as `0.25`; `unknown` where nobody can say: then `consort run` asks
+        /// before it starts. Default: 0, but unknown where `pass_env` names HOME or a variable that ends with KEY,
+        /// TOKEN, SECRET, PASSWORD or CREDENTIALS. Say it for a program that finds its log-ins by itself.
+        price: Option<At<Price>>,
         /// What the rehearsal's player does wrong, to test the workflow.
         #[schemars(default)]
         misbehave: List<At<Plain>>,

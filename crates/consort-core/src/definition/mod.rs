@@ -4,11 +4,12 @@
 //! There are two steps. [`read`] knows the file alone: its syntax, its keys, the form of each
 //! value. [`plan`] knows the whole: names, cycles, gates, paths, defaults. [`check`] does both
 //! and reports what both find, so that one look shows every mistake. Nothing here reads a file
-//! or a clock: text, date and the ids that are taken are handed in.
+//! or a clock: text, date, the ids that are taken and the names of files are handed in.
 //!
 //! How the file is written is described by the doc comments of its types: [`schema`] turns them
 //! into the JSON Schema that editors use.
 
+mod base;
 pub mod catalogue;
 mod decode;
 mod diagnostic;
@@ -23,6 +24,7 @@ mod tree;
 mod values;
 mod words;
 
+pub use base::BaseFiles;
 pub use diagnostic::{Diagnostic, Label, Severity, Span, render};
 pub use schema::schema;
 pub(crate) use schema::schema_of;
@@ -54,6 +56,8 @@ pub struct PlanOptions {
     pub id: IdChoice,
     /// Ids of the runs in the repository: generated ids avoid them.
     pub existing_ids: Vec<String>,
+    /// What is in the repository at the commit that a run begins with.
+    pub base_files: BaseFiles,
 }
 
 /// A workflow file that was read: the form of everything in it is right.

@@ -2,6 +2,7 @@
 //! never through a float.
 
 use super::values::{Fault, ScalarValue, wrong};
+use crate::plan::Price;
 use crate::quality::{Score, ScoreFault};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -90,14 +91,7 @@ pub(crate) struct MicroUsd(pub u64);
 impl ScalarValue for MicroUsd {
     const WHAT: &'static str = "an amount of US dollars such as `5.00`";
     fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        let digits = text.strip_suffix("USD").unwrap_or(text).trim_end();
-        let digits = digits.strip_prefix('$').unwrap_or(digits);
-        let (whole, cents) = digits.split_once('.').unwrap_or((digits, "0"));
-        let decimal = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-        if !decimal(whole) || !decimal(cents) || cents.len() > 6 || whole.len() > 9 {
-            return Err(wrong(Self::WHAT, text));
-        }
-        let micros: u64 = format!("{whole}{cents:0<6}").parse().map_err(|_| wrong(Self::WHAT, text))?;
+        let micros = micro_usd(text).ok_or_else(|| wrong(Self::WHAT, text))?;
         if micros == 0 {
             return Err(Fault::new("out-of-range", "a budget of 0 lets nothing run", "must be more than 0"));
         }
@@ -108,6 +102,34 @@ impl ScalarValue for MicroUsd {
     }
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["number", "string"], "exclusiveMinimum": 0 })
+    }
+}
+
+/// Millionths of a dollar in `5`, `0.50`, `$5` or `5 USD`.
+fn micro_usd(text: &str) -> Option<u64> {
+    let digits = text.strip_suffix("USD").unwrap_or(text).trim_end();
+    let digits = digits.strip_prefix('$').unwrap_or(digits);
+    let (whole, cents) = digits.split_once('.').unwrap_or((digits, "0"));
+    let decimal = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    if !decimal(whole) || !decimal(cents) || cents.len() > 6 || whole.len() > 9 {
+        return None;
+    }
+    format!("{whole}{cents:0<6}").parse().ok()
+}
+
+impl ScalarValue for Price {
+    const WHAT: &'static str = "a price in US dollars such as `0.25`, or `unknown`";
+    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
+        match text {
+            "unknown" => Ok(Price::Unknown),
+            _ => micro_usd(text).map(Price::MicroUsd).ok_or_else(|| wrong(Self::WHAT, text)),
+        }
+    }
+    fn stand_in() -> Self {
+        Price::MicroUsd(0)
+    }
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string" }] })
     }
 }
 

@@ -2,16 +2,18 @@
 //! serialised once, hashed, kept in the content store and never changes: a living run does
 //! not look at the workflow file again.
 
+mod forecast;
 mod limits;
 mod names;
 mod parts;
 mod review;
 
+pub use forecast::{Calls, Forecast, Price};
 pub use limits::{Backoff, Budget, Limits, Quality, Rounds};
 pub use names::{Names, judged_criteria};
 pub use parts::{
-    AgentSpec, Barrier, Calls, Constraint, Handoff, Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime,
-    Stage, Task, TaskKind, WorkspaceKind,
+    AgentSpec, Barrier, Constraint, Handoff, Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime, Stage,
+    Task, TaskKind, WorkspaceKind,
 };
 pub use review::{
     ApprovalAt, CommandCheck, Completion, CompletionBy, Criterion, Deductions, Dimension, EscalationRule,
@@ -192,13 +194,6 @@ impl Plan {
             Input::Handoff { task } => self.task(task),
             _ => None,
         })
-    }
-
-    /// Agent calls if every gate passes in its second round: what `run` announces as
-    /// (at least, forecast). One call is one attempt of one step.
-    pub fn forecast_calls(&self) -> (u32, u32) {
-        let all = self.tasks.iter().map(Task::calls);
-        all.fold((0, 0), |(least, likely), calls| (least + calls.least, likely + calls.likely))
     }
 
     /// The moment a plan was made is not part of it; `created` is only shown.

@@ -1,6 +1,6 @@
 //! The parts of a plan.
 
-use super::{ApprovalAt, Criterion, Criticality, Form, Rounds, Waived};
+use super::{ApprovalAt, Criterion, Criticality, Form, Price, Rounds, Waived};
 use crate::ids::{BarrierId, PipelineId, Step, StrategyId, TaskId};
 use crate::quality::Score;
 use serde::{Deserialize, Serialize};
@@ -80,34 +80,7 @@ pub struct Task {
     pub workspace: WorkspaceKind,
 }
 
-/// Agent calls of one task. One call is one attempt of one step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Calls {
-    /// If every gate passes at once and nothing fails.
-    pub least: u32,
-    /// If the gate passes in its second round.
-    pub likely: u32,
-    /// One set of rounds in which nothing fails and nothing passes.
-    pub most: u32,
-}
-
 impl Task {
-    /// How many agent calls it takes.
-    pub fn calls(&self) -> Calls {
-        let reviews: u32 = self.review_groups.iter().map(|g| g.len() as u32).sum();
-        let judges = if self.judged { u32::from(self.judges.max(1)) } else { 0 };
-        let creator = 1 + u32::from(self.self_review);
-        let rounds = self.rounds.min.max(1);
-        let creations = if self.judged { rounds.min(2) } else { 1 };
-        // A praised first draft has one judge more.
-        let fresh = u32::from(judges == 1);
-        Calls {
-            least: creator + rounds * (reviews + judges),
-            likely: creations * creator + rounds * (reviews + judges),
-            most: self.rounds.max.max(rounds) * (creator + reviews + judges) + fresh,
-        }
-    }
-
     /// Who does a step.
     pub fn agent(&self, step: &Step) -> &AgentSpec {
         match step {
@@ -233,6 +206,9 @@ pub struct AgentSpec {
     pub supervise: bool,
     /// Cap of stdout and of stderr each, in bytes; the rest is counted and dropped.
     pub output_bytes_max: u64,
+    /// What a call costs, where the workflow says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
 }
 
 /// How we talk to an agent.

@@ -54,11 +54,30 @@ pub struct EscalationRule {
     pub paths: Vec<String>,
     /// Kinds of artifacts, such as `adr`.
     pub types: Vec<String>,
+    /// Only files that were in the repository when the run began count.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub existing: bool,
+    /// Only files that are deleted count.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub deleted: bool,
+    /// It holds where more files than this count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub files_above: u32,
     /// Why.
     pub about: String,
     /// Why this workflow switched it off: it raises nothing, and that is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub off: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// What a reviewer may be shown.

@@ -24,6 +24,7 @@ fn agent() -> AgentSpec {
         env_set: BTreeMap::new(),
         supervise: true,
         output_bytes_max: 1 << 20,
+        price: None,
     }
 }
 

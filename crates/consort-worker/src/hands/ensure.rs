@@ -4,9 +4,9 @@ use super::{CheckpointContent, Hands};
 use crate::agents::outfit::Desk;
 use crate::agents::prompt;
 use crate::judges::Finding;
-use crate::workspace::{Plane, PlaneError, integrate};
+use crate::workspace::{Captured, Plane, PlaneError, integrate};
 use crate::{briefing, checks};
-use consort_core::definition::escalation::{Rules, level_of};
+use consort_core::definition::escalation::{Changed, Rules, level_of};
 use consort_core::ids::{BarrierId, CheckpointId, Revision, TaskId};
 use consort_core::plan::{Input, Output, Task};
 use consort_core::planted::Bug;
@@ -145,7 +145,10 @@ impl Hands {
             Err(why) => return Report::EffectFailed { effect, why },
         };
         problems.truncate(checks::PROBLEMS_MAX);
-        let raised = self.raised(plan, &files);
+        let raised = match self.raised(plan, &captured, base) {
+            Ok(raised) => raised,
+            Err(why) => return Report::EffectFailed { effect, why },
+        };
         if let Err(why) = self.keep(plan, &captured.contents) {
             return Report::EffectFailed { effect, why };
         }
@@ -171,16 +174,37 @@ impl Hands {
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// What the plan's rules ask for by the paths that a change really touched. Documents were
-    /// measured by their declared paths before the run.
-    fn raised(&self, task: &Task, files: &[(String, Vec<u8>)]) -> Option<Raised> {
+    /// What the plan's rules ask for by what a change really touched, deletions among it. Documents
+    /// were measured by their declared paths before the run.
+    fn raised(
+        &self,
+        task: &Task,
+        captured: &Captured,
+        base: Option<&Revision>,
+    ) -> Result<Option<Raised>, String> {
         if !matches!(task.output, Output::Change { .. }) {
-            return None;
+            return Ok(None);
         }
-        let paths: Vec<String> = files.iter().map(|(path, _)| path.clone()).collect();
-        let (level, mut rules) = level_of(&Rules::new(&self.plan().escalation).demanded(&paths, None))?;
+        let rules = Rules::new(&self.plan().escalation);
+        let kept = captured.contents.iter().map(|(artifact, _)| (&artifact.path, false));
+        let touched = kept.chain(captured.gone.iter().map(|path| (path, true)));
+        let mut files: Vec<Changed> =
+            touched.map(|(path, deleted)| Changed { path: path.clone(), deleted, existed: false }).collect();
+        if let Plane::Git(plane) = &self.bench.plane
+            && let Some(base) = self.bench.base.as_ref().or(base)
+        {
+            // Of the run, not of the task: what this run itself made is not there for others yet.
+            let mut asked: Vec<_> = files.iter_mut().filter(|file| rules.want_to_know_of(file)).collect();
+            let paths: Vec<String> = asked.iter().map(|file| file.path.clone()).collect();
+            let before = match paths.is_empty() {
+                true => Vec::new(),
+                false => plane.repo().are_files(base, &paths).map_err(|e| e.to_string())?,
+            };
+            asked.iter_mut().zip(before).for_each(|(file, existed)| file.existed = existed);
+        }
+        let Some((level, mut rules)) = level_of(&rules.changed(&files)) else { return Ok(None) };
         rules.truncate(10);
-        (level > task.criticality).then_some(Raised { level, rules })
+        Ok((level > task.criticality).then_some(Raised { level, rules }))
     }
 
     /// Sections that findings are about and that are gone.

@@ -11,7 +11,7 @@ use crate::evidence::Evidence;
 use crate::processes;
 use crate::store::Store;
 use crate::workspace::Plane;
-use consort_core::ids::{AttemptId, CheckpointId, RunId};
+use consort_core::ids::{AttemptId, CheckpointId, Revision, RunId};
 use consort_core::plan::Plan;
 use consort_core::run::{Effect, EffectKey, Found, FoundState, Graph, Report, StopWhy, Tip};
 use consort_core::time::Timestamp;
@@ -32,6 +32,8 @@ pub struct Workbench {
     pub dirs: RunDirs,
     /// Its data plane: git, or plain directories.
     pub plane: Plane,
+    /// Where the run began: a commit; `None` outside a repository.
+    pub base: Option<Revision>,
     /// Content by hash.
     pub store: Store,
     /// The person's checkout: programs given by a relative path are looked up from here.

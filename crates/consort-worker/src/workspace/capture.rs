@@ -144,7 +144,7 @@ pub(super) fn captured(revision: Revision, mut taken: Vec<Taken>, mut strays: Ve
     let contents: Vec<(Artifact, Vec<u8>)> =
         taken.into_iter().map(|file| (Artifact { path: file.path, hash: file.hash }, file.bytes)).collect();
     let artifacts = contents.iter().take(ARTIFACTS_MAX).map(|(artifact, _)| artifact.clone()).collect();
-    Captured { candidate: Candidate { revision, artifacts, strays }, contents }
+    Captured { candidate: Candidate { revision, artifacts, strays }, contents, gone: Vec::new() }
 }
 
 /// The globs of `writes:`; `*` does not cross a slash.

@@ -69,7 +69,7 @@ impl GitPlane {
         let new = NewCommit {
             parents: &parents,
             tree: None,
-            deletes: made.gone.into_iter().map(String::into_bytes).collect(),
+            deletes: made.gone.iter().map(|path| path.clone().into_bytes()).collect(),
             puts: made.taken.iter().map(Taken::put).collect(),
             message: format!("consort: {} round {iteration}\n", task.id),
             at,
@@ -77,7 +77,8 @@ impl GitPlane {
         let id = self.engine.commit(&new)?;
         self.ancestry.learn(&id, &parents);
         self.hold(&format!("{slug}-{iteration}"), &id, at)?;
-        Ok(capture::captured(Revision(id), made.taken, made.strays))
+        let captured = capture::captured(Revision(id), made.taken, made.strays);
+        Ok(Captured { gone: made.gone, ..captured })
     }
 
     fn creator_dir(&self, task: &Task, generation: u32) -> PathBuf {

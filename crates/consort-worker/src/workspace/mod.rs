@@ -30,6 +30,7 @@ mod pipes;
 mod plain;
 mod release;
 mod repo;
+mod tree;
 
 pub use create::create_repository;
 pub use files::{FILE_BYTES_MAX, FILES_BYTES_MAX};
@@ -111,6 +112,8 @@ pub struct Captured {
     pub candidate: Candidate,
     /// Every output with its bytes, sorted by path: at most 64 MiB together.
     pub contents: Vec<(Artifact, Vec<u8>)>,
+    /// Files of the base that a change deletes.
+    pub gone: Vec<String>,
 }
 
 /// The data plane of one run. Cheap to share behind an `Arc`; every call blocks.

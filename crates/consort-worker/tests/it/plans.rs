@@ -21,6 +21,7 @@ pub fn agent(runtime: Runtime) -> AgentSpec {
         env_set: BTreeMap::new(),
         supervise: true,
         output_bytes_max: 1_000_000,
+        price: None,
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Check {
 
 pub(crate) fn run(ctx: &Context, args: &Check) -> Result<u8, Failure> {
     let source = Source::read(ctx, &args.file)?;
-    let options = planning::options(args.variables.iter().cloned().collect(), false);
+    let options = planning::options_here(ctx, &args.variables);
     if args.json {
         return json(ctx, &source, &options);
     }

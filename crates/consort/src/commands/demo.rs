@@ -1,13 +1,13 @@
 //! `consort demo [DIR]`
 
 use super::planning::{self, Source};
-use super::run::{Wanted, start};
+use super::run::{Agreement, Wanted, start};
 use crate::context::Context;
 use crate::drive::Approve;
 use crate::exit;
 use crate::failure::Failure;
 use crate::follow::now;
-use crate::out::Out;
+use crate::out::{Out, quoted};
 use crate::place::Place;
 use clap::Args;
 use consort_core::view::model::{RunView, run_view};
@@ -40,10 +40,16 @@ pub(crate) fn run(ctx: &Context, args: &Demo) -> Result<u8, Failure> {
     ))?;
     let there = Context { dir: dir.clone(), out: ctx.out };
     let source = Source { name: FILE.into(), text: WORKFLOW.into() };
-    let plan = source.plan(&there, &planning::options(Default::default(), true), false)?;
+    let plan = source.plan(
+        &there,
+        &planning::options(Default::default(), true, planning::base_files(&dir, Some(&repo))),
+        false,
+    )?;
     let place = Place::find(&dir)?;
     let id = plan.workflow.id.clone();
-    let wanted = Wanted { again: false, approve: Some(Approve::All) };
+    // A rehearsal costs nothing, so there is nothing to agree to.
+    let agreement = Agreement { yes: false, calls: 0, may_ask: false };
+    let wanted = Wanted { again: false, approve: Some(Approve::All), agreement };
     let code = start(&there, place, Some(repo), plan, wanted)?;
     if code != exit::DONE {
         return Ok(code);
@@ -137,12 +143,6 @@ fn not_in_path() -> Option<PathBuf> {
     (in_path.as_ref() != Some(&exe)).then_some(exe)
 }
 
-/// For a shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%".contains(c);
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 /// Paths as a tree, folders first named where they first occur.
 fn tree(paths: &[&str], unicode: bool) -> String {
     let mut text = String::new();
@@ -172,11 +172,5 @@ mod tests {
             tree(&paths, false),
             "  a/\n    b/\n      - one.md\n      - two.md\n    c/\n      - three.md\n"
         );
-    }
-
-    #[test]
-    fn a_shell_gets_one_word() {
-        assert_eq!(quoted("/tmp/a-b"), "/tmp/a-b");
-        assert_eq!(quoted("/tmp/it's here"), r"'/tmp/it'\''s here'");
     }
 }

@@ -21,14 +21,14 @@ pub(crate) struct Explain {
     /// A value for a variable of the workflow.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = planning::variable)]
     variables: Vec<(String, String)>,
-    /// Prints {tasks: [{id, criticality, escalated_by, strategies, judges, rounds, threshold, floor, criteria, calls}], calls}.
+    /// Prints {tasks: [{id, criticality, escalated_by, strategies, judges, rounds, threshold, floor, criteria, calls}], calls, forecast: {calls, unpriced, micro_usd}}.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
     let source = Source::read(ctx, &args.file)?;
-    let options = planning::options(args.variables.iter().cloned().collect(), false);
+    let options = planning::options_here(ctx, &args.variables);
     let plan = source.plan(ctx, &options, false)?;
     let chosen: Vec<&Task> = match &args.task {
         None => plan.tasks.iter().collect(),
@@ -44,8 +44,9 @@ pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
     if args.json {
         let (least, likely) = plan.forecast_calls();
         let tasks: Vec<_> = chosen.iter().map(|task| json(task)).collect();
-        ctx.out
-            .json(&serde_json::json!({ "tasks": tasks, "calls": { "least": least, "likely": likely } }))?;
+        ctx.out.json(&serde_json::json!({
+            "tasks": tasks, "calls": { "least": least, "likely": likely }, "forecast": plan.forecast(),
+        }))?;
         return Ok(exit::DONE);
     }
     let mut text = String::new();

@@ -34,8 +34,7 @@ enum Format {
 
 pub(crate) fn run(ctx: &Context, args: &Graph) -> Result<u8, Failure> {
     let source = Source::read(ctx, &args.file)?;
-    let plan =
-        source.plan(ctx, &planning::options(args.variables.iter().cloned().collect(), false), false)?;
+    let plan = source.plan(ctx, &planning::options_here(ctx, &args.variables), false)?;
     let format = match args.format {
         Format::Ascii => graph::Format::Ascii,
         Format::Mermaid => graph::Format::Mermaid,

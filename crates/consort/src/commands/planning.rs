@@ -3,9 +3,11 @@
 use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
-use consort_core::definition::{self, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
-use consort_core::plan::{Plan, Runtime, Task};
-use std::collections::BTreeMap;
+use crate::place::Place;
+use consort_core::definition::{self, BaseFiles, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
+use consort_core::plan::{Forecast, Plan, Runtime, Task};
+use consort_worker::workspace::Repo;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A file that was read, and how it is called in messages.
@@ -88,14 +90,69 @@ impl Source {
     }
 }
 
-/// Options for a plan that is only looked at, or begins a run.
-pub(crate) fn options(variables: BTreeMap<String, String>, rehearse: bool) -> PlanOptions {
+/// Options for a plan that is only looked at here: in a run of now it would be this one.
+pub(crate) fn options_here(ctx: &Context, variables: &[(String, String)]) -> PlanOptions {
+    let base_files = match Place::with_repo(&ctx.dir) {
+        Ok((place, repo)) => base_files(place.top(), repo.as_ref()),
+        // Without git, or without a first commit, what lies here is the best that can be known.
+        Err(_) => base_files(Place::find(&ctx.dir).as_ref().map_or(&ctx.dir, |place| place.top()), None),
+    };
+    options(variables.iter().cloned().collect(), false, base_files)
+}
+
+/// What a run begins with: the files of the commit, or those of a plain directory.
+pub(crate) fn base_files(top: &Path, repo: Option<&Repo>) -> BaseFiles {
+    match repo {
+        Some(repo) => repo.files(repo.head()).map_or(BaseFiles::Unknown, BaseFiles::Known),
+        None => {
+            let mut found = BTreeSet::new();
+            match listed(top, "", &mut 0, &mut found) {
+                true => BaseFiles::Known(found),
+                false => BaseFiles::Unknown,
+            }
+        }
+    }
+}
+
+/// Most entries of a plain directory that are looked at.
+const ENTRIES_MAX: usize = 50_000;
+
+/// Adds the files below a directory, links not followed; false if it cannot be read or has too many.
+fn listed(dir: &Path, prefix: &str, seen: &mut usize, found: &mut BTreeSet<String>) -> bool {
+    let Ok(entries) = std::fs::read_dir(dir) else { return false };
+    for entry in entries {
+        *seen += 1;
+        let Some(entry) = entry.ok().filter(|_| *seen <= ENTRIES_MAX) else { return false };
+        // What is not UTF-8 cannot be declared.
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if matches!(name.as_str(), ".git" | ".consort") {
+            continue;
+        }
+        let path = format!("{prefix}{name}");
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if !listed(&entry.path(), &format!("{path}/"), seen, found) {
+                return false;
+            }
+        } else {
+            found.insert(path);
+        }
+    }
+    true
+}
+
+/// Options for a plan that begins a run, or is looked at without regard to a place.
+pub(crate) fn options(
+    variables: BTreeMap<String, String>,
+    rehearse: bool,
+    base_files: BaseFiles,
+) -> PlanOptions {
     PlanOptions {
         today: crate::follow::now().date().replace('-', ""),
         variables,
         rehearse,
         id: IdChoice::Declared,
         existing_ids: Vec::new(),
+        base_files,
     }
 }
 
@@ -154,12 +211,21 @@ pub(crate) fn cost(plan: &Plan) -> String {
     if plan.rehearsal {
         return "nothing: this is a rehearsal, players stand in for the agents".into();
     }
+    let Forecast { calls, unpriced, micro_usd } = plan.forecast();
+    let expected = match (unpriced, micro_usd) {
+        (0, 0) => "none expected: no agent has a price, and none is handed a key".to_owned(),
+        (0, usd) => format!("about {}", dollars(usd)),
+        (n, 0) if n == calls => "unknown before agents report it".to_owned(),
+        (n, 0) => format!("unknown for {n} of about {calls} calls before agents report it"),
+        (n, usd) => format!("unknown for {n} of about {calls} calls, about {} for the others", dollars(usd)),
+    };
     match plan.limits.budget.micro_usd_max {
-        Some(max) => format!(
-            "unknown before agents report it; the run asks at ${}.{:02}",
-            max / 1_000_000,
-            max % 1_000_000 / 10_000
-        ),
-        None => "unknown before agents report it; no limit is set (limits: budget)".into(),
+        Some(max) => format!("{expected}; the run asks at {}", dollars(max)),
+        None if unpriced == 0 && micro_usd == 0 => expected,
+        None => format!("{expected}; no limit is set (limits: budget)"),
     }
+}
+
+fn dollars(micro_usd: u64) -> String {
+    format!("${}.{:02}", micro_usd / 1_000_000, micro_usd % 1_000_000 / 10_000)
 }

@@ -1,8 +1,13 @@
 //! `consort run FILE`
 
+mod agree;
+
+pub(crate) use agree::Agreement;
+
 use super::planning::{self, Source};
 use crate::context::Context;
 use crate::drive::{Approve, Driver, short};
+use crate::exit;
 use crate::failure::Failure;
 use crate::person;
 use crate::place::Place;
@@ -14,6 +19,7 @@ use consort_core::run::StartRun;
 use consort_local::host::{self, Begin};
 use consort_local::lock::RunLock;
 use consort_local::places::PlacesError;
+use consort_local::settings::Given;
 use consort_worker::workspace::Repo;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -41,6 +47,12 @@ pub(crate) struct Run {
     /// Runs a workflow once more that has been run: as <id>.2, .3 and so on.
     #[arg(long, conflicts_with = "id")]
     again: bool,
+    /// Starts it without asking, however many agent calls it takes and whatever they cost.
+    #[arg(long, short)]
+    yes: bool,
+    /// Asks before a run that takes more agent calls than this [default: 50, or the setting of that name].
+    #[arg(long, value_name = "NUMBER")]
+    ask_above_calls: Option<u32>,
     /// Where the run's id comes from: `auto` generates one, whatever the file says.
     #[arg(long, value_enum, value_name = "HOW")]
     id: Option<Id>,
@@ -58,8 +70,14 @@ pub(crate) fn run(ctx: &Context, args: &Run) -> Result<u8, Failure> {
     if let Some(note) = repo.as_ref().and_then(|repo| repo.git().note()) {
         ctx.out.notice(note);
     }
-    let plan = frozen(ctx, args, &source, &place)?;
-    let wanted = Wanted { again: args.again, approve: args.approve };
+    let plan = frozen(ctx, args, &source, &place, repo.as_ref())?;
+    let flags = Given { ask_above_calls: args.ask_above_calls, ..Given::default() };
+    let agreement = Agreement {
+        yes: args.yes,
+        calls: place.settings_with(flags)?.ask_above_calls,
+        may_ask: ctx.out.can_ask && args.approve != Some(Approve::None),
+    };
+    let wanted = Wanted { again: args.again, approve: args.approve, agreement };
     let typed = if args.rehearse { format!("{} --rehearse", source.name) } else { source.name };
     start(ctx, place, repo, plan, wanted).map_err(|failure| failure.naming(&typed))
 }
@@ -68,10 +86,18 @@ pub(crate) fn run(ctx: &Context, args: &Run) -> Result<u8, Failure> {
 pub(crate) struct Wanted {
     pub again: bool,
     pub approve: Option<Approve>,
+    pub agreement: Agreement,
 }
 
-fn frozen(ctx: &Context, args: &Run, source: &Source, place: &Place) -> Result<Plan, Failure> {
-    let mut options = planning::options(args.variables.iter().cloned().collect(), args.rehearse);
+fn frozen(
+    ctx: &Context,
+    args: &Run,
+    source: &Source,
+    place: &Place,
+    repo: Option<&Repo>,
+) -> Result<Plan, Failure> {
+    let base_files = planning::base_files(place.top(), repo);
+    let mut options = planning::options(args.variables.iter().cloned().collect(), args.rehearse, base_files);
     options.existing_ids = place.places.list_runs()?.into_iter().map(|id| id.0).collect();
     if args.id == Some(Id::Auto) {
         options.id = IdChoice::Auto;
@@ -107,6 +133,13 @@ pub(crate) fn start(
     // What is wrong with them is said before anything is made.
     place.settings()?;
     let facts = Facts::look(&place, repo.as_ref(), &plan)?;
+    if !wanted.again && plan.workflow.id_source == IdSource::User {
+        // A run that cannot be is refused before anybody is asked whether it may be.
+        place.places.may_begin(&plan.workflow.id)?;
+    }
+    if !agree::agreed(ctx, &plan, &wanted.agreement)? {
+        return Ok(exit::FAILED);
+    }
     let (run, lock) = take_id(&place, &plan, wanted.again)?;
     let driver = Driver::new(ctx, place, repo, run.clone(), wanted.approve)?;
     driver.set_aside(&lock)?;

@@ -29,7 +29,7 @@ pub(crate) fn run(ctx: &Context, args: &Strategies) -> Result<u8, Failure> {
     let all = match &args.workflow {
         Some(file) => {
             let source = Source::read(ctx, file)?;
-            source.plan(ctx, &planning::options(Default::default(), false), false)?.strategies
+            source.plan(ctx, &planning::options_here(ctx, &[]), false)?.strategies
         }
         None => catalogue::builtin().to_vec(),
     };

@@ -54,7 +54,7 @@ fn a_workspace_that_became_a_link_is_made_again() {
         "workflow.yaml",
         &format!(
             "workflow: {{id: link, title: Link}}\ncriticality: C1\n\
-             agents: {{default: {{argv: [sh, -c, {agent:?}], pass_env: [HOME]}}}}\n\
+             agents: {{default: {{argv: [sh, -c, {agent:?}], pass_env: [HOME], price: 0}}}}\n\
              tasks:\n  a: {{text: Write it., path: a.md, gate: none}}\n"
         ),
     );

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod agree;
 mod bad_input;
 mod catalogue;
 mod commands;
@@ -15,6 +16,7 @@ mod probes;
 mod real;
 mod reports;
 mod runs;
+mod scope;
 mod support;
 mod verify;
 mod why;

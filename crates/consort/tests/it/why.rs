@@ -20,7 +20,7 @@ tasks:
 /// A change of more files than the journal names, and a task that mends one of them.
 const CHANGE: &str = "\
 workflow: {id: change, title: Change}
-criticality: C1
+criticality: C3
 quality: {gate: none}
 agents:
   default: {argv: [sh, -c, 'mkdir -p src; for i in 1 2 3 4 5 6 7 8 9 a b c; do echo $i > src/$i.txt; done']}

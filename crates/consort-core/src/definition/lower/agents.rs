@@ -180,6 +180,7 @@ impl Lower<'_> {
             Runtime::Missing if self.options.rehearse => Runtime::Rehearsal { misbehave: vec![] },
             other => other,
         };
+        let rehearses = matches!(runtime, Runtime::Rehearsal { .. });
         let (mut env_set, mut env_pass) = (BTreeMap::new(), vec![]);
         if let (Some(agent), Runtime::Command { .. }) = (agent, &runtime) {
             for (name, value) in agent.env.iter() {
@@ -201,6 +202,7 @@ impl Lower<'_> {
                 .and_then(|a| a.output_max.as_ref())
                 .or(output_max)
                 .map_or(8 << 20, |at| at.value.0),
+            price: agent.filter(|_| !rehearses).and_then(|a| a.price.as_ref()).map(|at| at.value),
         }
     }
 

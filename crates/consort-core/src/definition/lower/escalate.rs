@@ -4,7 +4,7 @@ use super::Lower;
 use crate::definition::diagnostic::{Diagnostic, Span};
 use crate::definition::escalation;
 use crate::definition::file::{Escalation, Gated};
-use crate::plan::{Criticality, EscalationRule};
+use crate::plan::{Criticality, EscalationRule, Output};
 
 impl Lower<'_> {
     /// The rules that raise a level: built-in ones as the file has them, then its own.
@@ -23,10 +23,12 @@ impl Lower<'_> {
                 continue;
             }
             let rule = self.rule(id, own, known);
-            if rule.paths.is_empty() && rule.types.is_empty() && !own.broken {
+            let counts = rule.existing || rule.deleted || rule.files_above > 0;
+            if rule.paths.is_empty() && rule.types.is_empty() && !counts && !own.broken {
                 let text = format!("the rule `{id}` names nothing that could be touched");
                 let diagnostic = Diagnostic::error("empty-rule", text);
-                self.report(diagnostic.at(name.span.clone(), "this needs `paths` or `types`"));
+                let diagnostic = diagnostic.at(name.span.clone(), "this needs `paths` or `types`");
+                self.report(diagnostic.help("or what it counts: `existing`, `deleted`, `files_above`"));
             }
             if let (Some(off), Some(why)) = (&own.off, &rule.off) {
                 let text = format!("the rule {id} raises nothing here: {why}");
@@ -51,6 +53,9 @@ impl Lower<'_> {
             at_least: Criticality::C3,
             paths: vec![],
             types: vec![],
+            existing: false,
+            deleted: false,
+            files_above: 0,
             about: "named by a rule of this workflow".into(),
             off: None,
         });
@@ -63,6 +68,9 @@ impl Lower<'_> {
         if let Some(level) = &own.at_least {
             rule.at_least = level.value;
         }
+        rule.existing = own.existing.as_ref().map_or(rule.existing, |at| at.value);
+        rule.deleted = own.deleted.as_ref().map_or(rule.deleted, |at| at.value);
+        rule.files_above = own.files_above.as_ref().map_or(rule.files_above, |at| at.value);
         if let Some(about) = &own.about {
             rule.about = self.template.text(about);
         }
@@ -77,16 +85,21 @@ impl Lower<'_> {
         rules: &escalation::Rules<'_>,
         chain: &[&dyn Gated],
         (task, span): (&str, &Span),
-        paths: &[String],
+        output: &Output,
         kind: Option<&str>,
     ) -> Option<(Criticality, Vec<String>)> {
-        let demanded = rules.demanded(paths, kind);
-        let (level, ids) = escalation::level_of(&demanded)?;
+        let in_repository = !matches!(output, Output::Data { .. });
+        let task_says = escalation::Declared { paths: output.paths(), kind, in_repository };
+        let mut demanded = rules.declared(task_says, &self.options.base_files);
         let declared = self.level_of(chain);
         let none = match chain.iter().find_map(|g| g.gate()) {
             Some(gate) => gate.0.kind.is_some(),
             None => self.file.quality.as_ref().is_some_and(|q| q.gate.is_some()),
         };
+        // How many files there are says nothing beyond the level: where that was declared together
+        // with `gate: none`, somebody has weighed it.
+        demanded.retain(|d| !none || d.rule.files_above == 0 || d.rule.at_least > declared);
+        let (level, ids) = escalation::level_of(&demanded)?;
         if level <= declared && !none {
             return None;
         }
@@ -100,10 +113,10 @@ impl Lower<'_> {
             )
         };
         diagnostic = diagnostic.at(span.clone(), format!("{level} holds"));
-        for (rule, path) in &demanded {
+        for escalation::Demand { rule, what } in &demanded {
             let at_least = rule.at_least;
             diagnostic =
-                diagnostic.help(format!("{} asks for {at_least} at least: {path} ({})", rule.id, rule.about));
+                diagnostic.help(format!("{} asks for {at_least} at least: {what} ({})", rule.id, rule.about));
         }
         let dropped = chain.iter().find_map(|g| g.strategies()).is_some_and(|s| s.0.drop.present);
         if dropped {

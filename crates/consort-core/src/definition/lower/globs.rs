@@ -1,9 +1,6 @@
 //! Whether two patterns of paths can match the same path.
 
-/// `*`, `?`, `[...]`, `{...}` or nothing of that.
-pub(super) fn is_literal(pattern: &str) -> bool {
-    !pattern.contains(['*', '?', '[', '{'])
-}
+pub(super) use crate::definition::escalation::is_literal;
 
 /// The folders that every match lies in, with a slash at the end unless empty.
 pub(super) fn literal_prefix(pattern: &str) -> &str {

@@ -126,7 +126,7 @@ impl<'f> Lower<'f> {
         chain.extend(phase.map(|phase| phase as &dyn Gated));
         self.check_gate(&chain, &format!("the task `{}`", spot.id), &spot.span);
         let kind = task.r#type.as_ref().map(|at| at.value.0.as_str());
-        let raised = self.escalated(rules, &chain, (&spot.id, &spot.span), output.paths(), kind);
+        let raised = self.escalated(rules, &chain, (&spot.id, &spot.span), &output, kind);
         let gate = self.gate(&chain, &plan.quality, raised.as_ref().map(|(level, _)| *level));
         let mut criteria = phase.map(|p| self.criteria(&p.criteria.items)).unwrap_or_default();
         criteria.extend(self.criteria(&task.criteria.items));

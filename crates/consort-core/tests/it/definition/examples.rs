@@ -111,3 +111,22 @@ fn a_rehearsal_replaces_all_agents_and_nothing_else_does() {
         }
     }
 }
+
+#[test]
+fn no_example_is_more_than_it_says_and_the_forecast_adds_up() {
+    for (name, text) in [
+        ("fan-out-changes", include_str!("../../../../../examples/fan-out-changes/workflow.yaml")),
+        ("first-real-run", include_str!("../../../../../examples/first-real-run/workflow.yaml")),
+        ("multi-instance", SEED),
+        ("overlapping-barriers", include_str!("../../../../../examples/overlapping-barriers/workflow.yaml")),
+        ("sequential", include_str!("../../../../../examples/sequential/workflow.yaml")),
+    ] {
+        let (plan, _) = planned(text);
+        let raised: Vec<_> = plan.tasks.iter().flat_map(|t| &t.escalated_by).collect();
+        let record = raised.iter().all(|rule| *rule == "AE-003");
+        assert!(record, "{name}: {raised:?}");
+        assert_eq!(plan.forecast().calls, plan.forecast_calls().1, "{name}");
+        // Only the one that hands on a key, and those that name no agents, cost nobody knows what.
+        assert_eq!(plan.forecast().unpriced, plan.forecast().calls, "{name}");
+    }
+}

@@ -5,7 +5,7 @@ mod examples;
 mod hostile;
 mod mistakes;
 
-use consort_core::definition::{IdChoice, PlanOptions, check, render};
+use consort_core::definition::{BaseFiles, IdChoice, PlanOptions, check, render};
 use consort_core::plan::Plan;
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ pub(crate) fn options() -> PlanOptions {
         rehearse: false,
         id: IdChoice::Declared,
         existing_ids: vec![],
+        base_files: BaseFiles::none(),
     }
 }
 

@@ -46,7 +46,7 @@ fn rounds(stage: &Stage, critics: usize) -> Result<Vec<f64>, Missed> {
     let dir = stage.fresh("gate")?;
     let file = dir.join("gate.yaml");
     std::fs::write(&file, workflow(critics))?;
-    timed(&mut stage.consort(&dir, &["run", &file.to_string_lossy(), "--approve", "all"]))?;
+    timed(&mut stage.consort(&dir, &["run", &file.to_string_lossy(), "--approve", "all", "--yes"]))?;
     let reader = Reader::open(&dir.join(".consort/runs").join(RUN))?;
     let mut ended = 0;
     let mut spans: BTreeMap<u32, (Timestamp, Timestamp)> = BTreeMap::new();

@@ -144,7 +144,7 @@ impl Floor {
         fs::write(&wrapper, text)?;
         fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
         let file = super::stage::workflow("fan-200-git.yaml");
-        let mut run = stage.consort(&root, &["run", &file.to_string_lossy(), "--approve", "all"]);
+        let mut run = stage.consort(&root, &["run", &file.to_string_lossy(), "--approve", "all", "--yes"]);
         timed(run.env("PATH", format!("{}:{path}", front.display())))?;
         let mut calls = read_calls(&noted)?;
         let all = calls.len();

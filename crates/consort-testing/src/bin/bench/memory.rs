@@ -15,7 +15,7 @@ pub(crate) fn waiting(stage: &Stage, table: &mut Table) -> Result<(), Missed> {
     let file = dir.join("wait.yaml");
     std::fs::write(&file, workflows::text("wait", "Ten thousand wait", "none", Shape::Wait, TASKS + 1))?;
     let log = tempfile::NamedTempFile::new()?;
-    let mut command = stage.consort(&dir, &["run", &file.to_string_lossy(), "--approve", "all"]);
+    let mut command = stage.consort(&dir, &["run", &file.to_string_lossy(), "--approve", "all", "--yes"]);
     let mut child = command.stdout(Stdio::null()).stderr(log.reopen()?).spawn()?;
     let began = Instant::now();
     let peak = settled(&mut child, &dir);

@@ -32,7 +32,7 @@ pub(crate) struct Ours {
 pub(crate) fn ours(stage: &Stage, dir: &Path, file: &str) -> Result<Ours, Missed> {
     let counted = stage::state_of(dir).with_extension("commits");
     let path = workflow(file);
-    let mut command = stage.consort(dir, &["run", &path.to_string_lossy(), "--approve", "all"]);
+    let mut command = stage.consort(dir, &["run", &path.to_string_lossy(), "--approve", "all", "--yes"]);
     let took = timed(command.env("CONSORT_COMMITS_FILE", &counted))?;
     let commits = std::fs::read_to_string(&counted)?.trim().parse()?;
     Ok(Ours { took, commits, objects: files_below(&dir.join(".consort/store")) })

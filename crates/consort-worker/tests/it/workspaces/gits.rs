@@ -93,6 +93,10 @@ fn subdirectories_linked_worktrees_and_detached_heads_are_fine() {
     assert_eq!(repo.branch("-x").unwrap(), None);
     assert!(!repo.exists_at(&scene.base, "absent").unwrap());
     assert_eq!(repo.show(&scene.base, "src").unwrap(), None, "a folder is no file");
+    let asked = ["README.md", "absent x", "src", "../README.md", "src/lib.rs"].map(str::to_owned);
+    assert_eq!(repo.are_files(&scene.base, &asked).unwrap(), [true, false, false, false, true]);
+    let files: Vec<String> = repo.files(&scene.base).unwrap().into_iter().collect();
+    assert!(files.contains(&"src/lib.rs".to_owned()) && !files.contains(&"src".to_owned()), "{files:?}");
 
     let linked = scene.root.path().join("linked");
     git(&scene.person, &["worktree", "add", "-q", "-b", "topic", linked.to_str().unwrap()]);
