@@ -58,6 +58,7 @@ pub fn task(id: &str) -> Task {
         critic: agent(),
         judge: agent(),
         panel: Vec::new(),
+        given: None,
         workspace: WorkspaceKind::Clone,
     }
 }

@@ -1,7 +1,7 @@
 //! The parts of a plan.
 
 use super::{ApprovalAt, Criterion, Criticality, Rounds, Waived};
-use crate::ids::{BarrierId, PipelineId, Step, StrategyId, TaskId};
+use crate::ids::{BarrierId, ContentHash, PipelineId, Step, StrategyId, TaskId};
 use crate::quality::Score;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -75,6 +75,10 @@ pub struct Task {
     pub panel: Vec<AgentSpec>,
     /// Where the creator works.
     pub workspace: WorkspaceKind,
+    /// The work is there already, by its hash: nobody creates it, nobody mends it, and what does not
+    /// pass is told and not asked about. No workflow file can say so; see `definition::alone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<ContentHash>,
 }
 
 /// Agent calls of one task. One call is one attempt of one step.
@@ -93,11 +97,11 @@ impl Task {
     pub fn calls(&self) -> Calls {
         let reviews: u32 = self.review_groups.iter().map(|g| g.len() as u32).sum();
         let judges = if self.judged { u32::from(self.judges.max(1)) } else { 0 };
-        let creator = 1 + u32::from(self.self_review);
+        let creator = if self.given.is_some() { 0 } else { 1 + u32::from(self.self_review) };
         let rounds = self.rounds.min.max(1);
         let creations = if self.judged { rounds.min(2) } else { 1 };
         // A praised first draft has one judge more.
-        let fresh = u32::from(judges == 1);
+        let fresh = u32::from(judges == 1 && self.judged);
         Calls {
             least: creator + rounds * (reviews + judges),
             likely: creations * creator + rounds * (reviews + judges),

@@ -25,6 +25,11 @@ pub(super) fn refusals(task: &Task, round: &Round) -> Vec<GateRefusal> {
     if critical > 0 {
         refusals.push(GateRefusal::CriticalFindings(critical));
     }
+    let major = round.count(Severity::Major);
+    if task.given.is_some() && !task.judged && major > 0 {
+        // Without a judge and without another round the findings alone decide.
+        refusals.push(GateRefusal::MajorFindings(major));
+    }
     // An event is bounded: the whole list is in the round.
     let unmet = round.unmet.iter().filter_map(|at| task.criteria.get(*at as usize)).take(UNMET_NAMED);
     refusals.extend(unmet.map(|c| GateRefusal::CriterionUnmet(super::ask::cut(&c.name, 100))));

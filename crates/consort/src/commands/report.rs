@@ -3,9 +3,8 @@
 use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
-use crate::report::{gate, whole};
+use crate::report::{self, gate, whole};
 use clap::Args;
-use consort_core::ids::ContentHash;
 use consort_core::run::State;
 use consort_core::view::model::run_view;
 use std::path::PathBuf;
@@ -36,11 +35,7 @@ pub(crate) fn run(ctx: &Context, args: &Report) -> Result<u8, Failure> {
     let state = place.replay(&run)?.state;
     let view = run_view(&state);
     let store = place.places.open_store();
-    let answer = |hash: &ContentHash| -> serde_json::Value {
-        // A damaged answer is shown as missing here; `verify` names it.
-        let bytes = store.get(hash).ok().flatten().unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
-    };
+    let answer = report::answers(&store);
     if let Some(id) = &task
         && view.task(id).is_none()
     {

@@ -1,11 +1,23 @@
 //! Reports for people: one page per gate, one for the run. Only what journal and store say.
 
+pub(crate) mod alone;
 pub(crate) mod gate;
 pub(crate) mod story;
 pub(crate) mod whole;
 
+use consort_core::ids::ContentHash;
 use consort_core::run::{Round, Severity};
 use consort_core::view::clean;
+use consort_worker::store::Store;
+
+/// Reads stored answers.
+pub(crate) fn answers(store: &Store) -> impl Fn(&ContentHash) -> serde_json::Value + '_ {
+    |hash| {
+        // A damaged answer is shown as missing here; `verify` names it.
+        let bytes = store.get(hash).ok().flatten().unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+}
 
 /// What became of a finding.
 #[derive(Clone, Copy, PartialEq, Eq)]
