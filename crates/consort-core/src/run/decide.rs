@@ -78,6 +78,8 @@ pub(super) fn verdict(task: &Task, state: &TaskState) -> Verdict {
     }
     let breaker = if refusals.iter().any(|r| matches!(r, GateRefusal::JudgesDisagree { .. })) {
         Some(HoldWhy::Disagreement)
+    } else if task.given.is_some() {
+        Some(HoldWhy::NoCreator)
     } else if done >= task.rounds.max {
         Some(HoldWhy::MaxRounds)
     } else {

@@ -336,6 +336,8 @@ impl std::fmt::Display for GateRefusal {
 pub enum HoldWhy {
     /// The most rounds of one set are used up.
     MaxRounds,
+    /// The work was there already, and nobody makes another version of it.
+    NoCreator,
     /// The base does not merge.
     Conflict {
         /// The two sides, by the names of their tips.

@@ -167,14 +167,12 @@ fn scored(state: &State, round: &Round, answer: &Answer<'_>) -> Option<Scored> {
             gap: d.weight.ten_thousandths() * (Score::ONE.ten_thousandths() - score.ten_thousandths()),
         })
     };
-    let judges = match round.judged.is_empty() {
-        true => vec![Judge { judge: 1, composite: composite.to_string() }],
-        false => round
-            .judged
-            .iter()
-            .map(|j| Judge { judge: j.judge, composite: j.composite.to_string() })
-            .collect(),
-    };
+    let mut judges: Vec<Judge> =
+        round.judged.iter().map(|j| Judge { judge: j.judge, composite: j.composite.to_string() }).collect();
+    if judges.is_empty() {
+        judges.push(Judge { judge: 1, composite: composite.to_string() });
+    }
+    judges.sort_by_key(|j| j.judge);
     Some(Scored {
         composite: composite.to_string(),
         threshold: task.threshold.to_string(),
@@ -298,7 +296,8 @@ fn none_text(of: &Outcome, head: &str, out: &Out) -> String {
         let mut text = format!("{head}  {}\n", of.file);
         text += &hanging(of.why.as_deref().unwrap_or_default(), "  ");
         let run = &of.run;
-        return text + &format!("  what was answered: consort logs {run}\n");
+        text += &format!("  what was answered: consort logs {run}\n");
+        return text + &critics_text(of, out);
     }
     let n = of.problems.len();
     let found = if n == 1 { "1 problem".to_owned() } else { format!("{n} problems") };
@@ -316,7 +315,13 @@ fn review_text(of: &Outcome, out: &Out) -> String {
         "pass" => out.stdout.good("NOTHING GRAVE"),
         _ => out.stdout.error("FINDINGS"),
     };
-    let mut text = format!("{head}  {}: {critical} Critical, {major} Major, {minor} Minor\n", of.file);
+    format!("{head}  {}: {critical} Critical, {major} Major, {minor} Minor\n", of.file)
+        + &critics_text(of, out)
+}
+
+/// What each critic says, then all findings.
+fn critics_text(of: &Outcome, out: &Out) -> String {
+    let mut text = String::new();
     for s in &of.strategies {
         let dropped = match s.dropped {
             0 => String::new(),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod alone;
 mod bad_input;
 mod catalogue;
 mod commands;

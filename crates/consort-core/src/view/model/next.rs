@@ -11,9 +11,14 @@ pub(super) fn actions(view: &RunView, plan: &Plan) -> NextActions {
     match view.status {
         "COMPLETE" => return after_completion(view, plan),
         "FAILED" | "CANCELLED" => {
-            let look = "Read what was accepted and why the run ended";
+            let look = match plan.is_alone() {
+                true => by_person("Read what was said against it", format!("consort report {run}")),
+                false => {
+                    by_person("Read what was accepted and why the run ended", format!("consort status {run}"))
+                }
+            };
             return NextActions {
-                immediate: vec![by_person(look, format!("consort status {run}"))],
+                immediate: vec![look],
                 subsequent: vec![by_person("Start it again as a new run", plan.once_more().into())],
             };
         }
