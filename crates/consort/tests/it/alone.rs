@@ -1,8 +1,9 @@
 //! One document, without a workflow: scored by judges and reviewed by critics that are real processes.
 
+mod deaths;
+
 use crate::real::look::{audited, records};
 use crate::support::{Said, World, picture};
-use consort_core::ids::Step;
 use consort_core::run::{EventKind as E, HoldWhy, Verdict};
 use std::fs;
 
@@ -368,38 +369,4 @@ fn it_works_without_git_and_on_files_from_elsewhere() {
     ];
     both.into_iter().for_each(|child| assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1)));
     assert_eq!(world.consort(&["list", "--json"]).json().as_array().unwrap().len(), 3);
-}
-
-#[test]
-fn a_killed_one_is_resumed_to_the_same_answer() {
-    let scene = Scene::new();
-    let slow = format!("sleep 2\n{JUDGE}");
-    fs::write(scene.world.path("judge.sh"), slow).unwrap();
-    let file = scene.judged("0.80", "0.80", QUOTE);
-    let mut child = scene.world.spawn_quiet(&["score", "docs/choice.md", "--workflow", &file]);
-    let runs = scene.world.repo().join(".consort/runs");
-    let begun = || fs::read_dir(&runs).ok()?.flatten().next()?.file_name().into_string().ok();
-    let began = std::time::Instant::now();
-    let run = loop {
-        match begun() {
-            Some(run) => break run,
-            None => assert!(began.elapsed().as_secs() < 30, "no run begins"),
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    };
-    scene.world.until_running(&run);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let status = scene.say(&["status", &run]);
-    assert!(status.stdout.contains(&format!("consort resume {run}")), "{}", status.stdout);
-    assert!(scene.say(&["list"]).stdout.contains("nobody drives it: consort resume"));
-    let said = scene.say(&["resume", &run]);
-    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
-    assert!(said.stdout.contains("DOES NOT PASS") && said.stdout.contains("0.80 of 0.92"), "{}", said.stdout);
-    let events = scene.events(&run);
-    assert_eq!(steps(&events), ["judge"], "the judge that went on is not asked twice");
-    assert!(!events.iter().any(|e| matches!(e, E::AttemptEnded { leaked, .. } if *leaked > 0)));
-    let creators = |e: &E| matches!(e, E::AttemptStarting { attempt, .. } if attempt.step == Step::Create);
-    assert!(!events.iter().any(creators));
-    scene.holds(&run);
 }
