@@ -207,7 +207,7 @@ pub(super) fn what_is_held(state: &State, ix: usize, why: &HoldWhy) -> String {
     let given = state.graph.task(ix).given.is_some();
     let reached = if given { super::versions::only_one(it) } else { super::versions::described(it) };
     match why {
-        HoldWhy::NoCreator => format!("{task} does not pass{reached}"),
+        HoldWhy::NoCreator => format!("does not pass{reached}"),
         HoldWhy::MaxRounds => format!("{task} did not pass within {} rounds{reached}", it.rounds_in_set()),
         HoldWhy::NoProgress => format!("{task} makes no progress{reached}"),
         HoldWhy::Oscillating => format!("{task} goes in circles: findings that were gone came back{reached}"),

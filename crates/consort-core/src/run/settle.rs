@@ -232,7 +232,10 @@ fn held(state: &State, ix: usize, why: HoldWhy) -> Vec<EventKind> {
     let task = state.graph.task(ix);
     if task.given.is_some() {
         // Nobody would make another version: there is nothing to ask, the run ends with this answer.
-        let why = super::ask::cut(&super::ask::what_is_held(state, ix, &why), 500);
+        let said = super::ask::what_is_held(state, ix, &why);
+        // Whatever shows it names the task itself.
+        let said = said.strip_prefix(&format!("{}: ", task.id)).unwrap_or(&said);
+        let why = super::ask::cut(said, 500);
         return vec![EventKind::TaskFailed { task: task.id.clone(), why }];
     }
     let (kind, question) = about_held(state, ix, &why);
