@@ -8,6 +8,7 @@ use crate::follow::{Asking, Follow, now};
 use crate::out::Out;
 use crate::person;
 use crate::place::Place;
+use crate::report::alone;
 use crate::terminal;
 use consort_core::ids::RunId;
 use consort_core::run::{Command, Graph, StartRun, State};
@@ -145,8 +146,13 @@ impl Driver {
 
     /// Says how it ended and what can be done next; the exit code.
     pub(crate) fn report(&self, outcome: Outcome, state: &State) -> Result<u8, Failure> {
-        let view = run_view(state);
-        let text = ending(outcome, &view, &self.out);
+        let over = matches!(outcome, Outcome::Complete | Outcome::Failed);
+        let text = if over && state.graph.plan.is_alone() {
+            let store = self.place.places.open_store();
+            format!("\n{}", alone::text(&alone::result(state, &store), &self.out))
+        } else {
+            ending(outcome, &run_view(state), state.graph.plan.once_more(), &self.out)
+        };
         if let Err(error) = self.out.print(&text) {
             // How the run stands is worth more to a script than this.
             self.out.notice(&error.to_string());
@@ -164,7 +170,7 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 /// The last words about a run in this process.
-fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
+fn ending(outcome: Outcome, view: &RunView, once_more: &str, out: &Out) -> String {
     let run = &view.id;
     let took = duration_text(view.elapsed_ms(now()));
     let mut text = String::from("\n");
@@ -189,7 +195,7 @@ fn ending(outcome: Outcome, view: &RunView, out: &Out) -> String {
                 say(format!("  {}", blocker.description));
             }
             say(format!("  why:         consort show {run}"));
-            say("  once more:   consort run FILE --again".into());
+            say(format!("  once more:   {once_more}"));
         }
         Outcome::Cancelled => {
             say(format!(

@@ -77,7 +77,7 @@ impl Follow {
         let shared = self.shared.clone();
         // A view is for the screen and for questions; a pipe needs none.
         let views = self.out.redraws || asks;
-        let lines = !self.out.redraws;
+        let lines = !self.out.redraws && !self.out.quiet;
         let out = self.out;
         let mut pace = Pace::default();
         let mut piped = true;

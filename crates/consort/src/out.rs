@@ -103,6 +103,8 @@ pub(crate) struct Out {
     pub stdout_tty: bool,
     /// What was printed there can be drawn again in place: a dumb terminal shows the commands for it.
     pub redraws: bool,
+    /// Standard output is kept for one value at the end: what goes on is not told there.
+    pub quiet: bool,
     /// A person can be asked: standard input and standard error are terminals.
     pub can_ask: bool,
     /// Pictures may use characters beyond ASCII.
@@ -117,9 +119,15 @@ impl Out {
             stderr: Paint::new(when, stderr_tty),
             stdout_tty,
             redraws: stdout_tty && !is_dumb(),
+            quiet: false,
             can_ask: io::stdin().is_terminal() && stderr_tty,
             unicode: has_unicode(),
         }
+    }
+
+    /// The same with standard output kept for one value at the end.
+    pub(crate) fn quietly(self) -> Self {
+        Self { redraws: false, quiet: true, ..self }
     }
 
     /// Data, or the answer to what was asked. A reader that has seen enough (`| head`) changes

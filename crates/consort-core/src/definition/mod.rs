@@ -9,6 +9,7 @@
 //! How the file is written is described by the doc comments of its types: [`schema`] turns them
 //! into the JSON Schema that editors use.
 
+mod alone;
 mod base;
 pub mod catalogue;
 mod decode;
@@ -24,6 +25,7 @@ mod tree;
 mod values;
 mod words;
 
+pub use alone::{Alone, AloneFault, Asked, alone, is_artifact_path};
 pub use base::BaseFiles;
 pub use diagnostic::{Diagnostic, Label, Severity, Span, render};
 pub use schema::schema;

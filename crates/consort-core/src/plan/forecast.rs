@@ -50,7 +50,7 @@ impl Task {
         let rounds = self.rounds.min.max(1);
         Share {
             creations: if self.judged { rounds.min(2) } else { 1 },
-            creator: 1 + u32::from(self.self_review),
+            creator: if self.given.is_some() { 0 } else { 1 + u32::from(self.self_review) },
             rounds,
             reviews: self.review_groups.iter().map(|g| g.len() as u32).sum(),
             judges: if self.judged { u32::from(self.judges.max(1)) } else { 0 },

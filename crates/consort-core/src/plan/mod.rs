@@ -166,6 +166,20 @@ impl Plan {
         self.tasks.iter().find(|t| t.id == *id)
     }
 
+    /// True if nothing is made here: documents that were there already are looked at, without a workflow.
+    pub fn is_alone(&self) -> bool {
+        !self.tasks.is_empty() && self.tasks.iter().all(|task| task.given.is_some())
+    }
+
+    /// How a person asks for the same once more, as a new run.
+    pub fn once_more(&self) -> &'static str {
+        match (self.is_alone(), self.tasks.iter().any(|task| task.judged)) {
+            (false, _) => "consort run FILE --again",
+            (true, true) => "consort score FILE",
+            (true, false) => "consort review FILE --strategy ID",
+        }
+    }
+
     /// A strategy as this plan has it; a built-in one for plans that froze none.
     pub fn strategy(&self, id: &StrategyId) -> Strategy {
         let builtin = crate::definition::catalogue::builtin();

@@ -1,7 +1,7 @@
 //! The parts of a plan.
 
 use super::{ApprovalAt, Criterion, Criticality, Form, Price, Rounds, Waived};
-use crate::ids::{BarrierId, PipelineId, Step, StrategyId, TaskId};
+use crate::ids::{BarrierId, ContentHash, PipelineId, Step, StrategyId, TaskId};
 use crate::quality::Score;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -78,6 +78,10 @@ pub struct Task {
     pub panel: Vec<AgentSpec>,
     /// Where the creator works.
     pub workspace: WorkspaceKind,
+    /// The work is there already, by its hash: nobody creates it, nobody mends it, and what does not
+    /// pass is told and not asked about. No workflow file can say so; see `definition::alone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<ContentHash>,
 }
 
 impl Task {

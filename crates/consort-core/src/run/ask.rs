@@ -188,8 +188,26 @@ pub(super) fn about_held(state: &State, ix: usize, why: &HoldWhy) -> (ApprovalKi
     let decided = !matches!(why, HoldWhy::Attempts { .. } | HoldWhy::Conflict { .. });
     let best = best(it).filter(|_| decided);
     let revision = best.as_ref().map(|(_, revision)| revision.clone());
-    let reached = super::versions::described(it);
-    let what = match why {
+    let what = what_is_held(state, ix, why);
+    let choice = match revision {
+        Some(_) => {
+            "approve accepts the best version against the verdict, reject gives it up, retry starts another set of rounds"
+        }
+        None => "approve tries again, reject gives it up",
+    };
+    let iteration = best.map_or(it.iteration, |(iteration, _)| iteration);
+    let kind = ApprovalKind::Held { task: task.clone(), iteration, revision };
+    (kind, format!("{what}. What now? {choice}"))
+}
+
+/// Why a task cannot go on, in words.
+pub(super) fn what_is_held(state: &State, ix: usize, why: &HoldWhy) -> String {
+    let task = &state.graph.task(ix).id;
+    let it = &state.tasks[ix];
+    let given = state.graph.task(ix).given.is_some();
+    let reached = if given { super::versions::only_one(it) } else { super::versions::described(it) };
+    match why {
+        HoldWhy::NoCreator => format!("does not pass{reached}"),
         HoldWhy::MaxRounds => format!("{task} did not pass within {} rounds{reached}", it.rounds_in_set()),
         HoldWhy::NoProgress => format!("{task} makes no progress{reached}"),
         HoldWhy::Oscillating => format!("{task} goes in circles: findings that were gone came back{reached}"),
@@ -206,16 +224,7 @@ pub(super) fn about_held(state: &State, ix: usize, why: &HoldWhy) -> (ApprovalKi
         HoldWhy::Conflict { between, paths } => {
             format!("{task}: {} and {} do not merge: {}", between.0, between.1, paths.join(", "))
         }
-    };
-    let choice = match revision {
-        Some(_) => {
-            "approve accepts the best version against the verdict, reject gives it up, retry starts another set of rounds"
-        }
-        None => "approve tries again, reject gives it up",
-    };
-    let iteration = best.map_or(it.iteration, |(iteration, _)| iteration);
-    let kind = ApprovalKind::Held { task: task.clone(), iteration, revision };
-    (kind, format!("{what}. What now? {choice}"))
+    }
 }
 
 /// The version that a person would take: the one with the highest composite, else the last.

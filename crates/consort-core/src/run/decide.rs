@@ -25,6 +25,11 @@ pub(super) fn refusals(task: &Task, round: &Round) -> Vec<GateRefusal> {
     if critical > 0 {
         refusals.push(GateRefusal::CriticalFindings(critical));
     }
+    let major = round.count(Severity::Major);
+    if task.given.is_some() && !task.judged && major > 0 {
+        // Without a judge and without another round the findings alone decide.
+        refusals.push(GateRefusal::MajorFindings(major));
+    }
     // An event is bounded: the whole list is in the round.
     let unmet = round.unmet.iter().filter_map(|at| task.criteria.get(*at as usize)).take(UNMET_NAMED);
     refusals.extend(unmet.map(|c| GateRefusal::CriterionUnmet(super::ask::cut(&c.name, 100))));
@@ -73,6 +78,8 @@ pub(super) fn verdict(task: &Task, state: &TaskState) -> Verdict {
     }
     let breaker = if refusals.iter().any(|r| matches!(r, GateRefusal::JudgesDisagree { .. })) {
         Some(HoldWhy::Disagreement)
+    } else if task.given.is_some() {
+        Some(HoldWhy::NoCreator)
     } else if done >= task.rounds.max {
         Some(HoldWhy::MaxRounds)
     } else {

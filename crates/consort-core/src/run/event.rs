@@ -295,6 +295,8 @@ pub enum GateRefusal {
     WeakDimension(String),
     /// Open Critical findings, that many.
     CriticalFindings(u32),
+    /// Open Major findings, that many, where no judge weighs them: a review of one document alone.
+    MajorFindings(u32),
     /// Deterministic checks found problems, that many.
     Problems(u32),
     /// A judge says, with evidence, that this criterion is not met.
@@ -317,6 +319,7 @@ impl std::fmt::Display for GateRefusal {
             GateRefusal::BelowThreshold => f.write_str("below the threshold"),
             GateRefusal::WeakDimension(id) => write!(f, "{id} at 0.50 or below"),
             GateRefusal::CriticalFindings(n) => f.write_str(&counted(*n, "Critical finding")),
+            GateRefusal::MajorFindings(n) => f.write_str(&counted(*n, "Major finding")),
             GateRefusal::Problems(n) => write!(f, "{} found by checks", counted(*n, "problem")),
             GateRefusal::CriterionUnmet(name) => write!(f, "criterion `{name}` is not met"),
             GateRefusal::Escalated(Raised { level, rules }) => {
@@ -333,6 +336,8 @@ impl std::fmt::Display for GateRefusal {
 pub enum HoldWhy {
     /// The most rounds of one set are used up.
     MaxRounds,
+    /// The work was there already, and nobody makes another version of it.
+    NoCreator,
     /// The base does not merge.
     Conflict {
         /// The two sides, by the names of their tips.

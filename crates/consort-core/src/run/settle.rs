@@ -136,6 +136,10 @@ fn task(state: &State, ix: usize, now: Timestamp) -> Vec<EventKind> {
     let iteration = it.iteration;
     match point {
         Point::Prepared => round(task, iteration + 1, RoundKind::Creation),
+        // The work is there: what is left of a creation is its capture.
+        Point::CreationBegan if task.given.is_some() => {
+            vec![EventKind::TaskCapturing { task: task.id.clone(), iteration }]
+        }
         Point::CreationBegan => steps(task, iteration, vec![Step::Create]),
         Point::ConfirmationBegan => reviewed_up_to(state, ix, 0),
         Point::Created if task.self_review => steps(task, iteration, vec![Step::SelfReview]),
@@ -225,13 +229,30 @@ fn accept(state: &State, ix: usize) -> Vec<EventKind> {
 }
 
 fn held(state: &State, ix: usize, why: HoldWhy) -> Vec<EventKind> {
+    let task = state.graph.task(ix);
+    if task.given.is_some() {
+        // Nobody would make another version: there is nothing to ask, the run ends with this answer.
+        let said = super::ask::what_is_held(state, ix, &why);
+        // Whatever shows it names the task itself.
+        let said = said.strip_prefix(&format!("{}: ", task.id)).unwrap_or(&said);
+        let why = super::ask::cut(said, 500);
+        return vec![EventKind::TaskFailed { task: task.id.clone(), why }];
+    }
     let (kind, question) = about_held(state, ix, &why);
-    let mut events = vec![EventKind::TaskHeld { task: state.graph.task(ix).id.clone(), why }];
+    let mut events = vec![EventKind::TaskHeld { task: task.id.clone(), why }];
     events.extend(Questions::new(state).ask(kind, "whoever runs this", question));
     events
 }
 
 fn refused(state: &State, ix: usize, why: &str, now: Timestamp) -> Vec<EventKind> {
+    if state.graph.task(ix).given.is_some() {
+        // It would be the same bytes once more.
+        return held(
+            state,
+            ix,
+            HoldWhy::Attempts { step: "capture".into(), last: super::ask::cut(why, 500) },
+        );
+    }
     let failures = state.tasks[ix].refusals;
     again(state, ix, &Step::Create, failures, &format!("nothing to capture: {why}"), now)
 }

@@ -25,6 +25,13 @@ pub(super) fn described(it: &TaskState) -> String {
     text
 }
 
+/// The same where there is but one version: why it did not pass, and what it was worth.
+pub(super) fn only_one(it: &TaskState) -> String {
+    let composite = it.round().and_then(|r| r.composite);
+    let worth = composite.map(|c| format!(" (composite {c})")).unwrap_or_default();
+    format!("{}{worth}", refused(it))
+}
+
 fn refused(it: &TaskState) -> String {
     let said = match it.round().and_then(|r| r.verdict.as_ref()) {
         Some(Verdict::Broken { refusals, .. } | Verdict::Revise(refusals)) => refusals.iter(),

@@ -28,7 +28,7 @@ mod yaml;
 
 pub use diagram::diagram;
 pub use status::{status_text, task_text};
-pub use text::clean;
+pub use text::{clean, wrap};
 pub use words::{Word, run as run_word};
 
 use crate::run::State;

@@ -69,7 +69,7 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
 }
 
 /// Breaks at spaces so that no line is wider than `max`; a word that is wider stands alone.
-pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
+pub fn wrap(text: &str, max: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ').filter(|w| !w.is_empty()) {

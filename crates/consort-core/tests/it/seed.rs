@@ -75,6 +75,7 @@ fn task(made: Made, kind: TaskKind) -> Task {
         critic: agent(),
         judge: agent(),
         panel: Vec::new(),
+        given: None,
         workspace: WorkspaceKind::Clone,
     }
 }

@@ -224,6 +224,12 @@ fn closed(before: &State, id: &TaskId, gate: &Gate, iteration: u32) -> Option<St
     if gate.captured != Some(iteration) {
         return Some(format!("round {iteration} is not that of its last candidate"));
     }
+    let captured = before.graph.ix(id).and_then(|ix| before.tasks[ix].candidate.as_ref());
+    if let Some(given) = &task.given
+        && !captured.is_some_and(|c| c.artifacts.iter().all(|a| a.hash == *given))
+    {
+        return Some("it was judged by other bytes than those that were given".into());
+    }
     if gate.overridden.is_some_and(|round| round >= iteration) {
         return None;
     }

@@ -112,6 +112,11 @@ fn refused(book: &Book<'_>, id: &TaskId, round: &Round) -> Option<String> {
     if critical > 0 {
         return Some(format!("{critical} critical findings"));
     }
+    let findings = round.reviews.iter().flat_map(|(_, r)| &r.findings);
+    let major = findings.filter(|f| !f.void && f.severity == Severity::Major).count();
+    if task.given.is_some() && !task.judged && major > 0 {
+        return Some(format!("{major} major findings, and no judge weighs them"));
+    }
     if round.unmet > 0 {
         return Some(format!("{} criteria are not met", round.unmet));
     }

@@ -193,6 +193,9 @@ fn order(book: &mut Book<'_>, attempt: &AttemptId) {
     let Some(round) = book.pages[&attempt.task].rounds.last().cloned() else { return };
     let reviewed = |name: &str| round.reviews.iter().any(|(s, _)| s == name);
     let missing: Option<&str> = match &attempt.step {
+        Step::Create | Step::SelfReview if task.given.is_some() => {
+            Some("nobody creates what is there already")
+        }
         Step::Create => round.confirmation.then_some("no creation in a confirmation"),
         Step::SelfReview => {
             (!round.began.contains(&Step::Create)).then_some("nothing was created before the self-review")

@@ -150,9 +150,7 @@ impl Hands {
         let task = self.plan().task(&start.attempt.task).ok_or("the plan has no such task")?;
         let desk = self.desk(task, &start.attempt);
         if task.workspace == WorkspaceKind::None {
-            // One for the whole run, and nobody is asked to prepare it. `state` above it is private.
-            std::fs::create_dir_all(self.bench.dirs.scratch())
-                .map_err(|e| format!("cannot make `{}`: {e}", self.bench.dirs.scratch().display()))?;
+            self.scratch()?;
         }
         if start.attempt.step.is_creator() {
             self.mend_workspace(task, start, &desk.cwd)?;
@@ -188,6 +186,13 @@ impl Hands {
         let tips = [Tip { name: "base".into(), revision: base }];
         let made = self.bench.plane.prepare(task, start.attempt.generation, &tips, start.at);
         made.map(|_| ()).map_err(|e| format!("the workspace {} was gone: {e}", dir.display()))
+    }
+
+    /// One for the whole run, and nobody is asked to prepare it. `state` above it is private.
+    fn scratch(&self) -> Result<PathBuf, String> {
+        let dir = self.bench.dirs.scratch();
+        std::fs::create_dir_all(&dir).map_err(|e| format!("cannot make `{}`: {e}", dir.display()))?;
+        Ok(dir)
     }
 
     fn desk(&self, task: &Task, attempt: &AttemptId) -> Desk {
@@ -250,14 +255,24 @@ impl Hands {
     /// Data of other tasks is not in the base of a workspace: it comes from the content store.
     fn lay_data(&self, start: &Start, workspace: &Path) -> Result<(), String> {
         for (path, hash) in briefing::stored_inputs(self.plan(), start) {
-            let bytes = self.bench.store.get(&hash).map_err(|e| e.to_string())?;
-            let bytes = bytes.ok_or_else(|| format!("the input `{path}` is not in the content store"))?;
-            let to = workspace.join(&path);
-            // Never through a link that an agent left there.
-            let _ = std::fs::remove_file(&to);
-            write_exhibit(&to, &bytes).map_err(|e| format!("cannot lay out the input `{path}`: {e}"))?;
+            self.lay(&path, &hash, workspace)?;
         }
         Ok(())
+    }
+
+    /// Work that is there already, where its creator would have left it. Doing it twice is the same as once.
+    pub(super) fn lay_given(&self, task: &Task, hash: &ContentHash) -> Result<(), String> {
+        let dir = self.scratch()?;
+        task.output.paths().iter().try_for_each(|path| self.lay(path, hash, &dir))
+    }
+
+    fn lay(&self, path: &str, hash: &ContentHash, workspace: &Path) -> Result<(), String> {
+        let bytes = self.bench.store.get(hash).map_err(|e| e.to_string())?;
+        let bytes = bytes.ok_or_else(|| format!("the input `{path}` is not in the content store"))?;
+        let to = workspace.join(path);
+        // Never through a link that an agent left there.
+        let _ = std::fs::remove_file(&to);
+        write_exhibit(&to, &bytes).map_err(|e| format!("cannot lay out the input `{path}`: {e}"))
     }
 
     /// A file of a candidate: from its commit, or, for data, from the content store.

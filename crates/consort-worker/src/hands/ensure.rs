@@ -104,6 +104,11 @@ impl Hands {
         let Some(plan) = self.plan().task(id) else {
             return Report::EffectFailed { effect, why: format!("the plan has no task {id}") };
         };
+        if let Some(hash) = &plan.given
+            && let Err(why) = self.lay_given(plan, hash)
+        {
+            return Report::EffectFailed { effect, why };
+        }
         let captured = match self.bench.plane.capture(plan, generation, iteration, base, at) {
             Ok(captured) => captured,
             Err(PlaneError::Refused(why)) => {
@@ -127,6 +132,10 @@ impl Hands {
                 problems.extend(checks::form::check(plan, &files, schema.as_deref(), rehearsal));
             }
             Err(why) => return Report::EffectFailed { effect, why },
+        }
+        if plan.given.is_some() && !plan.judged {
+            // Named critics and nothing else: whoever asked them has `consort lint` for the rest.
+            problems.clear();
         }
         match self.deleted(plan, &files, wish) {
             Ok(more) => problems.extend(more),

@@ -67,6 +67,7 @@ pub fn task(id: &str, role: &str, text: &str, path: &str) -> Task {
         critic: player(),
         judge: player(),
         panel: Vec::new(),
+        given: None,
         workspace: WorkspaceKind::Clone,
     }
 }

@@ -1,5 +1,6 @@
 //! One verb per file: its arguments, its help, what it does.
 
+pub(crate) mod alone;
 pub(crate) mod approve;
 pub(crate) mod cancel;
 pub(crate) mod check;
@@ -20,8 +21,10 @@ pub(crate) mod reject;
 pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod retry;
+pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod score;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod strategies;

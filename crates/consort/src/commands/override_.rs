@@ -78,6 +78,7 @@ fn rule(refusal: &GateRefusal) -> String {
         GateRefusal::BelowThreshold => "below-threshold".into(),
         GateRefusal::WeakDimension(id) => format!("weak-dimension:{id}"),
         GateRefusal::CriticalFindings(_) => "critical-findings".into(),
+        GateRefusal::MajorFindings(_) => "major-findings".into(),
         GateRefusal::Problems(_) => "problems".into(),
         GateRefusal::CriterionUnmet(name) => format!("criterion:{}", name.replace(char::is_whitespace, "-")),
         GateRefusal::JudgesDisagree { .. } => "judges-disagree".into(),

@@ -21,29 +21,9 @@ pub(crate) struct Source {
 impl Source {
     /// Reads a file whole, if it is not too large to be a workflow.
     pub(crate) fn read(ctx: &Context, file: &Path) -> Result<Self, Failure> {
-        let name = file.display().to_string();
-        let path = ctx.path(file);
-        let unreadable = |e: std::io::Error| {
-            let failure = Failure::invalid(format!("the workflow file {name} cannot be read")).why(e);
-            failure.help("check the path, or write a first workflow with `consort init`")
-        };
-        let meta = std::fs::metadata(&path).map_err(unreadable)?;
-        if !meta.is_file() {
-            let failure = Failure::invalid(format!("{name} is not a file"));
-            return Err(failure.help("give the path of a workflow file"));
-        }
-        if meta.len() > definition::MAX_BYTES as u64 {
-            let most = definition::MAX_BYTES;
-            let failure = Failure::invalid(format!("{name} is too large to be a workflow file"));
-            return Err(failure.why(format!("it has {} bytes, at most {most} are read", meta.len())));
-        }
-        let bytes = std::fs::read(&path).map_err(unreadable)?;
-        let text = String::from_utf8(bytes).map_err(|e| {
-            let at = e.utf8_error().valid_up_to();
-            let failure = Failure::invalid(format!("{name} is not a workflow file"));
-            failure.why(format!("it is not UTF-8: byte {at} cannot be read as text"))
-        })?;
-        Ok(Self { name, text })
+        let help = "check the path, or write a first workflow with `consort init`";
+        let text = read_text(ctx, file, "workflow file", definition::MAX_BYTES as u64, help)?;
+        Ok(Self { name: file.display().to_string(), text })
     }
 
     /// The plan, or every mistake on standard error. Warnings are counted, or shown in `full`.
@@ -66,7 +46,7 @@ impl Source {
         }
     }
 
-    fn show(&self, ctx: &Context, found: &[Diagnostic]) {
+    pub(crate) fn show(&self, ctx: &Context, found: &[Diagnostic]) {
         if !found.is_empty() {
             crate::out::err(&definition::render(found, &self.name, &self.text, ctx.out.stderr.is_on()));
         }
@@ -88,6 +68,36 @@ impl Source {
         };
         found.iter().map(one).collect()
     }
+}
+
+/// A file that a person named, whole: not a directory, not larger than `most` bytes, UTF-8. `what` it
+/// is to be is part of what is said if it is not.
+pub(crate) fn read_text(
+    ctx: &Context,
+    file: &Path,
+    what: &str,
+    most: u64,
+    help: &str,
+) -> Result<String, Failure> {
+    let name = file.display();
+    let path = ctx.path(file);
+    let unreadable =
+        |e: std::io::Error| Failure::invalid(format!("the {what} {name} cannot be read")).why(e).help(help);
+    let meta = std::fs::metadata(&path).map_err(unreadable)?;
+    if !meta.is_file() {
+        let failure = Failure::invalid(format!("{name} is not a file"));
+        return Err(failure.help(format!("give the path of a {what}")));
+    }
+    if meta.len() > most {
+        let failure = Failure::invalid(format!("{name} is too large to be a {what}"));
+        return Err(failure.why(format!("it has {} bytes, at most {most} are read", meta.len())));
+    }
+    let bytes = std::fs::read(&path).map_err(unreadable)?;
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        let failure = Failure::invalid(format!("{name} is not a {what}"));
+        failure.why(format!("it is not UTF-8: byte {at} cannot be read as text"))
+    })
 }
 
 /// Options for a plan that is only looked at here: in a run of now it would be this one.
@@ -168,13 +178,27 @@ pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
 pub(crate) fn without_agent(plan: &Plan) -> Vec<&Task> {
     let missing = |task: &&Task| {
         let judged = [
-            (true, &task.creator),
+            (task.given.is_none(), &task.creator),
             (!task.review_groups.is_empty(), &task.critic),
             (task.judged, &task.judge),
         ];
         judged.into_iter().any(|(needed, agent)| needed && agent.runtime == Runtime::Missing)
     };
     plan.tasks.iter().filter(missing).collect()
+}
+
+/// The refusal of a plan for which somebody is missing; the caller says how to go on.
+pub(crate) fn refuse_without_agent(plan: &Plan) -> Result<(), Failure> {
+    let missing = without_agent(plan);
+    let Some(first) = missing.first() else { return Ok(()) };
+    let others = match missing.len() {
+        1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    let what = if plan.is_alone() { "this document".into() } else { format!("task `{}`{others}", first.id) };
+    Err(Failure::invalid(format!("no agent is set up for {what}"))
+        .why("a run never falls back to anything silently")
+        .help("name a program under `agents:` in the workflow file: `default: {argv: [my-agent, --flag]}`"))
 }
 
 /// The size of a plan in a line.

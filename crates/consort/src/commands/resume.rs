@@ -34,7 +34,10 @@ pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
         let done = format!("{} goes on.", run.id);
         return post::give(ctx, &place, &run, &Command::Unpause, &done);
     }
-    if state.start.as_ref().is_some_and(|s| s.base.is_some()) && repo.is_none() {
+    let based = state.start.as_ref().is_some_and(|s| s.base.is_some());
+    // A run that began without a base knows nothing of the repository around it.
+    let repo = repo.filter(|_| based);
+    if based && repo.is_none() {
         return Err(Failure::invalid(format!(
             "run {} works in a git repository, and there is none here",
             run.id
@@ -47,7 +50,8 @@ pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
     if paused {
         orders.push(("terminal", Command::Unpause));
     }
-    if args.approve == Some(Approve::All) {
+    // A run that is over may lack its last checkpoint, and has no question that could be answered.
+    if args.approve == Some(Approve::All) && !state.is_over() {
         orders.push(("flag", Command::ApproveAll));
     }
     ctx.out.print(&format!("Run {} goes on from record {}.\n", driver.run, state.seq))?;
@@ -63,8 +67,9 @@ fn over(ctx: &Context, state: &State) -> Result<Option<u8>, Failure> {
     }
     let run = state.start.as_ref().map(|s| s.run.to_string()).unwrap_or_default();
     ctx.out.print(&format!(
-        "Run {run} is over: {}.\n  look:       consort status {run}\n  once more:  consort run FILE --again\n",
-        run_word(state.status)
+        "Run {run} is over: {}.\n  look:       consort status {run}\n  once more:  {}\n",
+        run_word(state.status),
+        state.graph.plan.once_more()
     ))?;
     Ok(Some(if state.status == RunStatus::Complete { exit::DONE } else { exit::FAILED }))
 }

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::drive::{Approve, Driver, short};
 use crate::exit;
 use crate::failure::Failure;
+use crate::out::Out;
 use crate::person;
 use crate::place::Place;
 use clap::Args;
@@ -103,19 +104,8 @@ fn frozen(
         options.id = IdChoice::Auto;
     }
     let plan = source.plan(ctx, &options, false)?;
-    let missing = planning::without_agent(&plan);
-    if let Some(first) = missing.first() {
-        let others = match missing.len() {
-            1 => String::new(),
-            n => format!(" and {} more", n - 1),
-        };
-        return Err(Failure::invalid(format!("no agent is set up for task `{}`{others}", first.id))
-            .why("a run never falls back to anything silently")
-            .help(
-                "name a program under `agents:` in the workflow file: `default: {argv: [my-agent, --flag]}`",
-            )
-            .help(format!("or rehearse it without agents: `consort run {} --rehearse`", source.name)));
-    }
+    let rehearse = format!("or rehearse it without agents: `consort run {} --rehearse`", source.name);
+    planning::refuse_without_agent(&plan).map_err(|failure| failure.help(rehearse))?;
     Ok(plan)
 }
 
@@ -143,16 +133,7 @@ pub(crate) fn start(
     let (run, lock) = take_id(&place, &plan, wanted.again)?;
     let driver = Driver::new(ctx, place, repo, run.clone(), wanted.approve)?;
     driver.set_aside(&lock)?;
-    let start = StartRun {
-        run,
-        // Filled in where the plan is stored.
-        plan: ContentHash(String::new()),
-        base: facts.base.clone(),
-        nonce: nonce()?,
-        approve_all: wanted.approve == Some(Approve::All),
-        absent: facts.absent.clone(),
-        unseen: facts.unseen.clone(),
-    };
+    let start = facts.start(run, wanted.approve == Some(Approve::All))?;
     if let Some(base) = &start.base {
         let started = driver.plane()?.start(base, crate::follow::now());
         started.map_err(|e| Failure::from(e).help("`consort doctor` looks at this repository"))?;
@@ -204,8 +185,9 @@ fn nonce() -> Result<String, Failure> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// What a run finds when it begins.
-struct Facts {
+/// What a run finds when it begins; the default is what one finds that looks at nothing.
+#[derive(Default)]
+pub(crate) struct Facts {
     base: Option<consort_core::ids::Revision>,
     branch: Option<String>,
     absent: Vec<String>,
@@ -213,6 +195,20 @@ struct Facts {
 }
 
 impl Facts {
+    /// The first command of a run.
+    pub(crate) fn start(&self, run: RunId, approve_all: bool) -> Result<StartRun, Failure> {
+        Ok(StartRun {
+            run,
+            // Filled in where the plan is stored.
+            plan: ContentHash(String::new()),
+            base: self.base.clone(),
+            nonce: nonce()?,
+            approve_all,
+            absent: self.absent.clone(),
+            unseen: self.unseen.clone(),
+        })
+    }
+
     fn look(place: &Place, repo: Option<&Repo>, plan: &Plan) -> Result<Self, Failure> {
         let files: BTreeSet<&String> = plan
             .tasks
@@ -270,11 +266,7 @@ fn schemas(plan: &Plan, there: &dyn Fn(&str) -> Result<bool, Failure>) -> Result
 fn announcement(plan: &Plan, start: &StartRun, driver: &Driver, facts: &Facts) -> String {
     let out = &driver.out;
     let mut text = String::new();
-    let mut say = |name: &str, what: &str| {
-        if !what.is_empty() {
-            text += &format!("{} {what}\n", out.stdout.dim(&format!("{name:10}")));
-        }
-    };
+    let mut say = |name: &str, what: &str| text += &said(out, name, what);
     say("run", &out.stdout.bold(start.run.as_str()));
     say("workflow", &plan.workflow.title);
     if let Some(base) = &start.base {
@@ -291,6 +283,14 @@ fn announcement(plan: &Plan, start: &StartRun, driver: &Driver, facts: &Facts) -
     }
     text.push('\n');
     text
+}
+
+/// One line of an announcement; none if there is nothing to say.
+pub(crate) fn said(out: &Out, name: &str, what: &str) -> String {
+    if what.is_empty() {
+        return String::new();
+    }
+    format!("{} {what}\n", out.stdout.dim(&format!("{name:10}")))
 }
 
 fn asked(plan: &Plan, start: &StartRun, driver: &Driver) -> String {

@@ -1,5 +1,6 @@
 //! Reports that need the history of a run, and what reports read beside its state.
 
+pub(crate) mod alone;
 pub(crate) mod story;
 
 pub(crate) use consort_core::view::report::gate;

@@ -10,6 +10,9 @@ use consort_core::view::model::{ApprovalView, OverrideView, RunView, WaivedView,
 use consort_core::view::origin::{Merge, MergeKind, Origins, RecordRef, Version};
 use serde::Serialize;
 
+/// Stands where a program would that made the work: nobody made it in this run.
+pub(crate) const GIVEN: &str = "given";
+
 /// The story of one version.
 #[derive(Serialize)]
 pub(crate) struct Story {
@@ -190,7 +193,10 @@ impl Told<'_> {
             pipeline: task.place.as_ref().map(|(p, _)| p.to_string()),
             phase: task.place.as_ref().map(|(_, n)| *n),
             phase_name: phase.map(|p| clean(&p.name)),
-            agent: Agent::of(&task.creator),
+            agent: match &task.given {
+                Some(_) => Agent { runtime: GIVEN, argv: Vec::new() },
+                None => Agent::of(&task.creator),
+            },
             standing: self.standing(version, accepted, round),
             round: round.map_or(version.iteration, |r| r.iteration),
             attempt: attempt.map(AttemptId::to_string),
@@ -251,6 +257,10 @@ impl Told<'_> {
         }
         let id = &self.state.graph.task(version.task).id;
         let against = self.state.overrides.iter().any(|o| o.task == *id && o.iteration == version.iteration);
+        if let Some(task) = self.state.graph.plan.task(id).filter(|task| task.given.is_some()) {
+            let asked = if task.judged { "score" } else { "review" };
+            return format!("passed a {asked} by itself, in no workflow");
+        }
         let word = if against { "accepted against the verdict" } else { "accepted" };
         match it.generation == version.generation {
             true => word.into(),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod agree;
+mod alone;
 mod bad_input;
 mod catalogue;
 mod commands;

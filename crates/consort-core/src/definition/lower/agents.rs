@@ -27,6 +27,17 @@ impl Agents {
         names.iter().find_map(|name| self.named.get(*name)).unwrap_or(&self.missing).clone()
     }
 
+    /// For every step, if there is an agent of this name.
+    pub(super) fn only(&self, name: &str) -> Option<Self> {
+        let one = self.named.get(name)?.clone();
+        Some(Self { named: HashMap::from([("default".into(), one)]), missing: self.missing.clone() })
+    }
+
+    /// Stands where nobody does anything.
+    pub(super) fn nobody(&self) -> AgentSpec {
+        self.missing.clone()
+    }
+
     /// Who reviews.
     pub(super) fn critic(&self) -> AgentSpec {
         self.first(&["critic", "default"])

@@ -3,7 +3,7 @@
 use super::Lower;
 use crate::definition::IdChoice;
 use crate::definition::decode::At;
-use crate::definition::diagnostic::Diagnostic;
+use crate::definition::diagnostic::{Diagnostic, Span};
 use crate::definition::file::Header;
 use crate::definition::values::{Plain, slug};
 use crate::ids::{DimensionId, RunId};
@@ -81,6 +81,12 @@ impl Lower<'_> {
             (None, None, None) => stem(self.name),
         };
         let purpose = if purpose.is_empty() { "workflow".to_owned() } else { purpose };
+        let at = name.map(|at| &at.span).or(title.map(|at| &at.span)).map_or(0..0, Clone::clone);
+        (self.free_id(&purpose, at), IdSource::Auto)
+    }
+
+    /// The first free id of the day for this purpose; `at` is what it was named after.
+    pub(super) fn free_id(&mut self, purpose: &str, at: Span) -> String {
         let prefix = format!("{purpose}-{}-", self.options.today);
         let taken: HashSet<&str> = self
             .options
@@ -91,7 +97,6 @@ impl Lower<'_> {
             .collect();
         let free = (1..=999).map(|n| format!("{n:03}")).find(|n| !taken.contains(n.as_str()));
         let number = free.unwrap_or_else(|| {
-            let at = name.map(|at| &at.span).or(title.map(|at| &at.span)).map_or(0..0, Clone::clone);
             self.report(
                 Diagnostic::error(
                     "ids-used-up",
@@ -102,7 +107,7 @@ impl Lower<'_> {
             );
             "999".into()
         });
-        (format!("{prefix}{number}"), IdSource::Auto)
+        format!("{prefix}{number}")
     }
 
     pub(super) fn quality(&mut self) -> Quality {
@@ -179,7 +184,7 @@ fn stem(path: &str) -> String {
 }
 
 /// `2026-02-20` of `20260220`.
-fn dashed(date: &str) -> String {
+pub(super) fn dashed(date: &str) -> String {
     match (date.get(..4), date.get(4..6), date.get(6..)) {
         (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}"),
         _ => date.to_owned(),

@@ -3,6 +3,7 @@
 //! there are none.
 
 mod agents;
+mod alone;
 mod escalate;
 mod finish;
 mod gates;
@@ -10,7 +11,7 @@ mod globs;
 mod header;
 mod links;
 mod outline;
-mod outputs;
+pub(super) mod outputs;
 mod overlap;
 mod sets;
 mod strategies;
@@ -18,6 +19,7 @@ mod template;
 mod work;
 
 use super::PlanOptions;
+use super::alone::{Alone, AloneFault};
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::file::Workflow;
 use crate::ids::{BarrierId, TaskId};
@@ -46,21 +48,41 @@ pub(super) fn lower(
     text: &str,
     options: &PlanOptions,
 ) -> (Option<Plan>, Vec<Diagnostic>) {
-    let mut lower = Lower {
-        file,
-        name,
-        options,
-        template: template::Template::new(file, text, options),
-        diagnostics: Vec::new(),
-    };
+    let mut lower = Lower::new(file, name, text, options);
     let plan = lower.plan();
-    let mut diagnostics = lower.diagnostics;
-    diagnostics.extend(lower.template.finish());
+    let diagnostics = lower.finish();
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     (plan.filter(|_| !failed), diagnostics)
 }
 
+/// The same for one document that is there already; see [`super::alone`].
+pub(super) fn lower_alone(
+    file: &Workflow,
+    name: &str,
+    text: &str,
+    options: &PlanOptions,
+    wish: &Alone,
+) -> (Result<Option<Plan>, AloneFault>, Vec<Diagnostic>) {
+    let mut lower = Lower::new(file, name, text, options);
+    let plan = lower.alone(wish);
+    let found = lower.finish();
+    let failed = found.iter().any(|d| d.severity == Severity::Error);
+    (plan.map(|plan| plan.filter(|_| !failed)), found)
+}
+
 impl<'f> Lower<'f> {
+    fn new(file: &'f Workflow, name: &'f str, text: &'f str, options: &'f PlanOptions) -> Self {
+        let template = template::Template::new(file, text, options);
+        Lower { file, name, options, template, diagnostics: Vec::new() }
+    }
+
+    /// Everything that was found, that of the templates included.
+    fn finish(self) -> Vec<Diagnostic> {
+        let mut found = self.diagnostics;
+        found.extend(self.template.finish());
+        found
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }

@@ -14,7 +14,7 @@ const STATE_FILES: [&str; 4] =
     ["ORCHESTRATION.yaml", "ORCHESTRATION_PLAN.md", "ORCHESTRATION_WORKTRACKER.md", "state.json"];
 
 /// Why a text cannot be a path in a repository, if it cannot.
-pub(super) fn path_fault(path: &str) -> Option<&'static str> {
+pub(in crate::definition) fn path_fault(path: &str) -> Option<&'static str> {
     if path.starts_with('/') || path.get(1..3).is_some_and(|c| c == ":/") {
         return Some("it must be relative to the repository");
     }

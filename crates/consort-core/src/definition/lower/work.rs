@@ -193,6 +193,7 @@ impl<'f> Lower<'f> {
             judge: agents.judge(),
             panel: agents.panel(gate.judges),
             workspace: self.workspace(None),
+            given: None,
         }
     }
 

@@ -17,16 +17,15 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
         E::RunStarted { by, start } => {
             let plan = &state.graph.plan;
             let (least, forecast) = plan.forecast_calls();
+            let calls = match forecast == least {
+                true => count(least as usize, "agent call"),
+                false => format!("{least} to about {forecast} agent calls"),
+            };
             let rehearsal = if plan.rehearsal { ", rehearsal" } else { "" };
             let flag = if start.approve_all { ", approvals are answered by flag" } else { "" };
             let agents = count(plan.agents().count(), "agent");
             let handoffs = count(plan.tasks.len() - plan.agents().count(), "handoff");
-            (
-                run(state),
-                format!(
-                    "started by {by}: {agents}, {handoffs}, {least} to about {forecast} agent calls{rehearsal}{flag}"
-                ),
-            )
+            (run(state), format!("started by {by}: {agents}, {handoffs}, {calls}{rehearsal}{flag}"))
         }
         E::RunnerClosing { why } => {
             (run(state), format!("the runner ends ({why}); go on with consort resume {}", run(state)))
@@ -157,6 +156,7 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
             (task, format!("starts over: retry {retry} of {barrier}"))
         }
         E::TaskReturned { task, guidance, by, .. } => (task, format!("sent back by {by}: {guidance}")),
+        E::TaskFailed { task, why } if state.graph.plan.is_alone() => (task, why.clone()),
         E::TaskFailed { task, why } => (task, format!("given up: {why}")),
         E::WorkspaceReleased { task, salvaged: Some(place) } => {
             (task, format!("what was not committed is kept at {place}"))

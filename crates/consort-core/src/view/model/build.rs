@@ -80,7 +80,10 @@ fn doing(state: &State, view: &RunView) -> String {
         return "not started".into();
     }
     if view.is_over() {
+        let alone = state.graph.plan.is_alone();
         return match view.status {
+            "COMPLETE" if alone => "it passes".into(),
+            "FAILED" if alone => "it does not pass, or there is no answer".into(),
             "COMPLETE" => "everything is accepted".into(),
             "FAILED" => "ended: something was given up and nothing else can go on".into(),
             _ => "ended by a person".into(),

@@ -9,15 +9,17 @@ use crate::view::words::Word;
 pub(super) fn actions(view: &RunView, plan: &Plan) -> NextActions {
     let run = &view.id;
     match view.status {
-        "COMPLETE" => return after_completion(view),
+        "COMPLETE" => return after_completion(view, plan),
         "FAILED" | "CANCELLED" => {
-            let look = "Read what was accepted and why the run ended";
+            let look = match plan.is_alone() {
+                true => by_person("Read what was said against it", format!("consort report {run}")),
+                false => {
+                    by_person("Read what was accepted and why the run ended", format!("consort status {run}"))
+                }
+            };
             return NextActions {
-                immediate: vec![by_person(look, format!("consort status {run}"))],
-                subsequent: vec![by_person(
-                    "Start the workflow again as a new run",
-                    "consort run FILE --again".into(),
-                )],
+                immediate: vec![look],
+                subsequent: vec![by_person("Start it again as a new run", plan.once_more().into())],
             };
         }
         _ => {}
@@ -55,11 +57,13 @@ fn by_person(action: &str, command: String) -> NextAction {
     NextAction { action: clean(action), agents: Vec::new(), depends_on: None, command: Some(command) }
 }
 
-fn after_completion(view: &RunView) -> NextActions {
+fn after_completion(view: &RunView, plan: &Plan) -> NextActions {
     let run = &view.id;
     let verify = by_person("Check the record against the repository", format!("consort verify {run}"));
     let bring = match &view.integration {
         Some(i) if i.revision.is_some() => None,
+        // Nothing was made that could come anywhere.
+        _ if plan.is_alone() => None,
         _ => Some(by_person(
             "See what would come to your branch",
             format!("consort integrate {run} --dry-run"),

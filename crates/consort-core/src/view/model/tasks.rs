@@ -145,6 +145,7 @@ fn activity(state: &State, ix: usize) -> (String, Option<Timestamp>) {
             let answer = question.map_or_else(String::new, |(id, _)| format!(" ({id})"));
             (format!("held: {}{answer}", hold_text(why)), question.map(|(_, a)| a.asked_at))
         }
+        TaskStage::Failed(why) if state.graph.task(ix).given.is_some() => (clean(why), None),
         TaskStage::Failed(why) => (format!("given up: {}", clean(why)), None),
     }
 }
@@ -213,6 +214,7 @@ fn doing(steps: &[&Step], iteration: u32) -> String {
 pub(in crate::view) fn hold_text(why: &HoldWhy) -> String {
     match why {
         HoldWhy::MaxRounds => "the most rounds are used up".into(),
+        HoldWhy::NoCreator => "nobody makes another version".into(),
         HoldWhy::NoProgress => "no progress".into(),
         HoldWhy::Oscillating => "it goes in circles: findings that were gone came back".into(),
         HoldWhy::Regressing => "it gets worse with each round".into(),

@@ -14,6 +14,10 @@ pub fn verdict(state: &State, ix: usize) -> &'static str {
         TaskStage::Accepted if overridden => "accepted against the verdict",
         TaskStage::Accepted => "accepted",
         TaskStage::Held(_) => "waits for a person",
+        TaskStage::Failed(_) if state.graph.task(ix).given.is_some() => {
+            let decided = state.tasks[ix].round().is_some_and(|r| r.verdict.is_some());
+            if decided { "does not pass" } else { "no answer" }
+        }
         TaskStage::Failed(_) => "given up",
         _ => "not decided",
     }
@@ -39,14 +43,25 @@ pub fn page(state: &State, ix: usize, answer: &Answer<'_>) -> String {
     let _ = writeln!(text, "- Criticality: {}{raised}", task.criticality);
     let _ = writeln!(
         text,
-        "- Strategies: S-010 first, {}{}",
-        strategies.join(", "),
-        if task.judged { ", S-014 last" } else { "" }
+        "- Strategies: {}",
+        ["S-010 first"]
+            .into_iter()
+            .filter(|_| task.self_review)
+            .chain(strategies)
+            .chain(["S-014 last"].into_iter().filter(|_| task.judged))
+            .collect::<Vec<_>>()
+            .join(", ")
     );
     let last = it.rounds.iter().rev().find(|r| r.composite.is_some());
     let Some(last) = last else {
-        let _ = writeln!(text, "- Result: {}; no judge scored it", verdict(state, ix));
+        let _ = writeln!(text, "- Result: {}; no judge scored it\n", verdict(state, ix));
         rounds(&mut text, it.rounds.iter());
+        if it.rounds.iter().any(|r| !r.reviews.is_empty()) {
+            findings(&mut text, state, ix, answer);
+        }
+        for problem in &it.problems {
+            let _ = writeln!(text, "\n- {}: {}", problem.check, cell(&problem.text, 300));
+        }
         return text;
     };
     let composite = last.composite.map_or_else(String::new, |c| c.to_string());

@@ -1,6 +1,6 @@
 //! The repository and its workspaces: commits, merges, refs, captures.
 
-use super::{Clash, Commit, World, commit_id};
+use super::{Clash, Commit, Content, World, commit_id};
 use crate::sim::players::Profile;
 use consort_core::ids::{BarrierId, CheckpointId, ContentHash, Revision, TaskId};
 use consort_core::plan::{Criticality, Task, TaskKind};
@@ -106,7 +106,12 @@ impl World {
             return Vec::new();
         };
         let (task, generation, iteration) = (task.clone(), *generation, *iteration);
-        let written = self.workspaces.get(&(task.clone(), generation)).cloned().flatten();
+        let given = self.plan.task(&task).and_then(|t| t.given.clone());
+        if let Some(hash) = &given {
+            let content = Content { task: task.clone(), version: 1, acknowledged: true };
+            self.contents.insert(hash.clone(), content);
+        }
+        let written = given.or_else(|| self.workspaces.get(&(task.clone(), generation)).cloned().flatten());
         let Some(hash) = written else {
             let why = "its artifact is not there".to_owned();
             return vec![Report::CandidateRefused { task, generation, iteration, why }];

@@ -141,6 +141,73 @@ fn a_change_that_asks_for_a_higher_level_does_its_rounds_and_goes_to_a_person() 
 }
 
 #[test]
+fn what_was_there_already_is_looked_at_once_and_nobody_is_asked_about_it() {
+    let judged = || task("a").judged(1, 1).given();
+    let reviewed = || task("a").critics(&["S-004"]).given();
+    let profile = |critical: u32, major: u32, score: u32| Profile {
+        critical: vec![critical],
+        major: vec![major],
+        ..Profile::scores(&[score])
+    };
+    for (what, task, profile, status, verdict, begun) in [
+        (
+            "it passes",
+            judged(),
+            profile(0, 0, 9_200),
+            RunStatus::Complete,
+            "0.92 Accepted",
+            &["judge", "judge-2"][..],
+        ),
+        (
+            "a hair below",
+            judged(),
+            profile(0, 0, 9_199),
+            RunStatus::Failed,
+            "0.9199 NoCreator [BelowThreshold]",
+            &["judge", "judge-2"],
+        ),
+        (
+            "no praise, one judge",
+            judged(),
+            profile(0, 0, 8_000),
+            RunStatus::Failed,
+            "0.80 NoCreator [BelowThreshold]",
+            &["judge"],
+        ),
+        ("nothing grave", reviewed(), profile(0, 0, 0), RunStatus::Complete, "- Accepted", &["S-004"]),
+        (
+            "a Major finding",
+            reviewed(),
+            profile(0, 1, 0),
+            RunStatus::Failed,
+            "- NoCreator [MajorFindings(1)]",
+            &["S-004"],
+        ),
+        (
+            "a Critical finding",
+            reviewed(),
+            profile(1, 0, 0),
+            RunStatus::Failed,
+            "- NoCreator [CriticalFindings(1)]",
+            &["S-004"],
+        ),
+    ] {
+        let (sim, end) =
+            played(&plan("p", vec![task]), |sim| drop(sim.world.profiles.insert("a".into(), profile)));
+        assert_eq!(end, End::Over(status), "{what}");
+        assert_eq!(rounds(&sim, "a"), [format!("1 creation {verdict}")], "{what}");
+        let steps: Vec<String> =
+            steps(&sim, "a").iter().map(|s| s.split(' ').nth(1).unwrap_or_default().to_owned()).collect();
+        assert_eq!(steps, begun, "{what}");
+        assert_eq!(count(&sim, "ApprovalRequested"), 0, "{what}");
+    }
+    // An answer that never comes is no question either.
+    let plan = plan("p", vec![judged()]);
+    let (sim, end) = played(&plan, |sim| script(sim, "a", Step::Judge, &[Play::Malformed; 9]));
+    assert_eq!((end, count(&sim, "ApprovalRequested")), (End::Over(RunStatus::Failed), 0));
+}
+
+#[test]
 fn an_override_is_never_given_by_the_flag() {
     let (mut sim, end) = judged(Profile::scores(&[8_000]), 1, 2);
     assert_eq!((end, sim.options.approve_all), (End::Waiting, true));

@@ -2,7 +2,7 @@
 
 use super::Merged;
 use crate::drive::short;
-use crate::report::story::{Agent, Carrier, Reviewed, Source, Story};
+use crate::report::story::{Agent, Carrier, GIVEN, Reviewed, Source, Story};
 use consort_core::run::ARTIFACTS_MAX;
 use consort_core::view::clean;
 use consort_core::view::model::{ApprovalView, OverrideView};
@@ -46,7 +46,11 @@ pub(super) fn of_work(story: &Story) -> String {
         let name = story.phase_name.as_deref().unwrap_or_default();
         lines.add("place", &format!("pipeline {pipeline}, phase {phase} {name}"));
     }
-    lines.add("written by", &by(&story.agent, story.attempt.as_deref()));
+    let author = match story.agent.runtime == GIVEN {
+        true => "nobody in this run: it was there already".to_owned(),
+        false => by(&story.agent, story.attempt.as_deref()),
+    };
+    lines.add("written by", &author);
     lines.add("standing", &format!("{} (round {}, {})", story.standing, story.round, story.at));
     lines.add("commit", &story.revision);
     let mut files: Vec<String> =

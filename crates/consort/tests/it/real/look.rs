@@ -1,7 +1,7 @@
 //! What is really there, for the auditor: nothing here believes a runner.
 
 use crate::support::World;
-use consort_core::ids::{AttemptId, Revision};
+use consort_core::ids::{AttemptId, ContentHash, Revision};
 use consort_core::plan::Plan;
 use consort_core::run::{Command, EventKind, Input, StartRun};
 use consort_local::journal::Reader;
@@ -35,14 +35,17 @@ pub(crate) fn records(run_dir: &Path) -> Vec<Record> {
 pub(crate) fn audited(world: &World, run: &str, moved: &[Moved]) -> Vec<Violation> {
     let run_dir = world.repo().join(".consort/runs").join(run);
     let store = Store::new(world.repo().join(".consort/store"));
-    let repo = Repo::discover(&Git::find().unwrap(), &world.repo()).unwrap().unwrap();
     let records = records(&run_dir);
     let start = start_of(&records);
+    // A run without a base has nothing to do with the repository around it.
+    let repo =
+        start.base.as_ref().map(|_| Repo::discover(&Git::find().unwrap(), &world.repo()).unwrap().unwrap());
     let plan: Plan = serde_json::from_slice(&store.get(&start.plan).unwrap().unwrap()).unwrap();
-    let mut seen = seen(world, run, &repo, &records);
+    let mut seen = seen(world, run, repo.as_ref(), &records);
+    seen.trees.extend(plain_trees(&store, &records));
     seen.reflog.extend_from_slice(moved);
     let mut found = audit(&plan, &records, Some(&seen));
-    match verify(&run_dir, &store, Some(&repo)) {
+    match verify(&run_dir, &store, repo.as_ref()) {
         Ok(report) => {
             for check in report.checks {
                 let fault = |f: consort_local::verify::Fault| Violation {
@@ -66,8 +69,8 @@ fn start_of(records: &[Record]) -> &StartRun {
     start.expect("the journal has a start")
 }
 
-fn seen(world: &World, run: &str, repo: &Repo, records: &[Record]) -> Seen {
-    let refs = refs(repo, run);
+fn seen(world: &World, run: &str, repo: Option<&Repo>, records: &[Record]) -> Seen {
+    let refs = repo.map(|repo| refs(repo, run)).unwrap_or_default();
     let mut commits: Vec<Revision> = refs.values().cloned().collect();
     for event in records.iter().flat_map(|r| &r.events) {
         match &event.kind {
@@ -83,7 +86,7 @@ fn seen(world: &World, run: &str, repo: &Repo, records: &[Record]) -> Seen {
     let trees = commits
         .into_iter()
         .filter(|c| !c.is_plain())
-        .filter_map(|c| Some((c.clone(), tree(world, repo, &c)?)));
+        .filter_map(|c| Some((c.clone(), tree(world, repo?, &c)?)));
     Seen {
         ledger: ledger(world, records.len() as u64),
         refs,
@@ -120,6 +123,24 @@ fn tree(
     let hashed =
         paths.into_iter().zip(files).filter_map(|(path, bytes)| Some((path, Store::hash_of(&bytes?))));
     Some(hashed.collect())
+}
+
+/// What checkpoints without git hold: a list of files with their hashes in the store.
+fn plain_trees(store: &Store, records: &[Record]) -> Vec<(Revision, BTreeMap<String, ContentHash>)> {
+    let made = |e: &consort_core::run::Event| match &e.kind {
+        EventKind::CheckpointCreated { revision, .. } if revision.is_plain() => Some(revision.clone()),
+        _ => None,
+    };
+    let tree = |revision: Revision| {
+        let list = ContentHash(revision.as_str().strip_prefix("plain:")?.to_owned());
+        let value: serde_json::Value = serde_json::from_slice(&store.get(&list).ok()??).ok()?;
+        let files = value["files"].as_object()?.iter();
+        let hashed = files.map(|(path, file)| {
+            (path.clone(), ContentHash(file["hash"].as_str().unwrap_or_default().into()))
+        });
+        Some((revision.clone(), hashed.collect()))
+    };
+    records.iter().flat_map(|r| &r.events).filter_map(made).filter_map(tree).collect()
 }
 
 /// Every start that left a trace: an attempt's claim, or a line that its agent wrote into
