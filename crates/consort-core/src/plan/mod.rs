@@ -13,7 +13,7 @@ pub use parts::{
 };
 pub use review::{
     ApprovalAt, CommandCheck, Completion, CompletionBy, Criterion, Deductions, Dimension, EscalationRule,
-    Reads, RiskNumbers, Strategy, Waived,
+    People, Reads, RiskNumbers, Strategy, Waived,
 };
 
 use crate::ids::{BarrierId, PipelineId, RunId, StrategyId, TaskId};
@@ -50,6 +50,9 @@ pub struct Plan {
     /// What raises a task's criticality, by what it declares and by what it really changes.
     #[serde(default)]
     pub escalation: Vec<EscalationRule>,
+    /// Whose answers count.
+    #[serde(default, skip_serializing_if = "People::is_empty")]
+    pub people: People,
     /// Concurrency, time-outs, retries, budgets.
     pub limits: Limits,
     /// Where the run makes checkpoints by itself.

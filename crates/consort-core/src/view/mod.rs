@@ -18,6 +18,7 @@ pub mod live;
 mod markdown;
 pub mod model;
 pub mod origin;
+mod people;
 mod plan_md;
 mod status;
 mod text;
@@ -26,6 +27,7 @@ mod words;
 mod yaml;
 
 pub use diagram::diagram;
+pub use people::who_counts;
 pub use status::{status_text, task_text};
 pub use text::clean;
 pub use words::{Word, run as run_word};
@@ -34,7 +36,7 @@ use crate::run::State;
 
 /// Raised with any change of the bytes that [`state_files`] gives for a state: files that another
 /// version rendered cannot be compared with ours.
-pub const VIEW_VERSION: u32 = 2;
+pub const VIEW_VERSION: u32 = 3;
 
 /// Widest line of what is ours to wrap, in columns.
 pub const WIDTH_MAX: usize = 120;

@@ -12,6 +12,7 @@ mod links;
 mod outline;
 mod outputs;
 mod overlap;
+mod people;
 mod sets;
 mod strategies;
 mod template;
@@ -84,6 +85,7 @@ impl<'f> Lower<'f> {
             quality,
             strategies: vec![],
             escalation: self.escalation(),
+            people: self.people(),
             limits,
             checkpoints: self.file.checkpoints.as_ref().map_or(CheckpointFrequency::Phase, |c| c.value),
             constraints: self.constraints(),

@@ -114,7 +114,7 @@ fn breakers_end_with_a_person() {
         clean(&sim);
         let (mut sim, _) = judged(profile, 1, max);
         sim.world.profiles.insert("a".into(), Profile::scores(&[9_500]));
-        sim.command(Command::Retry { task: "a".into() }).expect("it is held");
+        sim.command(Command::retry("a")).expect("it is held");
         assert!(matches!(approve(&mut sim, "A-001"), Err(Refusal::Stale { .. })));
         assert_eq!(sim.run(), End::Over(RunStatus::Complete), "{what}");
         clean(&sim);
