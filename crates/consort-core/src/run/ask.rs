@@ -23,6 +23,9 @@ pub(super) struct Reply<'a> {
     pub note: Option<String>,
 }
 
+/// Is asked where a plan names nobody.
+pub(super) const WHOEVER: &str = "whoever runs this";
+
 impl<'a> Questions<'a> {
     pub(super) fn new(state: &'a State) -> Self {
         Questions { state, asked: 0 }
@@ -33,10 +36,15 @@ impl<'a> Questions<'a> {
     pub(super) fn ask(&mut self, kind: ApprovalKind, who: &str, question: String) -> Vec<EventKind> {
         self.asked += 1;
         let approval = ApprovalId(format!("A-{:03}", self.state.approvals.len() + self.asked));
+        let named = who_may(&self.state.graph.plan, &kind, true);
+        let who = match who {
+            WHOEVER if !named.is_empty() => cut(&named.join(" or "), 200),
+            who => who.to_owned(),
+        };
         let mut events = vec![EventKind::ApprovalRequested {
             approval: approval.clone(),
             kind: kind.clone(),
-            who: who.to_owned(),
+            who,
             question: cut(&question, 1_000),
         }];
         let flag = matches!(

@@ -22,7 +22,8 @@ pub(super) fn question(book: &mut Book<'_>, kind: &EventKind) {
             let kind = question.kind.clone();
             book.must(first, "approval", || format!("{approval} was answered before, or is moot"));
             let may = allowed(book, &kind, *yes);
-            book.must(may.is_empty() || may.contains(by), "people", || {
+            let name = by.split(" (typed by ").next().unwrap_or_default();
+            book.must(may.is_empty() || may.iter().any(|m| m == name), "people", || {
                 format!("{approval}: {by} answered instead of {}", may.join(" or "))
             });
             let against = matches!(

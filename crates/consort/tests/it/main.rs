@@ -11,6 +11,7 @@ mod hostile;
 mod interrupts;
 mod levels;
 mod lint;
+mod people;
 mod probes;
 mod real;
 mod reports;

@@ -109,7 +109,7 @@ fn breakers_end_with_a_person() {
 
         // No gives it up; retry begins a new set.
         let (mut sim, _) = judged(profile.clone(), 1, max);
-        reject(&mut sim, "A-001", "not good enough").expect("it is asked");
+        give_up(&mut sim, "A-001").expect("it is asked");
         assert_eq!(sim.run(), End::Over(RunStatus::Failed), "{what}");
         clean(&sim);
         let (mut sim, _) = judged(profile, 1, max);
@@ -219,7 +219,7 @@ fn a_barrier_that_loses_a_handoff_is_held() {
     clean(&sim);
 
     let (mut sim, _) = played(&two_way((1, 4)), |sim| sim.world.lost_handoffs = 1);
-    reject(&mut sim, "A-001", "no").expect("it is asked");
+    give_up(&mut sim, "A-001").expect("it is asked");
     assert_eq!(sim.run(), End::Over(RunStatus::Failed));
     clean(&sim);
 }
@@ -239,7 +239,7 @@ fn what_does_not_merge_waits_for_a_person_and_blocks_nobody_else() {
     // Another look finds the same.
     approve(&mut sim, "A-001").expect("it is asked");
     assert_eq!(sim.run(), End::Waiting);
-    reject(&mut sim, "A-002", "no").expect("it is asked");
+    give_up(&mut sim, "A-002").expect("it is asked");
     assert_eq!(sim.run(), End::Over(RunStatus::Failed));
     clean(&sim);
 }

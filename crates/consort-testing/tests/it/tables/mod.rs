@@ -1,5 +1,6 @@
 //! What the brain decides, case by case: a plan, players, people, and what comes of it.
 
+mod answers;
 mod gates;
 mod life;
 mod people;

@@ -137,7 +137,7 @@ fn results_that_nobody_wants_any_more_are_stopped() {
         if retry {
             sim.command(Command::retry("a")).expect("it is held");
         } else {
-            reject(&mut sim, "A-001", "no").expect("it is asked");
+            give_up(&mut sim, "A-001").expect("it is asked");
         }
         assert!(sim.state().live.values().all(|l| l.stopping == Some(StopWhy::Superseded) || retry));
         sim.run();
