@@ -2,7 +2,8 @@
 
 use crate::ids::{ApprovalId, Step, TaskId};
 use crate::run::{
-    AttemptEnd, Event, EventKind, Exit, Failure, GateRefusal, RoundKind, State, StopWhy, Verdict,
+    ApprovalKind, AttemptEnd, Event, EventKind, Exit, Failure, GateRefusal, RoundKind, State, StopWhy,
+    Verdict,
 };
 use crate::time::Timestamp;
 use crate::view::model::{barrier_hold_text, hold_text, refusal_text, trigger};
@@ -82,7 +83,11 @@ fn of_approval(kind: &EventKind, state: &State) -> Option<(String, String)> {
         // What a flag answers at once is one line: the answer, with the question.
         EventKind::ApprovalRequested { approval, .. } if by_flag(state, approval).is_some() => None,
         EventKind::ApprovalRequested { approval, kind, who, question } => {
-            let command = format!("consort approve {} {approval}", run(state));
+            let command = match kind {
+                // There is more than one way on, and each needs words.
+                ApprovalKind::Held { revision: Some(_), .. } => format!("consort status {}", run(state)),
+                _ => format!("consort approve {} {approval}", run(state)),
+            };
             let may = crate::run::who_may(&state.graph.plan, kind, true);
             let may = if may.is_empty() { String::new() } else { format!(" ({} may)", may.join(" or ")) };
             Some((approval.to_string(), format!("asked of {who}: {question}; answer{may} with {command}")))

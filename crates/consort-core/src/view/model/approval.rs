@@ -62,6 +62,11 @@ impl ApprovalView {
         is_among(&self.by, person) || is_among(&self.no_by, person)
     }
 
+    /// The command that people are shown where there is room for one only.
+    pub fn first_command(&self) -> &str {
+        self.options.first().map_or(&self.approve, |(command, _)| command)
+    }
+
     /// `ann or bob`; for a held task `ann (yes), ann or bob (no)`; `None`: anyone.
     pub fn may_answer(&self) -> Option<String> {
         let names = |names: &[String]| match names {

@@ -269,7 +269,9 @@ fn of_question(state: &State, id: &ApprovalId, approval: &Approval, run: &str) -
         blocking: waiting,
         severity,
         since: Some(When(approval.asked_at)),
-        command: resolution.is_none().then(|| format!("consort approve {run} {id}")),
+        command: resolution
+            .is_none()
+            .then(|| approval_view(state, id, approval, run).first_command().to_owned()),
         resolved_at: resolution.as_ref().and_then(|(_, at)| *at),
         resolution: resolution.map(|(text, _)| text),
     })

@@ -2,7 +2,7 @@
 
 use super::*;
 use consort_core::ids::ApprovalId;
-use consort_testing::plans::{PlanExt, TaskExt, plan, task, two_way};
+use consort_testing::plans::{TaskExt, plan, task, two_way};
 use consort_testing::sim::Profile;
 
 fn by(sim: &mut Sim, who: &str, command: Command) -> Result<bool, Refusal> {
