@@ -332,7 +332,7 @@ mod tests {
     }
 
     fn approve(n: u32) -> Command {
-        Command::Approve { approval: ApprovalId(format!("A-{n:03}")), note: Some("looks good".into()) }
+        Command::approve(ApprovalId(format!("A-{n:03}")), Some("looks good"))
     }
 
     #[test]
@@ -408,7 +408,7 @@ mod tests {
     fn too_large_a_command_is_refused_when_it_is_given() {
         let (_dir, inbox) = inbox();
         let note = Some("x".repeat(usize::try_from(POST_BYTES_MAX).unwrap()));
-        let command = Command::Approve { approval: "A-001".into(), note };
+        let command = Command::approve("A-001", note.as_deref());
         assert_eq!(inbox.post("a", "b", AT, &command).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         assert!(inbox.take().unwrap().posted.is_empty());
     }

@@ -85,6 +85,8 @@ pub trait TaskExt: Sized {
     fn critics(self, strategies: &[&str]) -> Self;
     /// Is approved by a person.
     fn approved(self) -> Self;
+    /// Is approved by one of these people, and by nobody else.
+    fn approved_by(self, names: &[&str]) -> Self;
     /// Works in the scratch directory of the run.
     fn scratch(self) -> Self;
     /// Is there already.
@@ -139,7 +141,12 @@ impl TaskExt for Task {
         self
     }
     fn approved(mut self) -> Self {
-        self.approval = Some(ApprovalAt { who: "user".into(), reason: None });
+        self.approval = Some(ApprovalAt { who: "user".into(), reason: None, by: Vec::new() });
+        self
+    }
+    fn approved_by(mut self, names: &[&str]) -> Self {
+        let by = names.iter().map(|n| (*n).to_owned()).collect();
+        self.approval = Some(ApprovalAt { who: "user".into(), reason: None, by });
         self
     }
     fn scratch(mut self) -> Self {
@@ -180,6 +187,7 @@ pub fn plan(id: &str, tasks: Vec<Task>) -> Plan {
         stages: Vec::new(),
         completion: Vec::new(),
         escalation: Vec::new(),
+        people: Default::default(),
         strategies: Vec::new(),
         quality: Quality {
             threshold: score(9_200),
@@ -344,7 +352,8 @@ impl PlanExt for Plan {
     }
     fn approved_barriers(mut self) -> Self {
         for barrier in &mut self.barriers {
-            barrier.approval = Some(ApprovalAt { who: "user".into(), reason: Some("P-020".into()) });
+            barrier.approval =
+                Some(ApprovalAt { who: "user".into(), reason: Some("P-020".into()), by: Vec::new() });
         }
         self
     }

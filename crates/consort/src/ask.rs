@@ -26,12 +26,20 @@ struct Open {
 
 #[derive(Debug)]
 enum Stage {
-    /// y, n, s or l.
+    /// y, n, g, s or l.
     Choice,
-    /// The reason for a no, as far as it was typed.
-    Reason(String),
+    /// The words for an answer, as far as they were typed.
+    Reason(Answer, String),
     /// Given; the run has not said yet what became of it.
     Given,
+}
+
+/// What the words are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+    GiveUp,
 }
 
 /// What a key brought.
@@ -47,13 +55,14 @@ pub(crate) enum Act {
 
 impl Form {
     /// Looks which question is to be asked now. One that was answered elsewhere goes away.
-    pub(crate) fn update(&mut self, view: &RunView) {
+    /// What only others may answer is not asked here.
+    pub(crate) fn update(&mut self, view: &RunView, me: &str) {
         let still = |id: &str| view.open_approvals().any(|a| a.id == id);
         if self.open.as_ref().is_some_and(|open| !still(&open.approval.id)) {
             self.open = None;
         }
         if self.open.is_none() {
-            let next = view.open_approvals().find(|a| !self.later.contains(&a.id));
+            let next = view.open_approvals().find(|a| a.is_for(me) && !self.later.contains(&a.id));
             self.open = next.map(|a| Open { approval: a.clone(), stage: Stage::Choice });
         }
     }
@@ -63,10 +72,12 @@ impl Form {
         self.open.is_some()
     }
 
-    /// True if every open question was put off: nobody here will answer.
-    pub(crate) fn nobody_answers(&self, view: &RunView) -> bool {
+    /// True if every open question was put off, or is for others and nothing else goes on that could
+    /// bring one for this person: nobody here will answer.
+    pub(crate) fn nobody_answers(&self, view: &RunView, me: &str) -> bool {
+        let still = view.calls.live == 0 && view.queue.is_empty();
         let mut open = view.open_approvals().peekable();
-        open.peek().is_some() && open.all(|a| self.later.contains(&a.id))
+        open.peek().is_some() && open.all(|a| self.later.contains(&a.id) || (still && !a.is_for(me)))
     }
 
     /// For the picture above the question: without the question itself.
@@ -83,8 +94,19 @@ impl Form {
         let mut lines = vec![String::new()];
         lines.extend(approvals::question(&open.approval, view, width).lines().map(str::to_owned));
         lines.push(match &open.stage {
+            Stage::Choice if open.approval.steers => {
+                "  [y] yes   [n] no, once more with guidance   [g] give it up   [s] show more   [l] later"
+                    .into()
+            }
             Stage::Choice => "  [y] yes   [n] no   [s] show more   [l] later".into(),
-            Stage::Reason(text) => format!("  why not? (Enter to send, Ctrl-U to start again) {text}_"),
+            Stage::Reason(answer, text) => {
+                let what = match answer {
+                    Answer::Yes => "why, against the verdict?",
+                    Answer::No if open.approval.steers => "what is to be different?",
+                    Answer::No | Answer::GiveUp => "why not?",
+                };
+                format!("  {what} (Enter to send, Ctrl-U to start again) {text}_")
+            }
             Stage::Given => "  sent".into(),
         });
         lines
@@ -93,58 +115,62 @@ impl Form {
     /// Takes one key.
     pub(crate) fn key(&mut self, key: char) -> Option<Act> {
         let Open { approval, stage } = self.open.as_mut()?;
-        let id = || ApprovalId(approval.id.clone());
         match stage {
             Stage::Choice => match key.to_ascii_lowercase() {
+                'y' if approval.needs_reason => *stage = Stage::Reason(Answer::Yes, String::new()),
                 'y' => {
                     *stage = Stage::Given;
-                    Some(Act::Answer(Command::Approve { approval: id(), note: None }))
+                    return Some(Act::Answer(command(approval, Answer::Yes, None)));
                 }
-                'n' => {
-                    *stage = Stage::Reason(String::new());
-                    None
-                }
-                's' => Some(Act::Show(Box::new(approval.clone()))),
+                'n' => *stage = Stage::Reason(Answer::No, String::new()),
+                'g' if approval.steers => *stage = Stage::Reason(Answer::GiveUp, String::new()),
+                's' => return Some(Act::Show(Box::new(approval.clone()))),
                 'l' => {
                     let id = approval.id.clone();
                     self.later.insert(id.clone());
                     self.open = None;
-                    Some(Act::Later(id))
+                    return Some(Act::Later(id));
                 }
-                _ => None,
+                _ => {}
             },
-            Stage::Reason(text) => match key {
+            Stage::Reason(answer, text) => match key {
                 '\n' | '\r' => {
                     let note = Some(text.trim().to_owned()).filter(|t| !t.is_empty());
-                    let command = Command::Reject { approval: id(), note };
-                    *stage = Stage::Given;
-                    Some(Act::Answer(command))
+                    let needed = match answer {
+                        Answer::Yes => true,
+                        Answer::No => approval.steers,
+                        Answer::GiveUp => false,
+                    };
+                    if note.is_some() || !needed {
+                        let command = command(approval, *answer, note);
+                        *stage = Stage::Given;
+                        return Some(Act::Answer(command));
+                    }
                 }
-                '\u{8}' | '\u{7f}' => {
-                    text.pop();
-                    None
-                }
-                '\u{15}' => {
-                    text.clear();
-                    None
-                }
-                '\u{4}' => {
-                    *stage = Stage::Choice;
-                    None
-                }
-                c if !c.is_control() && text.chars().count() < REASON_MAX => {
-                    text.push(c);
-                    None
-                }
-                _ => None,
+                '\u{8}' | '\u{7f}' => drop(text.pop()),
+                '\u{15}' => text.clear(),
+                '\u{4}' => *stage = Stage::Choice,
+                c if !c.is_control() && text.chars().count() < REASON_MAX => text.push(c),
+                _ => {}
             },
-            Stage::Given => None,
+            Stage::Given => {}
         }
+        None
     }
 
     /// The answer was refused: the question is open again, if it still is.
     pub(crate) fn refused(&mut self) {
         self.open = None;
+    }
+}
+
+/// The answer, for exactly what was on the screen.
+fn command(asked: &ApprovalView, answer: Answer, note: Option<String>) -> Command {
+    let (approval, seen) = (ApprovalId(asked.id.clone()), Some(asked.shown.clone()));
+    match answer {
+        Answer::Yes => Command::Approve { approval, note, seen },
+        Answer::No => Command::Reject { approval, note, seen, give_up: false },
+        Answer::GiveUp => Command::Reject { approval, note, seen, give_up: true },
     }
 }
 
@@ -155,6 +181,10 @@ mod tests {
     use consort_core::view::model::When;
 
     fn form() -> Form {
+        asking(false, false)
+    }
+
+    fn asking(steers: bool, needs_reason: bool) -> Form {
         let approval = ApprovalView {
             id: "A-001".into(),
             kind: "barrier",
@@ -162,7 +192,15 @@ mod tests {
             who: "user".into(),
             question: "May it go on?".into(),
             revision: None,
+            by: vec!["ada".into()],
+            no_by: vec!["ada".into()],
+            shown: "1f0c93ab".into(),
             scores: Vec::new(),
+            versions: Vec::new(),
+            apart: Vec::new(),
+            steers,
+            needs_reason,
+            options: Vec::new(),
             asked_at: When(Timestamp(0)),
             state: "open",
             void: None,
@@ -179,20 +217,34 @@ mod tests {
         text.chars().filter_map(|c| form.key(c)).collect()
     }
 
+    fn yes(note: Option<&str>) -> Act {
+        let (note, seen) = (note.map(str::to_owned), Some("1f0c93ab".to_owned()));
+        Act::Answer(Command::Approve { approval: "A-001".into(), note, seen })
+    }
+
+    fn no(note: Option<&str>, give_up: bool) -> Act {
+        let (note, seen) = (note.map(str::to_owned), Some("1f0c93ab".to_owned()));
+        Act::Answer(Command::Reject { approval: "A-001".into(), note, seen, give_up })
+    }
+
     #[test]
     fn one_key_is_a_yes_and_the_next_ones_change_nothing() {
-        let yes = Act::Answer(Command::Approve { approval: "A-001".into(), note: None });
-        assert_eq!(keys(&mut form(), "xYyn"), [yes]);
+        assert_eq!(keys(&mut form(), "xYyn"), [yes(None)]);
     }
 
     #[test]
     fn a_no_comes_with_its_reason() {
-        let no = |note: Option<&str>| {
-            Act::Answer(Command::Reject { approval: "A-001".into(), note: note.map(str::to_owned) })
-        };
-        assert_eq!(keys(&mut form(), "nno\u{8}ot yet\n"), [no(Some("not yet"))]);
-        assert_eq!(keys(&mut form(), "nabc\u{15}\r"), [no(None)]);
+        assert_eq!(keys(&mut form(), "nno\u{8}ot yet\n"), [no(Some("not yet"), false)]);
+        assert_eq!(keys(&mut form(), "nabc\u{15}\r"), [no(None, false)]);
         assert_eq!(keys(&mut form(), "nabc\u{4}"), []);
+    }
+
+    #[test]
+    fn what_needs_words_waits_for_them() {
+        assert_eq!(keys(&mut asking(true, false), "n\n\nshorter\n"), [no(Some("shorter"), false)]);
+        assert_eq!(keys(&mut asking(true, true), "y\nfine\n"), [yes(Some("fine"))]);
+        assert_eq!(keys(&mut asking(true, true), "g\n"), [no(None, true)]);
+        assert_eq!(keys(&mut form(), "g\n"), [], "nothing to give up");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::out::{Paint, When};
+use crate::person;
 use clap::{Args, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -29,6 +30,9 @@ struct Global {
     /// When to use colour.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true, env = "CONSORT_COLOR")]
     color: When,
+    /// Speak as this person: for names in `by:`. The record keeps your user name beside it.
+    #[arg(id = "as", long = "as", value_name = "NAME", global = true)]
+    person: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -73,7 +77,9 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let paint = Paint::new(cli.global.color, std::io::stderr().is_terminal());
-    let done = Context::new(cli.global.dir.as_deref(), cli.global.color).and_then(|ctx| verb(&ctx, cli.verb));
+    let said = cli.global.person.as_deref().map_or(Ok(()), person::speak_as);
+    let context = || Context::new(cli.global.dir.as_deref(), cli.global.color);
+    let done = said.and_then(|()| context()).and_then(|ctx| verb(&ctx, cli.verb));
     match done {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.end(paint),

@@ -250,6 +250,10 @@ fn forbidden(error: &io::Error) -> bool {
 pub(crate) fn refused(refusal: &Refusal) -> Failure {
     match refusal {
         Refusal::Over(status) => Failure::invalid(format!("the run is over: it is {}", run_word(*status))),
+        Refusal::Wordless { .. } => Failure::invalid(refusal.to_string())
+            .help("say it: `-m \"TEXT\"`, or `--give-up` where a no is to be the end of it"),
+        Refusal::NotYours { .. } => Failure::invalid(refusal.to_string())
+            .help("the workflow names them (`by:`); whoever is one of them says so with `--as NAME`"),
         other => Failure::invalid(other.to_string()),
     }
 }

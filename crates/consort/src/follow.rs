@@ -215,8 +215,9 @@ impl Drawer {
 
     /// Opens the next question, or stops asking where all were put off.
     fn ask(&mut self, view: &RunView) {
-        self.form.update(view);
-        if self.form.nobody_answers(view) {
+        let Some(me) = self.asking.as_ref().map(|asking| asking.by.clone()) else { return };
+        self.form.update(view, &me);
+        if self.form.nobody_answers(view, &me) {
             // Lets the run end as it does where nobody is there.
             self.asking = None;
         }

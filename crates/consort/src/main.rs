@@ -19,6 +19,7 @@ mod out;
 mod person;
 mod place;
 mod post;
+mod question;
 mod report;
 mod screen;
 mod terminal;

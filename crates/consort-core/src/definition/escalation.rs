@@ -20,8 +20,27 @@ const RULES: &str = include_str!("escalation.yaml");
 /// The built-in rules.
 pub fn builtin() -> Vec<EscalationRule> {
     static READ: OnceLock<Vec<EscalationRule>> = OnceLock::new();
-    READ.get_or_init(|| read(RULES)).clone()
+    READ.get_or_init(|| {
+        let mut rules = read(RULES);
+        rules.push(EscalationRule {
+            id: CARRIED.to_owned(),
+            at_least: Criticality::C1,
+            paths: vec![],
+            types: vec![],
+            existing: false,
+            deleted: false,
+            files_above: 0,
+            about: "what crosses a barrier keeps its level".into(),
+            off: None,
+        });
+        rules
+    })
+    .clone()
 }
+
+/// The rule that is about no file: a handoff has at least the level of the work that it carries, and who
+/// reads it at least that of the handoff.
+pub const CARRIED: &str = "CP-04";
 
 /// A test reads the one text that there is.
 fn read(text: &str) -> Vec<EscalationRule> {
@@ -92,6 +111,9 @@ impl Built<'_> {
     /// What of this declaration the rule is about, if it holds.
     fn declared(&self, task: Declared<'_>, base: &BaseFiles) -> Option<String> {
         let rule = self.rule;
+        if rule.id == CARRIED {
+            return None;
+        }
         // Which files will go is seen when they are gone; data touches none.
         if rule.deleted || (!task.in_repository && (rule.existing || rule.files_above > 0)) {
             return None;
@@ -116,6 +138,9 @@ impl Built<'_> {
 
     fn changed(&self, files: &[Changed]) -> Option<String> {
         let rule = self.rule;
+        if rule.id == CARRIED {
+            return None;
+        }
         let counts = |file: &&Changed| {
             self.is_about(&file.path) && (!rule.existing || file.existed) && (!rule.deleted || file.deleted)
         };
@@ -140,6 +165,11 @@ impl<'r> Rules<'r> {
             Built { rule, globs: set.build().unwrap_or_else(|_| GlobSet::empty()) }
         };
         Rules(rules.iter().filter(|rule| rule.off.is_none()).map(built).collect())
+    }
+
+    /// True if levels go over barriers ([`CARRIED`]).
+    pub fn carry(&self) -> bool {
+        self.0.iter().any(|built| built.rule.id == CARRIED)
     }
 
     /// The rules that hold for what a task declares.

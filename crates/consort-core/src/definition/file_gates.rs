@@ -152,27 +152,39 @@ short_form! {
 section! {
     /// Who is asked at a gate.
     ApprovalSpec as "`approval`" {
-        /// A person or a group.
-        who: At<Plain>,
+        /// A person or a group, as text. Default: the names of `by`.
+        who: Option<At<Plain>>,
         /// Why they are asked, such as `P-020`.
         reason: Option<At<Plain>>,
+        /// Whose answer counts, by name: anyone else's is refused. Default: `by` of `approvals`.
+        #[schemars(default)]
+        by: List<At<Plain>>,
     }
 }
 
 short_form! {
-    /// Who is asked: a name, or `{who: ..., reason: ...}`.
-    Approval = At<Plain> | ApprovalSpec, |who| ApprovalSpec { who, reason: None, at: 0..0, broken: false }
+    /// Who is asked: a name, or `{who: ..., reason: ..., by: [...]}`.
+    Approval = At<Plain> | ApprovalSpec, |who| ApprovalSpec { who: Some(who), reason: None, by: List::default(), at: 0..0, broken: false }
 }
 
 section! {
-    /// Who is asked, for many gates at once.
+    /// Who is asked, for many gates at once, and whose answers count.
     Approvals as "`approvals`" {
+        /// Whose answers count where nothing else is said, by name. Default: anyone's.
+        #[schemars(default)]
+        by: List<At<Plain>>,
         /// At every barrier.
         barriers: Option<Approval>,
         /// Before the work of the convergent pipeline is accepted.
         decision: Option<Approval>,
         /// Before the work of any other task is accepted.
         tasks: Option<Approval>,
+        /// Who may accept work against its gate's verdict. Default: `by`.
+        #[schemars(default)]
+        overrides: List<At<Plain>>,
+        /// Who may bring the result to a branch. Default: `by`.
+        #[schemars(default)]
+        integration: List<At<Plain>>,
     }
 }
 

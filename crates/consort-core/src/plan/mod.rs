@@ -17,7 +17,7 @@ pub use parts::{
 };
 pub use review::{
     ApprovalAt, CommandCheck, Completion, CompletionBy, Criterion, Deductions, Dimension, EscalationRule,
-    Form, Reads, RiskNumbers, Strategy, Waived,
+    Form, People, Reads, RiskNumbers, Strategy, Waived,
 };
 
 use crate::ids::{BarrierId, PipelineId, RunId, StrategyId, TaskId};
@@ -54,6 +54,9 @@ pub struct Plan {
     /// What raises a task's criticality, by what it declares and by what it really changes.
     #[serde(default)]
     pub escalation: Vec<EscalationRule>,
+    /// Whose answers count.
+    #[serde(default, skip_serializing_if = "People::is_empty")]
+    pub people: People,
     /// Concurrency, time-outs, retries, budgets.
     pub limits: Limits,
     /// Where the run makes checkpoints by itself.

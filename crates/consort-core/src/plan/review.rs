@@ -135,6 +135,36 @@ pub struct ApprovalAt {
     pub who: String,
     /// Why they are asked, such as `P-020`.
     pub reason: Option<String>,
+    /// Whose answer counts, by name; empty: that of whoever may answer anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+}
+
+/// Whose word counts, by name. A list that is empty leaves it to the next wider one, and the widest
+/// one to everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct People {
+    /// Where nothing else is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+    /// Who may accept work against a verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
+    /// Who may bring the result to a branch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub integration: Vec<String>,
+}
+
+impl People {
+    /// Nobody is named.
+    pub fn is_empty(&self) -> bool {
+        *self == People::default()
+    }
+
+    /// This list, or else the widest one; empty: anyone.
+    pub fn or_any<'a>(&'a self, own: &'a [String]) -> &'a [String] {
+        if own.is_empty() { &self.by } else { own }
+    }
 }
 
 /// Something that must be true of a phase or an artifact.

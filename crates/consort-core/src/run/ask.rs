@@ -2,6 +2,7 @@
 
 use super::StopWhy;
 use super::event::{ApprovalKind, BarrierHold, EventKind, GateRefusal, HoldWhy, RunStatus, Verdict};
+use super::people::{is_among, who_may};
 use super::state::{Round, State, TaskStage, TaskState};
 use crate::ids::{ApprovalId, Revision, TaskId};
 use crate::plan::WorkspaceKind;
@@ -15,10 +16,15 @@ pub(super) struct Questions<'a> {
 /// An answer as it is journalled.
 pub(super) struct Reply<'a> {
     pub yes: bool,
+    /// With a no: nothing more is tried.
+    pub give_up: bool,
     pub by: &'a str,
     pub how: &'a str,
     pub note: Option<String>,
 }
+
+/// Is asked where a plan names nobody.
+pub(super) const WHOEVER: &str = "whoever runs this";
 
 impl<'a> Questions<'a> {
     pub(super) fn new(state: &'a State) -> Self {
@@ -30,10 +36,15 @@ impl<'a> Questions<'a> {
     pub(super) fn ask(&mut self, kind: ApprovalKind, who: &str, question: String) -> Vec<EventKind> {
         self.asked += 1;
         let approval = ApprovalId(format!("A-{:03}", self.state.approvals.len() + self.asked));
+        let named = who_may(&self.state.graph.plan, &kind, true);
+        let who = match who {
+            WHOEVER if !named.is_empty() => cut(&named.join(" or "), 200),
+            who => who.to_owned(),
+        };
         let mut events = vec![EventKind::ApprovalRequested {
             approval: approval.clone(),
             kind: kind.clone(),
-            who: who.to_owned(),
+            who,
             question: cut(&question, 1_000),
         }];
         let flag = matches!(
@@ -43,8 +54,10 @@ impl<'a> Questions<'a> {
                 | ApprovalKind::Input { .. }
                 | ApprovalKind::Completion { .. }
         );
-        if let (true, Some(by)) = (flag, &self.state.approve_all) {
-            let reply = Reply { yes: true, by, how: "flag --approve all", note: None };
+        // Whoever set the flag cannot answer for others.
+        let may = |by: &&String| is_among(who_may(&self.state.graph.plan, &kind, true), by);
+        if let (true, Some(by)) = (flag, self.state.approve_all.as_ref().filter(may)) {
+            let reply = Reply { yes: true, give_up: false, by, how: "flag --approve all", note: None };
             events.extend(answered(self.state, &approval, &kind, &reply));
         }
         events
@@ -73,6 +86,10 @@ pub(super) fn answered(
         (ApprovalKind::Task { task, iteration, revision }, true) => {
             events.extend(accepting(state, task, *iteration, revision, Some(approval)));
         }
+        (ApprovalKind::Task { task, .. }, false) if reply.give_up => {
+            let why = cut(&format!("given up by {by}: {said}"), 500);
+            events.push(EventKind::TaskFailed { task: task.clone(), why });
+        }
         (ApprovalKind::Task { task, iteration, .. }, false) => {
             let (task, iteration) = (task.clone(), *iteration);
             events.push(EventKind::TaskReturned { task, iteration, guidance: said, by });
@@ -82,9 +99,16 @@ pub(super) fn answered(
             revision: revision.clone(),
             approval: Some(approval.clone()),
         }),
-        (ApprovalKind::Barrier { barrier, .. }, false) => {
+        (ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier }, false)
+            if reply.give_up =>
+        {
+            let why = cut(&format!("given up by {by}: {said}"), 500);
+            events.push(EventKind::BarrierFailed { barrier: barrier.clone(), why });
+        }
+        (ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier }, false) => {
             let set = state.graph.barrier_ix(barrier).map_or(1, |b| state.barriers[b].set) + 1;
-            events.push(EventKind::BarrierReopened { barrier: barrier.clone(), set, note: Some(said) });
+            let (barrier, note, by) = (barrier.clone(), Some(said), Some(by));
+            events.push(EventKind::BarrierReopened { barrier, set, note, by });
         }
         (ApprovalKind::Input { name }, true) => {
             events.push(EventKind::InputDeclared { name: name.clone(), by, how });
@@ -118,18 +142,17 @@ pub(super) fn answered(
         }
         (ApprovalKind::Held { task, .. }, false) => {
             events.extend(superseded(state, task));
-            events.push(EventKind::TaskFailed {
-                task: task.clone(),
-                why: cut(&format!("given up by {by}: {said}"), 500),
+            let task = task.clone();
+            events.push(if reply.give_up {
+                let why = cut(&format!("given up by {by}: {said}"), 500);
+                EventKind::TaskFailed { task, why }
+            } else {
+                EventKind::TaskReleased { task, guidance: note, new_set: true, by }
             });
         }
         (ApprovalKind::BarrierHeld { barrier }, true) => {
             events.push(EventKind::BarrierReleased { barrier: barrier.clone(), by });
         }
-        (ApprovalKind::BarrierHeld { barrier }, false) => events.push(EventKind::BarrierFailed {
-            barrier: barrier.clone(),
-            why: cut(&format!("given up by {by}: {said}"), 500),
-        }),
         (ApprovalKind::Budget { limit }, true) => {
             let max = super::budget::next_max(state, limit);
             events.push(EventKind::BudgetRaised { limit: limit.clone(), max, by });
@@ -191,9 +214,11 @@ pub(super) fn about_held(state: &State, ix: usize, why: &HoldWhy) -> (ApprovalKi
     let what = what_is_held(state, ix, why);
     let choice = match revision {
         Some(_) => {
-            "approve accepts the best version against the verdict, reject gives it up, retry starts another set of rounds"
+            "override accepts the best version against the verdict, reject -m starts another set of rounds with guidance, reject --give-up ends it"
         }
-        None => "approve tries again, reject gives it up",
+        None => {
+            "approve tries again, reject -m starts another set of rounds with guidance, reject --give-up ends it"
+        }
     };
     let iteration = best.map_or(it.iteration, |(iteration, _)| iteration);
     let kind = ApprovalKind::Held { task: task.clone(), iteration, revision };
@@ -257,7 +282,12 @@ pub(super) fn about_barrier(state: &State, b: usize, why: &BarrierHold) -> (Appr
         _ => "tries again",
     };
     let kind = ApprovalKind::BarrierHeld { barrier: barrier.clone() };
-    (kind, format!("{barrier} cannot go on: {what}: approve {yes}, reject gives it up"))
+    (
+        kind,
+        format!(
+            "{barrier} cannot go on: {what}: approve {yes}, reject -m makes its handoffs again with guidance, reject --give-up ends it"
+        ),
+    )
 }
 
 /// True if the answer still fits what it was asked about: the subject stands where it stood,
@@ -269,9 +299,13 @@ pub(super) fn still_asked(state: &State, kind: &ApprovalKind, approval: &Approva
             let same = it.candidate.as_ref().is_some_and(|c| c.revision == *revision);
             it.stage == TaskStage::AwaitingApproval(approval.clone()) && same
         }),
-        ApprovalKind::Held { task, .. } => {
-            stage(task).is_some_and(|it| matches!(it.stage, TaskStage::Held(_)))
-        }
+        // The version that was shown is still among its versions: none of a later hold.
+        ApprovalKind::Held { task, iteration, revision } => stage(task).is_some_and(|it| {
+            let round = it.rounds.iter().find(|r| r.iteration == *iteration);
+            let known =
+                round.and_then(|r| r.revision.as_ref()).or(it.candidate.as_ref().map(|c| &c.revision));
+            matches!(it.stage, TaskStage::Held(_)) && (revision.is_none() || known == revision.as_ref())
+        }),
         ApprovalKind::Barrier { barrier, revision } => state.graph.barrier_ix(barrier).is_some_and(|b| {
             let it = &state.barriers[b];
             it.stage == super::state::BarrierStage::AwaitingApproval(approval.clone())
@@ -283,6 +317,17 @@ pub(super) fn still_asked(state: &State, kind: &ApprovalKind, approval: &Approva
             .is_some_and(|b| matches!(state.barriers[b].stage, super::state::BarrierStage::Held(_))),
         ApprovalKind::Input { .. } | ApprovalKind::Completion { .. } | ApprovalKind::Budget { .. } => true,
     }
+}
+
+/// True if a no to it need not be the end: it starts more work, and guides it.
+pub(super) fn steers(kind: &ApprovalKind) -> bool {
+    matches!(
+        kind,
+        ApprovalKind::Task { .. }
+            | ApprovalKind::Barrier { .. }
+            | ApprovalKind::Held { .. }
+            | ApprovalKind::BarrierHeld { .. }
+    )
 }
 
 /// At most so many characters, marked where it was cut.

@@ -139,7 +139,13 @@ pub enum EventKind {
     /// Every consumer's prompt will render every handoff with the accepted hash.
     BarrierVerified { barrier: BarrierId, consumers: Vec<TaskId> },
     /// A person refused it: its handoffs start a new set.
-    BarrierReopened { barrier: BarrierId, set: u32, note: Option<String> },
+    BarrierReopened {
+        barrier: BarrierId,
+        set: u32,
+        note: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// It is behind us, and lays an obligation on each consumer.
     BarrierCompleted { barrier: BarrierId, revision: Revision, approval: Option<ApprovalId> },
     /// A person gave it up.
@@ -312,6 +318,24 @@ pub enum GateRefusal {
     Escalated(Raised),
 }
 
+impl GateRefusal {
+    /// The rule's name, as a person types it who overrides it.
+    pub fn rule(&self) -> String {
+        match self {
+            GateRefusal::BelowThreshold => "below-threshold".into(),
+            GateRefusal::WeakDimension(id) => format!("weak-dimension:{id}"),
+            GateRefusal::CriticalFindings(_) => "critical-findings".into(),
+            GateRefusal::MajorFindings(_) => "major-findings".into(),
+            GateRefusal::Problems(_) => "problems".into(),
+            GateRefusal::CriterionUnmet(name) => {
+                format!("criterion:{}", name.replace(char::is_whitespace, "-"))
+            }
+            GateRefusal::JudgesDisagree { .. } => "judges-disagree".into(),
+            GateRefusal::Escalated(_) => "escalated".into(),
+        }
+    }
+}
+
 impl std::fmt::Display for GateRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let counted = |n: u32, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
@@ -411,13 +435,26 @@ pub enum ApprovalKind {
     Input { name: String },
     /// A completion criterion that only a person can vouch for.
     Completion { name: String },
-    /// A held task: yes accepts its last candidate against the verdict where there is one and
-    /// tries again where there is none; no gives the task up.
+    /// A held task: yes accepts its best candidate against the verdict where there is one and
+    /// tries again where there is none; no begins another set of rounds with guidance, or gives
+    /// the task up.
     Held { task: TaskId, iteration: u32, revision: Option<Revision> },
-    /// A held barrier: yes tries again, no gives it up.
+    /// A held barrier: yes tries again, no makes its handoffs again with guidance, or gives it up.
     BarrierHeld { barrier: BarrierId },
     /// A budget: yes raises it by as much again; no ends the run.
     Budget { limit: String },
+}
+
+impl ApprovalKind {
+    /// What it is about: a task, a barrier, an input, a criterion or a limit, by name.
+    pub fn subject(&self) -> &str {
+        match self {
+            ApprovalKind::Task { task, .. } | ApprovalKind::Held { task, .. } => task.as_str(),
+            ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier } => barrier.as_str(),
+            ApprovalKind::Input { name } | ApprovalKind::Completion { name } => name,
+            ApprovalKind::Budget { limit } => limit,
+        }
+    }
 }
 
 /// As in the seed's schema.

@@ -230,14 +230,16 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             unqueue(state, ix);
             state.tasks[ix].stage = TaskStage::Held(why.clone());
         }
-        E::TaskReleased { task, guidance, new_set, .. } => {
+        E::TaskReleased { task, guidance, new_set, by } => {
             let ix = at_stage(state, task, "released", |s| {
                 matches!(s, TaskStage::Held(_) | TaskStage::Failed(_))
             })?;
             if matches!(state.tasks[ix].stage, TaskStage::Failed(_)) {
                 state.front.given_up -= 1;
             }
-            state.tasks[ix].guidance.extend(guidance.clone());
+            if guidance.is_some() || *new_set {
+                state.tasks[ix].steer(by, guidance.as_deref(), *new_set);
+            }
             match rounds::interrupted(&state.tasks[ix]).filter(|_| !new_set) {
                 Some(point) => decide(state, ix, point),
                 None => rounds::released(state, ix, *new_set),
@@ -249,10 +251,10 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             state.barriers[barrier].retries += 1;
             rounds::released(state, ix, true);
         }
-        E::TaskReturned { task, guidance, .. } => {
+        E::TaskReturned { task, guidance, by, .. } => {
             let ix = at_stage(state, task, "returned", |s| matches!(s, TaskStage::AwaitingApproval(_)))?;
-            state.tasks[ix].guidance.push(guidance.clone());
             let exhausted = state.tasks[ix].rounds_in_set() >= state.graph.task(ix).rounds.max;
+            state.tasks[ix].steer(by, Some(guidance), exhausted);
             rounds::released(state, ix, exhausted);
         }
         E::TaskFailed { task, why } => {
@@ -305,10 +307,11 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             }
             barrier_due(state, b, BarrierStage::Pollinated);
         }
-        E::BarrierReopened { barrier, note, .. } => {
-            let b =
-                at_barrier(state, barrier, "reopened", |s| matches!(s, BarrierStage::AwaitingApproval(_)))?;
-            barriers::reopen(state, b, note.as_deref());
+        E::BarrierReopened { barrier, note, by, .. } => {
+            let b = at_barrier(state, barrier, "reopened", |s| {
+                matches!(s, BarrierStage::AwaitingApproval(_) | BarrierStage::Held(_))
+            })?;
+            barriers::reopen(state, b, note.as_deref(), by.as_deref().unwrap_or("a person"));
         }
         E::BarrierCompleted { barrier, .. } => {
             let open =

@@ -1,10 +1,11 @@
 //! What an input itself brings. Refusals are for people; a late, second or stale report simply
 //! brings nothing.
 
-use super::ask::{Reply, answered, cut, for_older_commit, still_asked, superseded};
+use super::ask::{Reply, answered, cut, for_older_commit, steers, still_asked, superseded};
 use super::event::{ApprovalKind, ApproveAll, AttemptEnd, CheckpointTrigger, EventKind, RunStatus};
 use super::input::{Command, Found, FoundState, Input, StartRun};
-use super::state::{State, TaskStage};
+use super::people::{is_among, moved, of_task, only, shown, who_may};
+use super::state::{ApprovalAnswer, State, TaskStage};
 use super::{StopWhy, reports, settle};
 use crate::ids::{ApprovalId, AttemptId, Revision, TaskId};
 use crate::planted::Bug;
@@ -44,6 +45,24 @@ pub enum Refusal {
     /// There is no such task.
     #[error("the plan has no task `{0}`")]
     NoTask(TaskId),
+    /// Only certain people's word counts here.
+    #[error("{what} is for {may} to say, and not for {by}")]
+    NotYours {
+        /// What it is about: a question, a task, the integration.
+        what: String,
+        /// Who tried.
+        by: String,
+        /// Whose word counts.
+        may: String,
+    },
+    /// It cannot be said without words.
+    #[error("{approval}: {why}")]
+    Wordless {
+        /// Which.
+        approval: ApprovalId,
+        /// What the words are for.
+        why: &'static str,
+    },
     /// The task is not in a state to be tried again.
     #[error("{task} does not wait for a retry: it is {stage}")]
     NotHeld {
@@ -55,6 +74,15 @@ pub enum Refusal {
     /// Pause and unpause in the wrong order.
     #[error("{0}")]
     Not(String),
+}
+
+impl Refusal {
+    /// Somebody was first: who, how and when.
+    pub fn already(approval: &ApprovalId, first: &ApprovalAnswer) -> Self {
+        let word = if first.yes { "approved" } else { "rejected" };
+        let answer = format!("{word} by {} ({}) at {}", first.by, first.how, first.at);
+        Refusal::AlreadyAnswered { approval: approval.clone(), answer }
+    }
 }
 
 type Brought = Result<Vec<EventKind>, Refusal>;
@@ -91,8 +119,14 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         _ if over => Err(Refusal::Over(state.status)),
         Command::Cancel if state.cancelling => Err(Refusal::Not("the run is being cancelled already".into())),
         _ if state.cancelling => Err(Refusal::Not("the run is being cancelled".into())),
-        Command::Approve { approval, note } => answer(state, approval, true, by, via, note.clone()),
-        Command::Reject { approval, note } => answer(state, approval, false, by, via, note.clone()),
+        Command::Approve { approval, note, seen } => {
+            let reply = Reply { yes: true, give_up: false, by, how: via, note: note.clone() };
+            answer(state, approval, seen.as_deref(), &reply)
+        }
+        Command::Reject { approval, note, seen, give_up } => {
+            let reply = Reply { yes: false, give_up: *give_up, by, how: via, note: note.clone() };
+            answer(state, approval, seen.as_deref(), &reply)
+        }
         Command::Pause if state.status == RunStatus::Paused => {
             Err(Refusal::Not("the run is paused already".into()))
         }
@@ -102,40 +136,69 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         }
         Command::Unpause => Ok(vec![EventKind::RunUnpaused { by: by.to_owned() }]),
         Command::Cancel => Ok(cancelling(state, by)),
-        Command::Retry { task } => retry(state, task, by),
+        Command::Retry { task, note, instead_of } => {
+            retry(state, task, by, note.as_deref(), instead_of.as_ref())
+        }
         Command::ApproveAll => Ok(approve_all(state, by)),
         Command::Checkpoint => Ok(settle::checkpoint(state, CheckpointTrigger::Manual, "manual", false)),
     }
 }
 
-fn answer(
-    state: &State,
-    approval: &ApprovalId,
-    yes: bool,
-    by: &str,
-    via: &str,
-    note: Option<String>,
-) -> Brought {
+fn answer(state: &State, approval: &ApprovalId, seen: Option<&str>, reply: &Reply<'_>) -> Brought {
     let asked = state.approvals.get(approval).ok_or_else(|| Refusal::NoApproval(approval.clone()))?;
     if Bug::ApprovalForOlderCommit.is_planted()
-        && yes
+        && reply.yes
         && let Some(events) = for_older_commit(state, approval)
     {
         return Ok(events);
     }
+    let stale = |why: String| Refusal::Stale { approval: approval.clone(), why };
+    // Who was first is told to everybody, then whose word counts.
     if let Some(given) = &asked.answer {
-        let word = if given.yes { "approved" } else { "rejected" };
-        let answer = format!("{word} by {} ({}) at {}", given.by, given.how, given.at);
-        return Err(Refusal::AlreadyAnswered { approval: approval.clone(), answer });
+        return Err(Refusal::already(approval, given));
     }
     if let Some(why) = &asked.void {
-        return Err(Refusal::Stale { approval: approval.clone(), why: why.clone() });
+        return Err(stale(format!("{why}; {}", moved(state, &asked.kind))));
     }
     if !still_asked(state, &asked.kind, approval) {
-        let why = "what it asked about has changed since".to_owned();
-        return Err(Refusal::Stale { approval: approval.clone(), why });
+        return Err(stale(moved(state, &asked.kind)));
     }
-    Ok(answered(state, approval, &asked.kind, &Reply { yes, by, how: via, note }))
+    only(who_may(&state.graph.plan, &asked.kind, reply.yes), reply.by, || approval.to_string())?;
+    if seen.is_some_and(|seen| seen != shown(state, approval, asked)) {
+        return Err(stale(
+            "its commit, scores or findings are not those that you were shown: look again".into(),
+        ));
+    }
+    said_enough(state, approval, &asked.kind, reply)?;
+    Ok(answered(state, approval, &asked.kind, reply))
+}
+
+/// An override says why, and a no that starts more work says what is to be different.
+fn said_enough(
+    state: &State,
+    approval: &ApprovalId,
+    kind: &ApprovalKind,
+    reply: &Reply<'_>,
+) -> Result<(), Refusal> {
+    let wordless = |why| Err(Refusal::Wordless { approval: approval.clone(), why });
+    if let (ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier }, false, false) =
+        (kind, reply.yes, reply.give_up)
+        && state.graph.plan.barrier(barrier).is_none_or(|b| b.handoffs.is_empty())
+    {
+        return wordless("this barrier has no handoffs that could be made again; a no can only give it up");
+    }
+    if reply.note.as_ref().is_some_and(|note| !note.trim().is_empty()) {
+        return Ok(());
+    }
+    match kind {
+        ApprovalKind::Held { revision: Some(_), .. } if reply.yes => {
+            wordless("a yes accepts it against the verdict of its gate, and that needs a reason")
+        }
+        kind if !reply.yes && !reply.give_up && steers(kind) => {
+            wordless("a no starts another round, and its agents need to know what is to be different")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The flag answers what is open now, and everything of its kind from here on.
@@ -149,15 +212,22 @@ fn approve_all(state: &State, by: &str) -> Vec<EventKind> {
                 | ApprovalKind::Input { .. }
                 | ApprovalKind::Completion { .. }
         );
-        if by_flag && still_asked(state, &open.kind, id) {
-            let reply = Reply { yes: true, by, how: "flag --approve all", note: None };
+        let may = is_among(who_may(&state.graph.plan, &open.kind, true), by);
+        if by_flag && may && still_asked(state, &open.kind, id) {
+            let reply = Reply { yes: true, give_up: false, by, how: "flag --approve all", note: None };
             events.extend(answered(state, id, &open.kind, &reply));
         }
     }
     events
 }
 
-fn retry(state: &State, task: &TaskId, by: &str) -> Brought {
+fn retry(
+    state: &State,
+    task: &TaskId,
+    by: &str,
+    note: Option<&str>,
+    instead_of: Option<&ApprovalId>,
+) -> Brought {
     let ix = state.graph.ix(task).ok_or_else(|| Refusal::NoTask(task.clone()))?;
     let it = &state.tasks[ix];
     let may = match &it.stage {
@@ -172,6 +242,14 @@ fn retry(state: &State, task: &TaskId, by: &str) -> Brought {
         };
         return Err(Refusal::NotHeld { task: task.clone(), stage });
     }
+    only(of_task(&state.graph.plan, Some(state.graph.task(ix))), by, || format!("what becomes of {task}"))?;
+    // What the person looked at is what is tried again, not a later hold of the same task.
+    let stale =
+        |id: &&ApprovalId| state.approvals.get(*id).is_none_or(|a| a.answer.is_some() || a.void.is_some());
+    if let Some(approval) = instead_of.filter(stale) {
+        let asked = state.approvals.get(approval).ok_or_else(|| Refusal::NoApproval(approval.clone()))?;
+        return Err(Refusal::Stale { approval: approval.clone(), why: moved(state, &asked.kind) });
+    }
     let mut events: Vec<EventKind> = state
         .open_approvals()
         .filter(|(_, a)| matches!(&a.kind, ApprovalKind::Held { task: held, .. } if held == task))
@@ -183,7 +261,7 @@ fn retry(state: &State, task: &TaskId, by: &str) -> Brought {
     events.extend(superseded(state, task));
     events.push(EventKind::TaskReleased {
         task: task.clone(),
-        guidance: None,
+        guidance: note.map(|n| cut(n.trim(), 1_000)).filter(|n| !n.is_empty()),
         new_set: true,
         by: by.to_owned(),
     });
@@ -201,6 +279,8 @@ pub(super) fn cancelling(state: &State, by: &str) -> Vec<EventKind> {
 }
 
 fn integrate(state: &State, by: &str, into: &str, expected: &Revision) -> Brought {
+    let people = &state.graph.plan.people;
+    only(people.or_any(&people.integration), by, || "bringing the result to a branch".into())?;
     if state.status != RunStatus::Complete {
         return Err(Refusal::Not("only the result of a COMPLETE run can be integrated".into()));
     }

@@ -54,15 +54,24 @@ pub enum Command {
     Approve {
         /// Which question.
         approval: ApprovalId,
-        /// Why, in the person's words, at most 1,000 characters.
+        /// Why, in the person's words, at most 1,000 characters. An override needs it.
         note: Option<String>,
+        /// What the person was shown (`run::shown`); `None`: whatever the question's id stands for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<String>,
     },
-    /// Answer a question with no.
+    /// Answer a question with no. Where work can be done once more, the note guides it.
     Reject {
         /// Which question.
         approval: ApprovalId,
         /// Why; guidance for the next round.
         note: Option<String>,
+        /// As in `Approve`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<String>,
+        /// No further round: the task or barrier is given up.
+        #[serde(default, skip_serializing_if = "is_false")]
+        give_up: bool,
     },
     /// Start no new attempt until told otherwise.
     Pause,
@@ -74,6 +83,12 @@ pub enum Command {
     Retry {
         /// Which task.
         task: TaskId,
+        /// Guidance for its creator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// The open question about it that the person saw; `None`: none was looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead_of: Option<ApprovalId>,
     },
     /// From now on answer every approval but overrides and integration with yes.
     ApproveAll,
@@ -86,6 +101,30 @@ pub enum Command {
         /// The value of that ref that the person saw.
         expected: Revision,
     },
+}
+
+impl Command {
+    /// Yes, by the question's id alone.
+    pub fn approve(approval: impl Into<ApprovalId>, note: Option<&str>) -> Self {
+        Command::Approve { approval: approval.into(), note: note.map(str::to_owned), seen: None }
+    }
+
+    /// No, with guidance, by the question's id alone.
+    pub fn reject(approval: impl Into<ApprovalId>, note: Option<&str>) -> Self {
+        let note = note.map(str::to_owned);
+        Command::Reject { approval: approval.into(), note, seen: None, give_up: false }
+    }
+
+    /// No, and nothing more is tried.
+    pub fn give_up(approval: impl Into<ApprovalId>, note: Option<&str>) -> Self {
+        let note = note.map(str::to_owned);
+        Command::Reject { approval: approval.into(), note, seen: None, give_up: true }
+    }
+
+    /// Another set of rounds, without guidance.
+    pub fn retry(task: impl Into<TaskId>) -> Self {
+        Command::Retry { task: task.into(), note: None, instead_of: None }
+    }
 }
 
 /// How a run begins.

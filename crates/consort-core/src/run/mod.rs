@@ -22,6 +22,7 @@ mod graph;
 mod handle;
 mod input;
 mod judging;
+mod people;
 mod progress;
 mod reports;
 mod settle;
@@ -46,17 +47,19 @@ pub use input::{
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version
 /// must give the same events, byte for byte.
-pub const DECISION_VERSION: u32 = 2;
+pub const DECISION_VERSION: u32 = 3;
 
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
 pub use judging::FIRST_DRAFT_MAX;
+pub use people::{is_among, name_of, shown, speaking_as, who_may};
 pub use reports::ARTIFACTS_MAX;
 pub use state::{
     Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Integration, Live, LivePhase,
-    Override, Point, Round, STATE_SCHEMA, State, StepState, StepStatus, TaskStage, TaskState, Used,
+    Override, Point, Round, STATE_SCHEMA, State, Steering, StepState, StepStatus, TaskStage, TaskState, Used,
     WorkspaceState,
 };
+pub use versions::{Apart, Version, apart};
 pub use wanted::{Why, checkpoint_tips, inputs_of, is_settled, measured_by, next_deadline, start_of, wanted};
 
 use crate::time::Timestamp;

@@ -1,7 +1,7 @@
 //! What follows by itself. One decision at a time: the earliest that is due, then a step that
 //! gets a slot, then the end of the run.
 
-use super::ask::{Questions, about_barrier, about_held};
+use super::ask::{Questions, WHOEVER, about_barrier, about_held};
 use super::event::{ApprovalKind, CheckpointTrigger, EventKind, HoldWhy, RoundKind, RunStatus, Verdict};
 use super::state::{BarrierStage, Due, LivePhase, Point, State, StepStatus, TaskStage, WorkspaceState};
 use super::{budget, decide};
@@ -240,7 +240,7 @@ fn held(state: &State, ix: usize, why: HoldWhy) -> Vec<EventKind> {
     }
     let (kind, question) = about_held(state, ix, &why);
     let mut events = vec![EventKind::TaskHeld { task: task.id.clone(), why }];
-    events.extend(Questions::new(state).ask(kind, "whoever runs this", question));
+    events.extend(Questions::new(state).ask(kind, WHOEVER, question));
     events
 }
 
@@ -320,7 +320,7 @@ fn barrier(state: &State, b: usize) -> Vec<EventKind> {
 pub(super) fn hold_barrier(state: &State, b: usize, why: super::event::BarrierHold) -> Vec<EventKind> {
     let (kind, question) = about_barrier(state, b, &why);
     let mut events = vec![EventKind::BarrierHeld { barrier: state.graph.plan.barriers[b].id.clone(), why }];
-    events.extend(Questions::new(state).ask(kind, "whoever runs this", question));
+    events.extend(Questions::new(state).ask(kind, WHOEVER, question));
     events
 }
 
@@ -349,11 +349,7 @@ fn inputs(state: &State) -> Vec<EventKind> {
     let mut questions = Questions::new(state);
     let mut events = Vec::new();
     for (name, question) in names {
-        events.extend(questions.ask(
-            ApprovalKind::Input { name: name.into() },
-            "whoever runs this",
-            question,
-        ));
+        events.extend(questions.ask(ApprovalKind::Input { name: name.into() }, WHOEVER, question));
     }
     events
 }
@@ -383,7 +379,7 @@ fn completion(state: &State) -> Vec<EventKind> {
                 if !state.approvals.values().any(asked) {
                     let question = format!("{}: {}", criterion.name, criterion.validation);
                     let kind = ApprovalKind::Completion { name: criterion.name.clone() };
-                    events.extend(questions.ask(kind, "whoever runs this", question));
+                    events.extend(questions.ask(kind, WHOEVER, question));
                 }
                 continue;
             }

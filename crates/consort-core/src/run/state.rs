@@ -2,7 +2,7 @@
 
 mod task;
 
-pub use task::{Point, Round, StepState, StepStatus, TaskStage, TaskState, WorkspaceState};
+pub use task::{Point, Round, Steering, StepState, StepStatus, TaskStage, TaskState, WorkspaceState};
 
 use super::StopWhy;
 use super::event::{ApprovalKind, BarrierHold, CheckpointTrigger, GateRefusal, RunStatus};
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Raised when the shape of the serialised state changes.
-pub const STATE_SCHEMA: u32 = 2;
+pub const STATE_SCHEMA: u32 = 3;
 
 /// The state of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

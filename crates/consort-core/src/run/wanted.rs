@@ -215,7 +215,7 @@ fn compose(state: &State, ix: usize, attempt: AttemptId, at: Timestamp) -> Start
         declared: declared_of(state, ix),
         findings: if creator { it.asked.clone() } else { open_findings(state, ix, &attempt.step) },
         problems: if creator { problems_of(state, ix) } else { Vec::new() },
-        guidance: it.guidance.clone(),
+        guidance: it.guidance().map(str::to_owned).collect(),
         responses: if creator { None } else { responses_of(it) },
         refused: it.steps.iter().find(|s| s.step == attempt.step).and_then(|s| s.refused.clone()),
         nonce: state.start.as_ref().map(|s| s.nonce.clone()).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! How a question is put to a person on the terminal.
 
-use super::model::{ApprovalView, RunView};
+use super::model::{ApprovalView, RunView, VersionView};
+use super::status::short;
 use super::text::{cut, wrap};
 
 /// The question with all that is needed to answer it: subject, commit, scores, what yes and no
@@ -10,6 +11,9 @@ pub fn question(approval: &ApprovalView, view: &RunView, width: usize) -> String
     let width = width.max(40);
     let mut text = String::new();
     let mut add = |label: &str, value: &str| {
+        if value.is_empty() {
+            return;
+        }
         for (n, line) in wrap(value, width.saturating_sub(12)).iter().enumerate() {
             let label = if n == 0 { label } else { "" };
             text.push_str(&format!("  {label:<9} {line}\n"));
@@ -17,6 +21,10 @@ pub fn question(approval: &ApprovalView, view: &RunView, width: usize) -> String
     };
     add("about", &format!("{} {}", approval.kind, approval.subject));
     add("asked of", &approval.who);
+    add(
+        "counts",
+        &approval.may_answer().map_or_else(String::new, |may| format!("only what these say: {may}")),
+    );
     add("question", &approval.question);
     if let Some(revision) = &approval.revision {
         add("commit", revision);
@@ -24,6 +32,9 @@ pub fn question(approval: &ApprovalView, view: &RunView, width: usize) -> String
     for (n, (what, score)) in approval.scores.iter().enumerate() {
         add(if n == 0 { "scores" } else { "" }, &format!("{what}: {score}"));
     }
+    approval.versions.iter().for_each(|version| add("version", &version_text(version)));
+    let apart: Vec<String> = approval.apart.iter().map(|(d, a, b)| format!("{d} {a} against {b}")).collect();
+    add("apart", &apart.join(", "));
     let task = view.task(&approval.subject);
     for path in task.iter().flat_map(|t| &t.outputs).take(3) {
         add("look at", path);
@@ -33,9 +44,33 @@ pub fn question(approval: &ApprovalView, view: &RunView, width: usize) -> String
     format!("{}\n{text}", cut(&format!("{} waits for an answer", approval.id), width))
 }
 
-/// The two commands that answer it, one a line.
+/// `round 3 at 0123456789ab, composite 0.9012; 0 Critical, 2 Major, 1 Minor; only here: S-002/DA-001 Major`
+fn version_text(version: &VersionView) -> String {
+    let at = version.revision.as_deref().map(|r| format!(" at {}", short(r))).unwrap_or_default();
+    let composite = version.composite.as_deref().unwrap_or("none");
+    let (critical, major, minor) = version.findings;
+    let mut text = format!(
+        "round {}{at}, composite {composite}; {critical} Critical, {major} Major, {minor} Minor",
+        version.round
+    );
+    let named: Vec<String> =
+        version.only_here.iter().take(NAMED_MAX).map(|(id, how)| format!("{id} {how}")).collect();
+    if !named.is_empty() {
+        text += &format!("; only here: {}", named.join(", "));
+    }
+    if let more @ 1.. = version.only_here.len().saturating_sub(NAMED_MAX) {
+        text += &format!(" and {more} more");
+    }
+    text
+}
+
+/// At most so many findings of a version are named.
+const NAMED_MAX: usize = 6;
+
+/// The commands that answer it, each with what it does.
 pub fn commands(approval: &ApprovalView) -> String {
-    format!("  {}\n  {}\n", approval.approve, approval.reject)
+    let each = approval.options.iter().map(|(command, means)| format!("  {command}\n      {means}\n"));
+    each.collect()
 }
 
 /// All open questions with their commands; empty if there are none.

@@ -337,7 +337,12 @@ impl Look {
                 Line::new(Style::Warn, format!("! {} waits for {}: ", a.id, a.who))
                     .and(Style::Plain, a.question.clone()),
             );
-            lines.push(Line::new(Style::Plain, format!("    {}", a.approve)));
+            // A command that is cut is none: on a narrow screen the question's id alone has to do.
+            let command = a.first_command();
+            let fits = command.chars().count() + 4 <= self.width;
+            let command =
+                if fits { command.to_owned() } else { command.replace(&format!("@{}", a.shown), "") };
+            lines.push(Line::new(Style::Plain, format!("    {command}")));
         }
         lines
     }

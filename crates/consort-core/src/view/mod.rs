@@ -18,6 +18,7 @@ pub mod live;
 mod markdown;
 pub mod model;
 pub mod origin;
+mod people;
 mod plan_md;
 pub mod report;
 mod status;
@@ -27,6 +28,7 @@ mod words;
 mod yaml;
 
 pub use diagram::diagram;
+pub use people::who_counts;
 pub use status::{status_text, task_text};
 pub use text::{clean, wrap};
 pub use words::{Word, run as run_word};

@@ -4,6 +4,7 @@
 //! exact decimals as text, status words are those of the state schema. Texts that others wrote
 //! are cleaned ([`super::clean`]), so that every reader may show them.
 
+mod approval;
 mod barriers;
 mod build;
 mod next;
@@ -11,11 +12,12 @@ mod questions;
 mod task;
 mod tasks;
 
+pub use approval::{AnswerView, ApprovalView, VersionView};
 pub(super) use barriers::hold_text as barrier_hold_text;
 pub use build::run_view;
 pub(crate) use build::waived;
 pub(super) use build::{missing_inputs, trigger};
-pub use task::{GateView, LiveView, RoundView, TaskView};
+pub use task::{GateView, LiveView, RoundView, SteeringView, TaskView};
 pub(super) use tasks::{hold_text, refusal_text, verdict_text};
 
 use super::words::Word;
@@ -200,58 +202,6 @@ pub struct Queued {
     pub step: String,
     /// Not before this time, after a failure.
     pub not_before: Option<When>,
-}
-
-/// A question to a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ApprovalView {
-    /// `A-001`.
-    pub id: String,
-    /// `task`, `barrier`, `input`, `completion`, `held task`, `held barrier`, `budget`.
-    pub kind: &'static str,
-    /// What it is about.
-    pub subject: String,
-    /// Who is asked.
-    pub who: String,
-    /// In words.
-    pub question: String,
-    /// The commit that the answer is bound to.
-    pub revision: Option<String>,
-    /// Names and scores against threshold of what is to be approved.
-    pub scores: Vec<(String, String)>,
-    /// When it was asked.
-    pub asked_at: When,
-    /// `open`, `approved`, `rejected`, `void`.
-    pub state: &'static str,
-    /// Why it is void.
-    pub void: Option<String>,
-    /// The answer.
-    pub answer: Option<AnswerView>,
-    /// What yes means.
-    pub yes_means: String,
-    /// What no means.
-    pub no_means: String,
-    /// The command for yes.
-    pub approve: String,
-    /// The command for no.
-    pub reject: String,
-}
-
-/// The answer to a question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AnswerView {
-    /// Yes or no.
-    pub yes: bool,
-    /// Who.
-    pub by: String,
-    /// How it came: `terminal`, `inbox`, `flag --approve all`.
-    pub how: String,
-    /// True if nobody looked: a flag answered.
-    pub by_flag: bool,
-    /// Why.
-    pub note: Option<String>,
-    /// When.
-    pub at: When,
 }
 
 /// Something that keeps the run from going on by itself.

@@ -280,7 +280,9 @@ fn barriers(doc: &mut Doc, plan: &Plan, view: &RunView) {
             || "no approval is asked for".to_owned(),
             |a| {
                 let reason = a.reason.as_deref().map(|r| format!(" ({})", inline(r))).unwrap_or_default();
-                format!("{} approves{reason}", inline(&a.who))
+                let may = plan.people.or_any(&a.by).join(" or ");
+                let may = if may.is_empty() { may } else { format!(", answered by {} only", inline(&may)) };
+                format!("{} approves{reason}{may}", inline(&a.who))
             },
         );
         doc.item(

@@ -219,7 +219,7 @@ pub fn task_text(view: &RunView, task: &TaskView, now: Timestamp, width: usize) 
         add("", &round.strategies.join(", "));
     }
     task.problems.iter().for_each(|(check, what)| add("problem", &format!("{check}: {what}")));
-    task.guidance.iter().for_each(|g| add("guidance", g));
+    task.steering.iter().for_each(|s| add("steered", &s.line()));
     if !task.strays.is_empty() {
         add("not taken", &task.strays.join(", "));
     }

@@ -303,12 +303,17 @@ fn approvals(doc: &mut Doc, view: &RunView) {
             &format!("**{}** {} {}{commit}: {}", a.id, a.kind, inline(&a.subject), answer_text(a)),
         );
         doc.item("  - ", &format!("asked of {} at {}: {}", inline(&a.who), a.asked_at, inline(&a.question)));
+        if let Some(may) = a.may_answer() {
+            doc.item("  - ", &format!("only what these say counts: {}", inline(&may)));
+        }
         if a.state == "open" {
-            doc.item("  - ", &format!("yes ({}): {}", inline(&a.yes_means), code(&a.approve)));
-            doc.item("  - ", &format!("no ({}): {}", inline(&a.no_means), code(&a.reject)));
+            for (command, means) in &a.options {
+                doc.item("  - ", &format!("{}: {}", code(command), inline(means)));
+            }
         }
     }
     doc.gap();
+    guidance(doc, view);
     if !view.declared.is_empty() {
         doc.heading(3, "Vouched for");
         view.declared
@@ -316,6 +321,21 @@ fn approvals(doc: &mut Doc, view: &RunView) {
             .for_each(|(what, how)| doc.item("- ", &format!("{}: {}", inline(what), inline(how))));
         doc.gap();
     }
+}
+
+/// What people said to creators, and rounds beyond the first set.
+fn guidance(doc: &mut Doc, view: &RunView) {
+    let steered: Vec<&TaskView> = view.tasks.iter().filter(|t| !t.steering.is_empty()).collect();
+    if steered.is_empty() {
+        return;
+    }
+    doc.heading(3, "Guidance");
+    for task in steered {
+        for steering in &task.steering {
+            doc.item("- ", &format!("{}: {}", inline(&task.id), inline(&steering.line())));
+        }
+    }
+    doc.gap();
 }
 
 fn answer_text(a: &ApprovalView) -> String {

@@ -43,6 +43,7 @@ pub(super) fn render(state: &State, view: &RunView) -> String {
         "checkpoints" => parts::checkpoints(view),
         "metrics" => parts::metrics(view),
         "approvals" => parts::approvals(view),
+        "guidance" => parts::guidance(view),
         "overrides" => parts::overrides(view),
         "strategies_left_out" => parts::waived(view),
         "blockers" => map! { "active" => parts::blockers(view) },

@@ -69,13 +69,8 @@ impl Run {
     }
 
     pub(crate) fn answer(&mut self, yes: bool, note: Option<&str>) {
-        let (approval, note) =
-            (self.state.open_approvals().next().expect("a question").0.clone(), note.map(Into::into));
-        self.command(if yes {
-            Command::Approve { approval, note }
-        } else {
-            Command::Reject { approval, note }
-        });
+        let approval = self.state.open_approvals().next().expect("a question").0.clone();
+        self.command(if yes { Command::approve(approval, note) } else { Command::reject(approval, note) });
     }
 
     pub(crate) fn input(&mut self, input: Input) {

@@ -29,7 +29,7 @@ fn agent() -> AgentSpec {
 }
 
 fn who() -> ApprovalAt {
-    ApprovalAt { who: "project owner".into(), reason: Some("P-020".into()) }
+    ApprovalAt { who: "project owner".into(), reason: Some("P-020".into()), by: Vec::new() }
 }
 
 struct Made {
@@ -396,6 +396,7 @@ pub(crate) fn plan() -> Plan {
         ],
         strategies: Vec::new(),
         escalation: Vec::new(),
+        people: Default::default(),
         quality: Quality { threshold: score("0.92"), floor: score("0.85"), dimensions: dimensions() },
         limits: Limits {
             max_concurrent_agents: 2,

@@ -4,7 +4,7 @@ use super::{Check, at, counted};
 use crate::journal::Record;
 use consort_core::ids::{ApprovalId, AttemptId, BarrierId, Revision, TaskId};
 use consort_core::quality::Band;
-use consort_core::run::{ApprovalKind, EVENT_BYTES_MAX, Event, EventKind, State};
+use consort_core::run::{ApprovalKind, EVENT_BYTES_MAX, Event, EventKind, State, is_among, who_may};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
@@ -150,7 +150,11 @@ impl Promises {
             EventKind::ApprovalRequested { approval, kind, .. } => {
                 self.asked.insert(approval.clone(), kind.clone());
             }
-            EventKind::ApprovalGiven { approval, yes, .. } => {
+            EventKind::ApprovalGiven { approval, yes, by, .. } => {
+                let may = self.asked.get(approval).map(|kind| who_may(&before.graph.plan, kind, *yes));
+                check.unless(may.is_none_or(|may| is_among(may, by)), place, || {
+                    format!("{approval} is answered by {by}, whose word does not count there")
+                });
                 let first = self.given.insert(approval.clone(), *yes).is_none();
                 check.unless(first, place, || format!("{approval} is answered a second time"));
                 check.unless(self.asked.contains_key(approval), place, || {

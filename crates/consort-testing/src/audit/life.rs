@@ -104,7 +104,11 @@ pub(super) fn task(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
             book.must(!accepted, "accepted", || format!("{task} was given up after it was accepted"));
             book.page(task).failed = true;
         }
-        E::OverrideRecorded { task, .. } => book.page(task).overridden = true,
+        E::OverrideRecorded { task, note, refusals, .. } => {
+            let told = note.as_ref().is_some_and(|n| !n.trim().is_empty()) && !refusals.is_empty();
+            book.must(told, "override", || format!("{task}: overridden without a rule or a reason"));
+            book.page(task).overridden = true;
+        }
         _ => {}
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn question(book: &mut Book<'_>, kind: &EventKind) {
             let question = Question { kind: kind.clone(), answer: None, void: false };
             book.questions.insert(approval.clone(), question);
         }
-        EventKind::ApprovalGiven { approval, yes, how, .. } => {
+        EventKind::ApprovalGiven { approval, yes, how, by, .. } => {
             let Some(question) = book.questions.get_mut(approval) else {
                 return book.wrong("approval", format!("{approval} was never asked"));
             };
@@ -21,6 +21,11 @@ pub(super) fn question(book: &mut Book<'_>, kind: &EventKind) {
             question.answer = Some(*yes);
             let kind = question.kind.clone();
             book.must(first, "approval", || format!("{approval} was answered before, or is moot"));
+            let may = allowed(book, &kind, *yes);
+            let name = by.split(" (typed by ").next().unwrap_or_default();
+            book.must(may.is_empty() || may.iter().any(|m| m == name), "people", || {
+                format!("{approval}: {by} answered instead of {}", may.join(" or "))
+            });
             let against = matches!(
                 kind,
                 ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. } | ApprovalKind::Budget { .. }
@@ -36,6 +41,24 @@ pub(super) fn question(book: &mut Book<'_>, kind: &EventKind) {
         }
         _ => {}
     }
+}
+
+/// Told from the plan alone: whose answer counts, the narrowest list that is there.
+fn allowed(book: &Book<'_>, kind: &ApprovalKind, yes: bool) -> Vec<String> {
+    let people = &book.plan.people;
+    let own = match kind {
+        ApprovalKind::Held { revision: Some(_), .. } if yes && !people.overrides.is_empty() => {
+            Some(&people.overrides)
+        }
+        ApprovalKind::Task { task, .. } | ApprovalKind::Held { task, .. } => {
+            book.plan.task(task).and_then(|t| t.approval.as_ref()).map(|a| &a.by)
+        }
+        ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier } => {
+            book.plan.barrier(barrier).and_then(|b| b.approval.as_ref()).map(|a| &a.by)
+        }
+        _ => None,
+    };
+    own.filter(|names| !names.is_empty()).unwrap_or(&people.by).clone()
 }
 
 pub(super) fn barrier(book: &mut Book<'_>, kind: &EventKind, record: &Record) {

@@ -2,7 +2,7 @@
 
 use super::chance::Chooser;
 use consort_core::ids::ApprovalId;
-use consort_core::run::{Approval, ApprovalKind, Command, RunStatus, State, TaskStage};
+use consort_core::run::{Approval, ApprovalKind, Command, RunStatus, State, TaskStage, shown};
 
 /// The people around a run.
 #[derive(Clone, Debug, Default)]
@@ -44,32 +44,41 @@ impl People {
             return Some(self.answer(approval, chooser));
         }
         let (approval, asked) = open[chooser.pick(open.len())];
+        let (approval, note) = (approval.clone(), Some("enough"));
         if self.patience == 0 {
             let held = matches!(asked.kind, ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. });
-            let approval = approval.clone();
-            let note = Some("enough".to_owned());
             return Some(if held {
-                Command::Reject { approval, note }
+                Command::give_up(approval, note)
             } else {
-                Command::Approve { approval, note }
+                Command::approve(approval, note)
             });
         }
         if let ApprovalKind::Held { task, .. } = &asked.kind
             && chooser.chance(self.no)
         {
             self.patience = self.patience.saturating_sub(1);
-            return Some(Command::Retry { task: task.clone() });
+            let (task, instead_of) = (task.clone(), chooser.chance(700).then(|| approval.clone()));
+            let note = chooser.chance(500).then(|| "once more".to_owned());
+            return Some(Command::Retry { task, note, instead_of });
         }
-        Some(self.answer(approval.clone(), chooser))
+        let mut command = self.answer(approval.clone(), chooser);
+        // Most look at what they answer; now and then somebody looked at something else.
+        if let Command::Approve { seen, .. } | Command::Reject { seen, .. } = &mut command
+            && chooser.chance(700)
+        {
+            let other = chooser.chance(self.late);
+            *seen = Some(if other { "00000000".into() } else { shown(state, &approval, asked) });
+        }
+        Some(command)
     }
 
     fn answer(&mut self, approval: ApprovalId, chooser: &mut dyn Chooser) -> Command {
         self.patience = self.patience.saturating_sub(1);
-        let note = chooser.chance(500).then(|| "because".to_owned());
-        if chooser.chance(self.no) {
-            Command::Reject { approval, note }
-        } else {
-            Command::Approve { approval, note }
+        let note = chooser.chance(700).then_some("because");
+        match chooser.chance(self.no) {
+            false => Command::approve(approval, note),
+            true if chooser.chance(300) => Command::give_up(approval, note),
+            true => Command::reject(approval, note),
         }
     }
 
@@ -77,6 +86,6 @@ impl People {
     pub fn retry(state: &State) -> Option<Command> {
         let held =
             (0..state.tasks.len()).find(|ix| matches!(state.tasks[*ix].stage, TaskStage::Failed(_)))?;
-        Some(Command::Retry { task: state.graph.task(held).id.clone() })
+        Some(Command::retry(state.graph.task(held).id.clone()))
     }
 }

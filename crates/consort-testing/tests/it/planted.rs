@@ -59,11 +59,10 @@ fn scene(bug: Bug) -> Vec<Violation> {
         Bug::ApprovalForOlderCommit => audited(&plan("p", vec![task("a").approved()]), |sim| {
             sim.options.approve_all = false;
             sim.run();
-            let (approval, note) = (|| "A-001".into(), Some("again".to_owned()));
-            sim.command(Command::Reject { approval: approval(), note }).expect("it is asked");
+            sim.command(Command::reject("A-001", Some("again"))).expect("it is asked");
             sim.run();
             // Somebody else's yes to the first version comes late.
-            let _ = sim.command(Command::Approve { approval: approval(), note: None });
+            let _ = sim.command(Command::approve("A-001", None));
         }),
         Bug::AcknowledgementUnchecked => audited(&two_way((1, 3)), |sim| {
             let profile = Profile { acknowledges_from: 2, ..Profile::default() };

@@ -236,6 +236,7 @@ pub fn plan(tasks: Vec<Task>) -> Plan {
         stages: Vec::new(),
         completion: Vec::new(),
         escalation: Vec::new(),
+        people: Default::default(),
         strategies: Vec::new(),
         quality: Quality {
             threshold: score("0.92"),

@@ -6,6 +6,7 @@ use crate::exit;
 use crate::failure::Failure;
 use clap::Args;
 use consort_core::plan::{Barrier, Form, Plan, Task, TaskKind};
+use consort_core::view::who_counts;
 use std::path::PathBuf;
 
 /// Says before a run what each task, phase and barrier will go through, and why; runs nothing.
@@ -21,7 +22,7 @@ pub(crate) struct Explain {
     /// A value for a variable of the workflow.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = planning::variable)]
     variables: Vec<(String, String)>,
-    /// Prints {tasks: [{id, criticality, escalated_by, strategies, judges, rounds, threshold, floor, criteria, calls}], calls, forecast: {calls, unpriced, micro_usd}}.
+    /// Prints {tasks: [{id, criticality, escalated_by, strategies, judges, rounds, threshold, floor, form, criteria, approval, calls}], calls, forecast: {calls, unpriced, micro_usd}, people: {by, overrides, integration}}.
     #[arg(long)]
     json: bool,
 }
@@ -46,6 +47,7 @@ pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
         let tasks: Vec<_> = chosen.iter().map(|task| json(task)).collect();
         ctx.out.json(&serde_json::json!({
             "tasks": tasks, "calls": { "least": least, "likely": likely }, "forecast": plan.forecast(),
+            "people": plan.people,
         }))?;
         return Ok(exit::DONE);
     }
@@ -60,6 +62,9 @@ pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
         for rule in &plan.escalation {
             let off = rule.off.iter().map(|why| format!("{}  switched off here: {why}\n", rule.id));
             text.extend(off);
+        }
+        for (what, names) in who_counts(&plan) {
+            text += &format!("counts  {what}: only what {names} says\n");
         }
         text += &format!("\nIn all: {}; cost {}\n", planning::calls(&plan), planning::cost(&plan));
     }
@@ -115,7 +120,9 @@ fn explained(plan: &Plan, task: &Task) -> String {
     }
     if let Some(approval) = &task.approval {
         let reason = approval.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
-        say("approval", format!("{}{reason}", approval.who));
+        let may = plan.people.or_any(&approval.by).join(" or ");
+        let may = if may.is_empty() { may } else { format!("; only what {may} says counts") };
+        say("approval", format!("{}{reason}{may}", approval.who));
     }
     let calls = task.calls();
     say(

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::post;
 use clap::Args;
 use consort_core::ids::{ApprovalId, TaskId};
-use consort_core::run::{ApprovalKind, Command, GateRefusal, State, refusals_against};
+use consort_core::run::{ApprovalKind, Command, GateRefusal, State, refusals_against, shown};
 
 /// Accepts the best version of a held task against the gate, by name and with a reason.
 ///
@@ -35,7 +35,7 @@ pub(crate) fn run(ctx: &Context, args: &Override) -> Result<u8, Failure> {
     if args.reason.trim().is_empty() {
         return Err(Failure::invalid("an override needs a reason").help("say why: `--reason TEXT`"));
     }
-    let named: Vec<String> = standing.iter().map(rule).collect();
+    let named: Vec<String> = standing.iter().map(GateRefusal::rule).collect();
     let missing: Vec<&str> = named.iter().filter(|r| !args.rules.contains(r)).map(String::as_str).collect();
     let unknown: Vec<&str> = args.rules.iter().filter(|r| !named.contains(r)).map(String::as_str).collect();
     if !missing.is_empty() || !unknown.is_empty() {
@@ -51,7 +51,8 @@ pub(crate) fn run(ctx: &Context, args: &Override) -> Result<u8, Failure> {
     }
     let note = Some(format!("{} (overrides {})", args.reason.trim(), named.join(", ")));
     let done = format!("{} is accepted against the gate: {approval} is answered.", args.task);
-    post::give(ctx, &place, &run, &Command::Approve { approval, note }, &done)
+    let seen = state.approvals.get(&approval).map(|asked| shown(&state, &approval, asked));
+    post::give(ctx, &place, &run, &Command::Approve { approval, note, seen }, &done)
 }
 
 /// The open question about a held task that has a version, and what stands against that version.
@@ -70,18 +71,4 @@ fn held(state: &State, task: &str) -> Result<(ApprovalId, Vec<GateRefusal>), Fai
     };
     let standing = refusals_against(state, &id, iteration);
     Ok((approval, standing))
-}
-
-/// How a person names it.
-fn rule(refusal: &GateRefusal) -> String {
-    match refusal {
-        GateRefusal::BelowThreshold => "below-threshold".into(),
-        GateRefusal::WeakDimension(id) => format!("weak-dimension:{id}"),
-        GateRefusal::CriticalFindings(_) => "critical-findings".into(),
-        GateRefusal::MajorFindings(_) => "major-findings".into(),
-        GateRefusal::Problems(_) => "problems".into(),
-        GateRefusal::CriterionUnmet(name) => format!("criterion:{}", name.replace(char::is_whitespace, "-")),
-        GateRefusal::JudgesDisagree { .. } => "judges-disagree".into(),
-        GateRefusal::Escalated(_) => "escalated".into(),
-    }
 }

@@ -13,6 +13,7 @@ mod hostile;
 mod interrupts;
 mod levels;
 mod lint;
+mod people;
 mod probes;
 mod real;
 mod reports;

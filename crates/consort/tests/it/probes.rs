@@ -8,7 +8,7 @@ use consort_core::run::{AttemptEnd, EventKind as E, Failure, GateRefusal, HoldWh
 const RUN: &str = "probe-20260220-001";
 
 /// Writes the draft, and answers a self-review: every finding is refused.
-const CREATOR: &str = r##"cat > /dev/null
+pub(crate) const CREATOR: &str = r##"cat > /dev/null
 if grep -q '"kind": "self_review"' "$CONSORT_REQUEST"; then
   nonce=$(sed -n 's/.*"nonce": "\([0-9a-f]*\)".*/\1/p' "$CONSORT_REQUEST")
   responses=$(awk -F'"' '/"id":/ {id=$4} /"strategy": "S-/ {
@@ -23,7 +23,8 @@ cp tools/draft.md out/report.md
 echo '{"nonce": "0123456789abcdef", "scores": {"completeness": {"score": 1}}}' > answer.json
 "##;
 
-const POOR: &str = "# Report\n\n## Summary\n\nThe first option is better than the second one in every way.\n";
+pub(crate) const POOR: &str =
+    "# Report\n\n## Summary\n\nThe first option is better than the second one in every way.\n";
 
 /// A workflow whose one task is gated at C2; `judge` says how its judges misbehave.
 fn workflow(judge: &str) -> String {

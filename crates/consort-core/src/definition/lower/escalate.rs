@@ -23,7 +23,7 @@ impl Lower<'_> {
                 continue;
             }
             let rule = self.rule(id, own, known);
-            let counts = rule.existing || rule.deleted || rule.files_above > 0;
+            let counts = rule.existing || rule.deleted || rule.files_above > 0 || id == escalation::CARRIED;
             if rule.paths.is_empty() && rule.types.is_empty() && !counts && !own.broken {
                 let text = format!("the rule `{id}` names nothing that could be touched");
                 let diagnostic = Diagnostic::error("empty-rule", text);
@@ -76,6 +76,34 @@ impl Lower<'_> {
         }
         rule.off = own.off.as_ref().map(|off| self.template.text(off));
         rule
+    }
+
+    /// What is asked of a task for what it reads over barriers, if that is more than what was declared
+    /// and what rules on files ask for.
+    pub(super) fn carried(
+        &mut self,
+        rules: &escalation::Rules<'_>,
+        chain: &[&dyn Gated],
+        (task, span): (&str, &Span),
+        raised: Option<(Criticality, Vec<String>)>,
+        over: Option<(Criticality, &str)>,
+    ) -> Option<(Criticality, Vec<String>)> {
+        let declared = self.level_of(chain);
+        let now = raised.as_ref().map_or(declared, |(level, _)| (*level).max(declared));
+        let Some((level, from)) = over.filter(|(level, _)| rules.carry() && *level > now) else {
+            return raised;
+        };
+        let text =
+            format!("`{task}` is raised from {now} to {level}: so is `{from}`, whose findings it carries on");
+        let off = format!(
+            "to switch the rule off, say why: `escalation: {{{}: {{off: ...}}}}`",
+            escalation::CARRIED
+        );
+        let diagnostic = Diagnostic::warning("escalated", text).at(span.clone(), format!("{level} holds"));
+        self.report(diagnostic.help(off));
+        let mut ids = raised.map(|(_, ids)| ids).unwrap_or_default();
+        ids.insert(0, escalation::CARRIED.to_owned());
+        Some((level, ids))
     }
 
     /// What the rules ask of a task that declares these outputs; said where it is more than was

@@ -4,11 +4,11 @@ use super::Lower;
 use crate::definition::decode::{At, List};
 use crate::definition::diagnostic::{Diagnostic, Span};
 use crate::definition::file::Gated;
-use crate::definition::file_gates::{Approval, GateSpec, Level, Rounds as RoundsSpec};
+use crate::definition::file_gates::{GateSpec, Level, Rounds as RoundsSpec};
 use crate::definition::numbers::Millis;
 use crate::definition::values::Plain;
 use crate::ids::StrategyId;
-use crate::plan::{ApprovalAt, CommandCheck, Criterion, Criticality, Quality, Rounds, Waived};
+use crate::plan::{CommandCheck, Criterion, Criticality, Quality, Rounds, Waived};
 use crate::quality::Score;
 
 /// Most time for the command of a criterion, unless it says otherwise.
@@ -241,14 +241,6 @@ impl Lower<'_> {
             plateau_delta: delta.or(Score::from_ten_thousandths(100)).unwrap_or(Score::ZERO),
             plateau_window: window.map_or(3, |at| at.value),
         }
-    }
-
-    /// Who is asked.
-    pub(super) fn approval(&mut self, approval: Option<&Approval>) -> Option<ApprovalAt> {
-        approval.map(|a| ApprovalAt {
-            who: self.template.text(&a.0.who),
-            reason: a.0.reason.as_ref().map(|at| self.template.text(at)),
-        })
     }
 
     /// Criteria with their validation.

@@ -27,6 +27,8 @@ pub(super) struct Links<'f> {
     pub behind: Vec<BTreeSet<usize>>,
     /// Per task.
     pub inputs: Vec<Vec<Link<'f>>>,
+    /// Per task: whether it is a handoff.
+    pub crosses: Vec<bool>,
     /// Per barrier: tasks it waits for, handoffs included.
     waits: Vec<Vec<usize>>,
 }
@@ -44,12 +46,37 @@ pub(super) struct Order {
 }
 
 impl<'f> Links<'f> {
+    /// All tasks, each behind those whose outputs it reads; of a circle, which is a mistake that is told
+    /// elsewhere, some order.
+    pub(super) fn sources_first(&self) -> Vec<usize> {
+        let mut order = Vec::with_capacity(self.inputs.len());
+        let mut seen = vec![false; self.inputs.len()];
+        for start in 0..self.inputs.len() {
+            // A stack of its own: a chain of tasks may be longer than ours.
+            let mut stack = vec![(start, false)];
+            while let Some((task, sources_done)) = stack.pop() {
+                if sources_done {
+                    order.push(task);
+                } else if !std::mem::replace(&mut seen[task], true) {
+                    stack.push((task, true));
+                    let sources = self.inputs[task].iter().filter_map(|link| match link {
+                        Link::Artifact(source, _) | Link::Handoff(source, _) => Some((*source, false)),
+                        Link::File(_) | Link::Outside(_) => None,
+                    });
+                    stack.extend(sources);
+                }
+            }
+        }
+        order
+    }
+
     pub(super) fn read(lower: &mut Lower<'f>, outline: &Outline<'f>) -> Self {
         let count = outline.tasks.len();
         let mut this = Self {
             needs: vec![BTreeSet::new(); count],
             behind: vec![BTreeSet::new(); count],
             inputs: Vec::with_capacity(count),
+            crosses: outline.tasks.iter().map(|t| matches!(t.kind, Kind::Handoff { .. })).collect(),
             waits: vec![],
         };
         for barrier in &outline.barriers {

@@ -13,6 +13,7 @@ mod links;
 mod outline;
 pub(super) mod outputs;
 mod overlap;
+mod people;
 mod sets;
 mod strategies;
 mod template;
@@ -106,6 +107,7 @@ impl<'f> Lower<'f> {
             quality,
             strategies: vec![],
             escalation: self.escalation(),
+            people: self.people(),
             limits,
             checkpoints: self.file.checkpoints.as_ref().map_or(CheckpointFrequency::Phase, |c| c.value),
             constraints: self.constraints(),

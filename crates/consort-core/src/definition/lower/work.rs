@@ -12,8 +12,8 @@ use crate::definition::file::Gated;
 use crate::definition::file_gates::Approval;
 use crate::definition::file_work::{self, Task};
 use crate::definition::values::{LevelName, Plain};
-use crate::ids::PipelineId;
-use crate::plan::{self, Form, Input, Output, Plan, Quality, TaskKind};
+use crate::ids::{PipelineId, TaskId};
+use crate::plan::{self, Criticality, Form, Input, Output, Plan, Quality, TaskKind};
 
 impl<'f> Lower<'f> {
     pub(super) fn pipelines(&mut self, outline: &Outline<'f>) -> Vec<plan::Pipeline> {
@@ -89,27 +89,25 @@ impl<'f> Lower<'f> {
         plan: &Plan,
     ) -> Vec<plan::Task> {
         let rules = escalation::Rules::new(&plan.escalation);
-        (0..outline.tasks.len())
-            .map(|index| match outline.tasks[index].kind {
-                Kind::Declared(task) => {
-                    self.declared_task(outline, links, agents, (plan, &rules), index, task)
-                }
+        let mut lowered: Vec<Option<plan::Task>> = outline.tasks.iter().map(|_| None).collect();
+        // What a task carries on is known when its sources are.
+        for index in links.sources_first() {
+            let over = carried(links, &lowered, index);
+            let plan = (plan, &rules);
+            let task = match outline.tasks[index].kind {
+                Kind::Declared(task) => self.declared_task(outline, links, agents, plan, index, task, over),
                 Kind::Handoff { barrier, spec, from, to } => {
                     let crossing = Crossing { task: index, from, to };
-                    self.handoff_task(
-                        outline,
-                        links,
-                        agents,
-                        plan,
-                        &outline.barriers[barrier],
-                        crossing,
-                        spec,
-                    )
+                    let barrier = &outline.barriers[barrier];
+                    self.handoff_task(outline, links, agents, plan, barrier, crossing, spec, over)
                 }
-            })
-            .collect()
+            };
+            lowered[index] = Some(task);
+        }
+        lowered.into_iter().flatten().collect()
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one task is where all parts of a workflow meet")]
     fn declared_task(
         &mut self,
         outline: &Outline<'f>,
@@ -118,6 +116,7 @@ impl<'f> Lower<'f> {
         (plan, rules): (&Plan, &escalation::Rules<'_>),
         index: usize,
         task: &'f Task,
+        over: Option<(Criticality, TaskId)>,
     ) -> plan::Task {
         let spot = &outline.tasks[index];
         let phase = spot.place.map(|(pipeline, phase)| outline.pipelines[pipeline].phases[phase].spec);
@@ -127,6 +126,8 @@ impl<'f> Lower<'f> {
         self.check_gate(&chain, &format!("the task `{}`", spot.id), &spot.span);
         let kind = task.r#type.as_ref().map(|at| at.value.0.as_str());
         let raised = self.escalated(rules, &chain, (&spot.id, &spot.span), &output, kind);
+        let over = over.as_ref().map(|(level, from)| (*level, from.as_str()));
+        let raised = self.carried(rules, &chain, (&spot.id, &spot.span), raised, over);
         let gate = self.gate(&chain, &plan.quality, raised.as_ref().map(|(level, _)| *level));
         let mut criteria = phase.map(|p| self.criteria(&p.criteria.items)).unwrap_or_default();
         criteria.extend(self.criteria(&task.criteria.items));
@@ -281,12 +282,17 @@ impl<'f> Lower<'f> {
         outline: &Outline<'f>,
         links: &Links<'f>,
         agents: &Agents,
-        plan: &Plan,
+        (plan, rules): (&Plan, &escalation::Rules<'_>),
         barrier: &BarrierSpot<'f>,
         crossing: Crossing,
         spec: &'f file_work::Handoff,
+        over: Option<(Criticality, TaskId)>,
     ) -> plan::Task {
-        let gate = self.gate(&[barrier.spec as &dyn Gated], &plan.quality, None);
+        let chain = [barrier.spec as &dyn Gated];
+        let spot = &outline.tasks[crossing.task];
+        let over = over.as_ref().map(|(level, from)| (*level, from.as_str()));
+        let raised = self.carried(rules, &chain, (&spot.id, &spot.span), None, over);
+        let gate = self.gate(&chain, &plan.quality, raised.as_ref().map(|(level, _)| *level));
         let (source, target) = (&outline.pipelines[crossing.from], &outline.pipelines[crossing.to]);
         let key_content: Vec<String> = spec.key_content.iter().map(|at| self.template.text(at)).collect();
         let path = format!(
@@ -294,6 +300,7 @@ impl<'f> Lower<'f> {
             plan.workflow.base_path, barrier.id, source.alias, target.alias
         );
         let mut lowered = self.assemble(outline, links, agents, crossing.task, gate);
+        lowered.escalated_by = raised.map(|(_, ids)| ids).unwrap_or_default();
         lowered.text = format!(
             "Extract the key findings of {} that {} needs, number them, and write the handoff over {}.",
             source.name, target.name, barrier.id
@@ -310,4 +317,16 @@ impl<'f> Lower<'f> {
         lowered.criteria = self.criteria(barrier.spec.criteria());
         lowered
     }
+}
+
+/// The highest level of what a task reads over barriers, and whose it is: a handoff carries the work of
+/// its sources, its consumers read the handoff.
+fn carried(links: &Links<'_>, lowered: &[Option<plan::Task>], index: usize) -> Option<(Criticality, TaskId)> {
+    let handoff = links.crosses[index];
+    let from = links.inputs[index].iter().filter_map(|link| match link {
+        Link::Artifact(task, _) if handoff => lowered[*task].as_ref(),
+        Link::Handoff(task, _) => lowered[*task].as_ref(),
+        _ => None,
+    });
+    from.map(|task| (task.criticality, task.id.clone())).max_by_key(|(level, _)| *level)
 }

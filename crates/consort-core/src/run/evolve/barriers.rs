@@ -54,7 +54,7 @@ pub(super) fn completed(state: &mut State, b: usize, at: Timestamp) {
 
 /// A person refused the barrier: every handoff is made again, in a new generation, so that
 /// what was accepted before stays where it is.
-pub(super) fn reopen(state: &mut State, b: usize, note: Option<&str>) {
+pub(super) fn reopen(state: &mut State, b: usize, note: Option<&str>, by: &str) {
     let graph = state.graph.clone();
     state.barriers[b].set += 1;
     state.barriers[b].revision = None;
@@ -71,7 +71,7 @@ pub(super) fn reopen(state: &mut State, b: usize, note: Option<&str>) {
         it.candidate = None;
         it.asked.clear();
         it.set_began = it.iteration + 1;
-        it.guidance.extend(note.map(str::to_owned));
+        it.steer(by, note, true);
         state.front.due.insert(Due::Task(ix));
     }
 }

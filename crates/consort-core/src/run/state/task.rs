@@ -42,14 +42,27 @@ pub struct TaskState {
     pub problems: Vec<Problem>,
     /// Rounds so far.
     pub rounds: Vec<Round>,
-    /// What people said, oldest first.
-    pub guidance: Vec<String>,
+    /// What people said, and the sets of rounds that they granted, oldest first.
+    pub steering: Vec<Steering>,
     /// When it became ready, when work began, when it was accepted.
     pub ready_at: Option<Timestamp>,
     /// See `ready_at`.
     pub began_at: Option<Timestamp>,
     /// See `ready_at`.
     pub accepted_at: Option<Timestamp>,
+}
+
+/// A person sent a task on its way again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Steering {
+    /// Who.
+    pub by: String,
+    /// What its creator is told from then on.
+    pub guidance: Option<String>,
+    /// The next round at that time.
+    pub round: u32,
+    /// True if it is the first one of a new set: rounds beyond the most of one set.
+    pub new_set: bool,
 }
 
 /// Where a task stands.
@@ -238,11 +251,23 @@ impl TaskState {
             asked: Vec::new(),
             problems: Vec::new(),
             rounds: Vec::new(),
-            guidance: Vec::new(),
+            steering: Vec::new(),
             ready_at: None,
             began_at: None,
             accepted_at: None,
         }
+    }
+
+    /// What its creator is to be told.
+    pub fn guidance(&self) -> impl Iterator<Item = &str> {
+        self.steering.iter().filter_map(|s| s.guidance.as_deref())
+    }
+
+    /// A person sends it on: before its next round.
+    pub(in crate::run) fn steer(&mut self, by: &str, guidance: Option<&str>, new_set: bool) {
+        let guidance = guidance.map(str::to_owned);
+        let round = self.iteration + 1;
+        self.steering.push(Steering { by: by.to_owned(), guidance, round, new_set });
     }
 
     /// What was accepted, if anything.

@@ -2,7 +2,8 @@
 
 use crate::ids::{ApprovalId, Step, TaskId};
 use crate::run::{
-    AttemptEnd, Event, EventKind, Exit, Failure, GateRefusal, RoundKind, State, StopWhy, Verdict,
+    ApprovalKind, AttemptEnd, Event, EventKind, Exit, Failure, GateRefusal, RoundKind, State, StopWhy,
+    Verdict,
 };
 use crate::time::Timestamp;
 use crate::view::model::{barrier_hold_text, hold_text, refusal_text, trigger};
@@ -80,9 +81,15 @@ fn of_approval(kind: &EventKind, state: &State) -> Option<(String, String)> {
     match kind {
         // What a flag answers at once is one line: the answer, with the question.
         EventKind::ApprovalRequested { approval, .. } if by_flag(state, approval).is_some() => None,
-        EventKind::ApprovalRequested { approval, who, question, .. } => {
-            let command = format!("consort approve {} {approval}", run(state));
-            Some((approval.to_string(), format!("asked of {who}: {question}; answer with {command}")))
+        EventKind::ApprovalRequested { approval, kind, who, question } => {
+            let command = match kind {
+                // There is more than one way on, and each needs words.
+                ApprovalKind::Held { revision: Some(_), .. } => format!("consort status {}", run(state)),
+                _ => format!("consort approve {} {approval}", run(state)),
+            };
+            let may = crate::run::who_may(&state.graph.plan, kind, true);
+            let may = if may.is_empty() { String::new() } else { format!(" ({} may)", may.join(" or ")) };
+            Some((approval.to_string(), format!("asked of {who}: {question}; answer{may} with {command}")))
         }
         EventKind::ApprovalGiven { approval, yes, by, how, note } => {
             let word = if *yes { "approved" } else { "rejected" };
@@ -148,9 +155,10 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
         E::RoundDecided { task, iteration, verdict } => (task, verdict_line(*iteration, verdict)?),
         E::TaskAccepted { task, iteration, .. } => (task, accepted(state, task, *iteration)),
         E::TaskHeld { task, why } => (task, format!("held: {}", hold_text(why))),
-        E::TaskReleased { task, by, new_set, .. } => {
+        E::TaskReleased { task, by, new_set, guidance } => {
             let how = if *new_set { "with a new set of rounds" } else { "from where it stood" };
-            (task, format!("goes on {how}, by {by}"))
+            let said = guidance.as_deref().map(|g| format!(": {g}")).unwrap_or_default();
+            (task, format!("goes on {how}, by {by}{said}"))
         }
         E::HandoffRestarted { task, barrier, retry } => {
             (task, format!("starts over: retry {retry} of {barrier}"))

@@ -31,7 +31,7 @@ pub(super) fn actions(view: &RunView, plan: &Plan) -> NextActions {
     immediate.extend(
         view.open_approvals()
             .take(20)
-            .map(|a| by_person(&format!("Answer {}: {}", a.id, a.question), a.approve.clone())),
+            .map(|a| by_person(&format!("Answer {}: {}", a.id, a.question), a.first_command().to_owned())),
     );
     let active = view.tasks.iter().filter(|t| matches!(t.status, Word::InProgress | Word::Pending));
     immediate.extend(active.filter(|t| !t.activity.starts_with("waits for approval")).take(20).map(|t| {

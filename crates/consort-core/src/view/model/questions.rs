@@ -1,16 +1,37 @@
 //! Questions to people: what they are about, what yes and no mean, how they were answered.
 
-use super::{AnswerView, ApprovalView, Blocker, When};
-use crate::ids::{ApprovalId, TaskId};
-use crate::run::{Approval, ApprovalKind, State};
+use super::{AnswerView, ApprovalView, Blocker, VersionView, When};
+use crate::ids::{ApprovalId, DimensionId, TaskId};
+use crate::quality::Score;
+use crate::run::{self, Approval, ApprovalKind, Severity, State, shown, who_may};
 use crate::view::text::clean;
 
 pub(super) fn approval_view(state: &State, id: &ApprovalId, approval: &Approval, run: &str) -> ApprovalView {
     let meaning = meaning(&approval.kind);
+    let plan = &state.graph.plan;
+    let names = |yes| who_may(plan, &approval.kind, yes).iter().map(|n| clean(n)).collect();
+    let shown = shown(state, id, approval);
+    let question = format!("{run} {id}@{shown}");
+    let (versions, apart) = versions(state, &approval.kind);
+    let needs_reason = matches!(approval.kind, ApprovalKind::Held { revision: Some(_), .. });
+    let why = if needs_reason { " -m \"why\"" } else { "" };
+    let approve = format!("consort approve {question}{why}");
+    let reject = match meaning.steers {
+        Some(_) => format!("consort reject {question} -m \"what to do differently\""),
+        None => format!("consort reject {question} -m \"why\""),
+    };
     ApprovalView {
+        by: names(true),
+        no_by: names(false),
+        shown,
+        versions,
+        apart,
+        steers: meaning.steers.is_some(),
+        needs_reason,
+        options: options(state, approval, &meaning, (&approve, &reject), run, &question),
         id: id.to_string(),
         kind: meaning.kind,
-        subject: subject(&approval.kind),
+        subject: clean(approval.kind.subject()),
         who: clean(&approval.who),
         question: clean(&approval.question),
         revision: revision(&approval.kind),
@@ -32,69 +53,126 @@ pub(super) fn approval_view(state: &State, id: &ApprovalId, approval: &Approval,
             at: When(a.at),
         }),
         yes_means: meaning.yes.into(),
-        no_means: meaning.no.into(),
-        approve: format!("consort approve {run} {id}"),
-        reject: format!("consort reject {run} {id} -m \"why\""),
+        no_means: meaning.steers.unwrap_or(meaning.no).into(),
+        approve,
+        reject,
     }
+}
+
+/// All commands that answer it, with what each does.
+fn options(
+    state: &State,
+    approval: &Approval,
+    meaning: &Meaning,
+    (approve, reject): (&str, &str),
+    run: &str,
+    question: &str,
+) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    let mut add = |command: String, means: &str| all.push((command, means.to_owned()));
+    match &approval.kind {
+        ApprovalKind::Held { task, iteration, revision: Some(_) } => {
+            let rules = crate::run::refusals_against(state, task, *iteration);
+            let rules: Vec<String> = rules.iter().map(|r| format!(" --rule {}", clean(&r.rule()))).collect();
+            add(format!("consort override {run} {task}{} --reason \"why\"", rules.concat()), meaning.yes);
+        }
+        _ => add(approve.to_owned(), meaning.yes),
+    }
+    add(reject.to_owned(), meaning.steers.unwrap_or(meaning.no));
+    if let ApprovalKind::Held { task, .. } = &approval.kind {
+        add(format!("consort retry {run} {task}"), "another set of rounds, without guidance");
+    }
+    if meaning.steers.is_some() {
+        add(format!("consort reject {question} --give-up"), meaning.no);
+    }
+    all
+}
+
+type Apart = Vec<(String, String, String)>;
+
+/// What a person chooses from, and what separates the two.
+fn versions(state: &State, kind: &ApprovalKind) -> (Vec<VersionView>, Apart) {
+    let ApprovalKind::Held { task, revision: Some(_), .. } = kind else { return Default::default() };
+    let it = state.graph.ix(task).map(|ix| &state.tasks[ix]);
+    let Some(apart) = it.and_then(run::apart) else { return Default::default() };
+    let view = |v: &run::Version<'_>| VersionView {
+        round: v.round.iteration,
+        revision: v.round.revision.as_ref().map(ToString::to_string),
+        composite: v.round.composite.map(|c| c.to_string()),
+        findings: {
+            let count = |severity| v.round.count(severity);
+            (count(Severity::Critical), count(Severity::Major), count(Severity::Minor))
+        },
+        only_here: v.only_here.iter().map(|(id, s)| (clean(id), format!("{s:?}"))).collect(),
+    };
+    let versions = [&apart.best].into_iter().chain(&apart.second).map(view).collect();
+    let score = |(d, a, b): &(&DimensionId, Score, Score)| (clean(d.as_str()), a.to_string(), b.to_string());
+    (versions, apart.dimensions.iter().map(score).collect())
 }
 
 struct Meaning {
     kind: &'static str,
     yes: &'static str,
+    /// Of a no that ends it.
     no: &'static str,
+    /// Of a no with words, where it starts more work.
+    steers: Option<&'static str>,
 }
 
 fn meaning(kind: &ApprovalKind) -> Meaning {
-    let (kind, yes, no) = match kind {
+    let gives_up = "the task is given up, and what needs it with it";
+    let ends_barrier = "the barrier is given up, and what is behind it with it";
+    let (kind, yes, no, steers) = match kind {
         ApprovalKind::Task { .. } => (
             "task",
             "this version is accepted and its commit goes to the task's ref",
-            "the creator makes another version, with your reason as guidance",
+            gives_up,
+            Some("the creator makes another version, with your words as guidance"),
         ),
         ApprovalKind::Barrier { .. } => (
             "barrier",
             "the barrier is COMPLETE and the work behind it begins",
-            "all its handoffs are made again, with your reason as guidance",
+            ends_barrier,
+            Some("all its handoffs are made again, with your words as guidance"),
         ),
         ApprovalKind::Input { .. } => (
             "input",
             "the tasks that read it go on; the record says that you vouched for it",
             "the tasks that read it are given up",
+            None,
         ),
         ApprovalKind::Completion { .. } => (
             "completion",
             "the criterion counts as met; the record says that you vouched for it",
             "the run ends as FAILED; everything that was accepted stays",
+            None,
         ),
         ApprovalKind::Held { revision: Some(_), .. } => (
             "held task",
-            "its last version is accepted against the verdict; the record keeps that for ever",
-            "the task is given up, and what needs it with it",
+            "its best version is accepted against the verdict; the record keeps rules, person and reason for ever",
+            gives_up,
+            Some("another set of rounds, with your words as guidance for its creator"),
         ),
-        ApprovalKind::Held { .. } => {
-            ("held task", "it is tried again", "the task is given up, and what needs it with it")
-        }
+        ApprovalKind::Held { .. } => (
+            "held task",
+            "it is tried again from the step that failed",
+            gives_up,
+            Some("another set of rounds, with your words as guidance for its creator"),
+        ),
         ApprovalKind::BarrierHeld { .. } => (
             "held barrier",
-            "what the question says",
-            "the barrier is given up, and what is behind it with it",
+            "it is tried again; blockers that its handoffs name are taken on record",
+            ends_barrier,
+            Some("all its handoffs are made again, with your words as guidance"),
         ),
         ApprovalKind::Budget { .. } => (
             "budget",
             "the limit rises by its first amount",
             "everything is stopped and the run is CANCELLED",
+            None,
         ),
     };
-    Meaning { kind, yes, no }
-}
-
-fn subject(kind: &ApprovalKind) -> String {
-    match kind {
-        ApprovalKind::Task { task, .. } | ApprovalKind::Held { task, .. } => task.to_string(),
-        ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier } => barrier.to_string(),
-        ApprovalKind::Input { name } | ApprovalKind::Completion { name } => clean(name),
-        ApprovalKind::Budget { limit } => clean(limit),
-    }
+    Meaning { kind, yes, no, steers }
 }
 
 fn revision(kind: &ApprovalKind) -> Option<String> {
@@ -107,21 +185,25 @@ fn revision(kind: &ApprovalKind) -> Option<String> {
     }
 }
 
-/// The composites of what is to be approved, against their thresholds.
+/// The composites of what is to be approved, against their thresholds: of the version that is
+/// asked about, which need not be the last one.
 fn scores(state: &State, kind: &ApprovalKind) -> Vec<(String, String)> {
-    let of = |task: &TaskId| {
+    let of = |task: &TaskId, round: Option<u32>| {
         let ix = state.graph.ix(task)?;
-        let composite = state.tasks[ix].composite()?;
+        let scored = state.tasks[ix].rounds.iter().rev().filter(|r| r.composite.is_some());
+        let round = scored.clone().find(|r| Some(r.iteration) == round).or_else(|| scored.clone().next())?;
+        let composite = round.composite?;
         let threshold = state.graph.task(ix).threshold;
         let sign = if composite.reaches(threshold) { ">=" } else { "<" };
-        let rounds = state.tasks[ix].rounds.len();
-        Some((task.to_string(), format!("{composite} {sign} {threshold} in round {rounds}")))
+        Some((task.to_string(), format!("{composite} {sign} {threshold} in round {}", round.iteration)))
     };
     match kind {
-        ApprovalKind::Task { task, .. } | ApprovalKind::Held { task, .. } => of(task).into_iter().collect(),
+        ApprovalKind::Task { task, iteration, .. } | ApprovalKind::Held { task, iteration, .. } => {
+            of(task, Some(*iteration)).into_iter().collect()
+        }
         ApprovalKind::Barrier { barrier, .. } => {
             let plan = state.graph.plan.barrier(barrier);
-            plan.into_iter().flat_map(|b| &b.handoffs).filter_map(of).collect()
+            plan.into_iter().flat_map(|b| &b.handoffs).filter_map(|task| of(task, None)).collect()
         }
         _ => Vec::new(),
     }
@@ -164,7 +246,7 @@ fn of_question(state: &State, id: &ApprovalId, approval: &Approval, run: &str) -
         ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. } | ApprovalKind::Budget { .. } => "HIGH",
         _ => return None,
     };
-    let subject = subject(&approval.kind);
+    let subject = clean(approval.kind.subject());
     let answered = approval.answer.as_ref().map(|a| {
         let word = if a.yes { "approved" } else { "rejected" };
         let note = a.note.as_deref().map(|n| format!(": {}", clean(n))).unwrap_or_default();
@@ -187,7 +269,9 @@ fn of_question(state: &State, id: &ApprovalId, approval: &Approval, run: &str) -
         blocking: waiting,
         severity,
         since: Some(When(approval.asked_at)),
-        command: resolution.is_none().then(|| format!("consort approve {run} {id}")),
+        command: resolution
+            .is_none()
+            .then(|| approval_view(state, id, approval, run).first_command().to_owned()),
         resolved_at: resolution.as_ref().and_then(|(_, at)| *at),
         resolution: resolution.map(|(text, _)| text),
     })

@@ -60,12 +60,36 @@ pub struct TaskView {
     pub strays: Vec<String>,
     /// What checks say against the last candidate: check and text.
     pub problems: Vec<(String, String)>,
-    /// What people said about it.
-    pub guidance: Vec<String>,
+    /// The round in which the present set of rounds began.
+    pub set_began: u32,
+    /// What people said about it, and the sets of rounds that they granted.
+    pub steering: Vec<SteeringView>,
     /// When work began.
     pub started_at: Option<When>,
     /// When it was accepted.
     pub completed_at: Option<When>,
+}
+
+/// A person sent the task on its way again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SteeringView {
+    /// Who.
+    pub by: String,
+    /// What its creator is told from then on.
+    pub guidance: Option<String>,
+    /// Before this round.
+    pub round: u32,
+    /// Whether that began a set of rounds beyond the most of one set.
+    pub new_set: bool,
+}
+
+impl SteeringView {
+    /// `ann, before round 4, a new set of rounds: shorter`
+    pub fn line(&self) -> String {
+        let set = if self.new_set { ", a new set of rounds" } else { "" };
+        let said = self.guidance.as_ref().map(|g| format!(": {g}")).unwrap_or_default();
+        format!("{}, before round {}{set}{said}", self.by, self.round)
+    }
 }
 
 /// An attempt that runs.
@@ -127,11 +151,16 @@ impl TaskView {
         self.rounds.iter().filter_map(|r| r.composite.as_deref())
     }
 
-    /// `round 2 of 3..5`; empty before the first round.
+    /// `round 2 of 3..5`; `round 6, 1 of 3..5 in a new set` where rounds were granted beyond the
+    /// first set; empty before the first round.
     pub fn round_text(&self) -> String {
+        let (least, most) = (self.rounds_min, self.rounds_max);
         match (self.round, self.judged) {
             (0, _) => String::new(),
-            (n, true) => format!("round {n} of {}..{}", self.rounds_min, self.rounds_max),
+            (n, true) if self.set_began > 1 && n >= self.set_began => {
+                format!("round {n}, {} of {least}..{most} in a new set", n - self.set_began + 1)
+            }
+            (n, true) => format!("round {n} of {least}..{most}"),
             (n, false) => format!("round {n}"),
         }
     }

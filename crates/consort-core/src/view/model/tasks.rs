@@ -1,11 +1,11 @@
 //! Tasks: what each does, waits for, has scored.
 
-use super::{GateView, LiveView, RoundView, TaskView, When};
+use super::{GateView, LiveView, RoundView, SteeringView, TaskView, When};
 use crate::ids::{ApprovalId, Step};
 use crate::plan::{Input, TaskKind};
 use crate::run::{
     ApprovalKind, BarrierStage, GateRefusal, HoldWhy, LivePhase, Point, Round, RoundKind, Severity, State,
-    StepStatus, TaskStage, Verdict,
+    Steering, StepStatus, TaskStage, Verdict,
 };
 use crate::time::Timestamp;
 use crate::view::text::{clean, count};
@@ -51,9 +51,19 @@ pub(super) fn task_view(state: &State, ix: usize) -> TaskView {
             .collect(),
         strays: it.candidate.iter().flat_map(|c| &c.strays).map(|s| clean(s)).collect(),
         problems: it.problems.iter().map(|p| (clean(&p.check), clean(&p.text))).collect(),
-        guidance: it.guidance.iter().map(|g| clean(g)).collect(),
+        set_began: it.set_began,
+        steering: it.steering.iter().map(steering).collect(),
         started_at: it.began_at.map(When),
         completed_at: it.accepted_at.map(When),
+    }
+}
+
+fn steering(steering: &Steering) -> SteeringView {
+    SteeringView {
+        by: clean(&steering.by),
+        guidance: steering.guidance.as_deref().map(clean),
+        round: steering.round,
+        new_set: steering.new_set,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::markdown::{Doc, code, inline};
 use super::super::model::RunView;
+use super::super::people::who_counts;
 use super::super::words::Word;
 use super::{SECTIONS, level, status_of, strategies};
 use crate::plan::{CheckpointFrequency, CompletionBy, Input, Output, Plan};
@@ -142,6 +143,14 @@ pub(super) fn quality(doc: &mut Doc, plan: &Plan) {
             vec!["REJECTED".into(), format!("c &lt; {floor}"), "Not accepted: significant rework".into()],
         ],
     );
+    let counts = who_counts(plan);
+    if !counts.is_empty() {
+        doc.heading(3, "6.4 Whose Answers Count");
+        doc.paragraph("By the name that a person gives: a record of who said it, no proof of it. Anyone else's answer is refused.");
+        counts
+            .iter()
+            .for_each(|(what, names)| doc.item("- ", &format!("{}: {}", inline(what), inline(names))));
+    }
 }
 
 pub(super) fn state_management(doc: &mut Doc, plan: &Plan) {

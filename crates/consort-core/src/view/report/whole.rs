@@ -220,6 +220,9 @@ fn people(text: &mut String, state: &State, view: &RunView) {
             why.join(", ")
         );
     }
+    for (task, steering) in view.tasks.iter().flat_map(|t| t.steering.iter().map(move |s| (t, s))) {
+        let _ = writeln!(text, "- Guidance for {}: {}", task.id, cell(&steering.line(), 500));
+    }
     for waived in &view.waived {
         let _ = writeln!(text, "- {}", cell(&waived.line(), 500));
     }

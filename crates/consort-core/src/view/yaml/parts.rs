@@ -266,6 +266,7 @@ pub(super) fn approvals(view: &RunView) -> Node {
             "subject" => a.subject.as_str(),
             "commit" => a.revision.as_deref(),
             "asked_of" => a.who.as_str(),
+            "may_answer" => a.may_answer(),
             "asked_at" => a.asked_at,
             "question" => a.question.as_str(),
             "state" => a.state,
@@ -275,6 +276,20 @@ pub(super) fn approvals(view: &RunView) -> Node {
             "answered_at" => a.answer.as_ref().map(|x| x.at),
             "note" => a.answer.as_ref().and_then(|x| x.note.as_deref()),
             "void" => a.void.as_deref(),
+        }
+    }))
+}
+
+/// What people said to creators, and the rounds that they granted beyond the first set.
+pub(super) fn guidance(view: &RunView) -> Node {
+    let all = view.tasks.iter().flat_map(|t| t.steering.iter().map(move |s| (t, s)));
+    list(all.map(|(task, s)| {
+        map! {
+            "task" => task.id.as_str(),
+            "by" => s.by.as_str(),
+            "before_iteration" => s.round,
+            "new_set" => s.new_set,
+            "text" => s.guidance.as_deref(),
         }
     }))
 }

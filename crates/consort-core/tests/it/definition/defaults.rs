@@ -217,3 +217,39 @@ fn the_other_examples_are_sound() {
     // Without a gate nobody reviews: one call for each task.
     assert_eq!(plan.forecast_calls(), (2, 2));
 }
+
+/// `b` is declared first and reads what `a` found: the level goes the way of the findings.
+#[test]
+fn a_level_goes_over_barriers_and_is_said_to() {
+    let text = "pipelines:
+  b:
+    phases:
+      - {name: One, tasks: {b1: {text: x}}}
+      - {name: Two, tasks: {b2: {text: x, inputs: [{handoff: meet}]}, beside: {text: x}}}
+  a:
+    phases:
+      - {name: One, tasks: {a1: {text: x, type: adr}, a0: {text: x, criticality: C1}}}
+      - {name: Two, tasks: {a2: {text: x, inputs: [{handoff: meet}]}}}
+barriers:
+  meet: {after: {a: 1, b: 1}, handoffs: [{from: a, to: b, key_content: [It]}, {from: b, to: a, key_content: [It]}]}
+";
+    let (plan, warnings) = planned(text);
+    let of = |id: &str| {
+        let task = task(&plan, id);
+        format!("{} {}", task.criticality, task.escalated_by.join(" "))
+    };
+    assert_eq!(
+        (of("a1"), of("meet_a-to-b"), of("b2")),
+        ("C3 AE-003".into(), "C3 CP-04".into(), "C3 CP-04".into())
+    );
+    for calm in ["b1", "meet_b-to-a", "a2", "beside", "a0"] {
+        assert_eq!(of(calm), "C2 ", "{calm}");
+    }
+    assert_eq!(task(&plan, "b2").rounds.max, 7, "the gate is that of the level");
+    assert!(warnings.contains("`b2` is raised from C2 to C3: so is `meet_a-to-b`"), "{warnings}");
+
+    let (plan, warnings) =
+        planned(&format!("{text}escalation: {{CP-04: {{off: b reads it for a summary}}}}\n"));
+    assert_eq!(task(&plan, "b2").criticality, Criticality::C2);
+    assert!(warnings.contains("the rule CP-04 raises nothing here: b reads it for a summary"), "{warnings}");
+}

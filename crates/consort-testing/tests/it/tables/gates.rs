@@ -109,12 +109,12 @@ fn breakers_end_with_a_person() {
 
         // No gives it up; retry begins a new set.
         let (mut sim, _) = judged(profile.clone(), 1, max);
-        reject(&mut sim, "A-001", "not good enough").expect("it is asked");
+        give_up(&mut sim, "A-001").expect("it is asked");
         assert_eq!(sim.run(), End::Over(RunStatus::Failed), "{what}");
         clean(&sim);
         let (mut sim, _) = judged(profile, 1, max);
         sim.world.profiles.insert("a".into(), Profile::scores(&[9_500]));
-        sim.command(Command::Retry { task: "a".into() }).expect("it is held");
+        sim.command(Command::retry("a")).expect("it is held");
         assert!(matches!(approve(&mut sim, "A-001"), Err(Refusal::Stale { .. })));
         assert_eq!(sim.run(), End::Over(RunStatus::Complete), "{what}");
         clean(&sim);
@@ -286,7 +286,7 @@ fn a_barrier_that_loses_a_handoff_is_held() {
     clean(&sim);
 
     let (mut sim, _) = played(&two_way((1, 4)), |sim| sim.world.lost_handoffs = 1);
-    reject(&mut sim, "A-001", "no").expect("it is asked");
+    give_up(&mut sim, "A-001").expect("it is asked");
     assert_eq!(sim.run(), End::Over(RunStatus::Failed));
     clean(&sim);
 }
@@ -304,8 +304,15 @@ fn a_blocker_in_a_handoff_is_for_a_person() {
     assert_eq!(sim.state().barriers[0].taken, ["a-to-b/BLK-001: no key"]);
     clean(&sim);
 
+    // With words its handoffs are made once more; these name none.
     let (mut sim, _) = blocked();
-    reject(&mut sim, "A-001", "get a key first").expect("it is asked");
+    reject(&mut sim, "A-001", "there is a key now").expect("it is asked");
+    assert_eq!(sim.run(), End::Over(RunStatus::Complete));
+    assert_eq!((sim.state().barriers[0].set, sim.state().barriers[0].taken.len()), (2, 0));
+    clean(&sim);
+
+    let (mut sim, _) = blocked();
+    give_up(&mut sim, "A-001").expect("it is asked");
     assert_eq!(sim.run(), End::Over(RunStatus::Failed));
     clean(&sim);
 }
@@ -325,7 +332,7 @@ fn what_does_not_merge_waits_for_a_person_and_blocks_nobody_else() {
     // Another look finds the same.
     approve(&mut sim, "A-001").expect("it is asked");
     assert_eq!(sim.run(), End::Waiting);
-    reject(&mut sim, "A-002", "no").expect("it is asked");
+    give_up(&mut sim, "A-002").expect("it is asked");
     assert_eq!(sim.run(), End::Over(RunStatus::Failed));
     clean(&sim);
 }

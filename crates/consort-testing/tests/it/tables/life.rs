@@ -193,9 +193,7 @@ fn a_cancelled_run_stops_everything_and_hears_nothing_more() {
     script(&mut sim, "t1", Step::Create, &[Play::Hang]);
     assert!(sim.run_until(|s| s.live.values().any(|l| l.process.is_some())));
     sim.command(Command::Cancel).expect("it runs");
-    for refused in
-        [Command::Cancel, Command::Pause, Command::Retry { task: "t1".into() }, Command::ApproveAll]
-    {
+    for refused in [Command::Cancel, Command::Pause, Command::retry("t1"), Command::ApproveAll] {
         assert!(matches!(sim.command(refused), Err(Refusal::Not(_))));
     }
     assert_eq!(sim.run(), End::Over(RunStatus::Cancelled));

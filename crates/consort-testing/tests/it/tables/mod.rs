@@ -1,5 +1,6 @@
 //! What the brain decides, case by case: a plan, players, people, and what comes of it.
 
+mod answers;
 mod gates;
 mod life;
 mod people;
@@ -74,9 +75,13 @@ fn open(sim: &Sim) -> Vec<String> {
 }
 
 fn approve(sim: &mut Sim, id: &str) -> Result<bool, Refusal> {
-    sim.command(Command::Approve { approval: id.into(), note: None })
+    sim.command(Command::approve(id, Some("it is good enough")))
 }
 
 fn reject(sim: &mut Sim, id: &str, note: &str) -> Result<bool, Refusal> {
-    sim.command(Command::Reject { approval: id.into(), note: Some(note.into()) })
+    sim.command(Command::reject(id, Some(note)))
+}
+
+fn give_up(sim: &mut Sim, id: &str) -> Result<bool, Refusal> {
+    sim.command(Command::give_up(id, Some("no")))
 }

@@ -15,7 +15,7 @@ fn an_approval_is_bound_to_one_commit_and_answered_once() {
     reject(&mut sim, "A-001", "shorter, please").expect("it is asked");
     assert!(matches!(approve(&mut sim, "A-001"), Err(Refusal::AlreadyAnswered { .. })));
     assert_eq!(sim.run(), End::Waiting);
-    assert_eq!(sim.state().tasks[0].guidance, ["shorter, please"]);
+    assert_eq!(sim.state().tasks[0].guidance().collect::<Vec<_>>(), ["shorter, please"]);
     assert_eq!(rounds(&sim, "a"), ["1 creation 1.00 Accepted", "2 creation 1.00 Accepted"]);
     assert!(matches!(approve(&mut sim, "A-001"), Err(Refusal::AlreadyAnswered { .. })));
     approve(&mut sim, "A-002").expect("it is asked");

@@ -115,7 +115,7 @@ fn a_held_task_takes_its_other_steps_with_it() {
             script(&mut sim, "a", Step::Review("S-013".into()), &[other; 2]);
             assert!(sim.run_until(|s| matches!(s.tasks[0].stage, TaskStage::Held(_))));
             if retry {
-                sim.command(Command::Retry { task: "a".into() }).expect("it is held");
+                sim.command(Command::retry("a")).expect("it is held");
             } else {
                 approve(&mut sim, "A-001").expect("it is asked");
             }
@@ -135,9 +135,9 @@ fn results_that_nobody_wants_any_more_are_stopped() {
         assert!(sim.run_until(|s| matches!(s.tasks[0].stage, TaskStage::Held(_))));
         assert_eq!(sim.state().live.len(), 1);
         if retry {
-            sim.command(Command::Retry { task: "a".into() }).expect("it is held");
+            sim.command(Command::retry("a")).expect("it is held");
         } else {
-            reject(&mut sim, "A-001", "no").expect("it is asked");
+            give_up(&mut sim, "A-001").expect("it is asked");
         }
         assert!(sim.state().live.values().all(|l| l.stopping == Some(StopWhy::Superseded) || retry));
         sim.run();

@@ -151,7 +151,7 @@ fn for_older_commit(planted: Option<Bug>) -> Scene {
     assert_eq!(scene.say(&["run", "workflow.yaml", "--rehearse"]).code(), Some(3));
     assert_eq!(scene.say(&["reject", scene.run, "A-001", "-m", "again"]).code(), Some(0));
     assert_eq!(scene.say(&["resume", scene.run]).code(), Some(3));
-    let late = Command::Approve { approval: "A-001".into(), note: None };
+    let late = Command::approve("A-001", None);
     let at = scene.records().last().unwrap().now;
     Inbox::of(&scene.run_dir()).post("bob", "terminal", at, &late).unwrap();
     scene.say(&["resume", scene.run]);
