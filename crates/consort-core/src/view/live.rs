@@ -337,11 +337,12 @@ impl Look {
                 Line::new(Style::Warn, format!("! {} waits for {}: ", a.id, a.who))
                     .and(Style::Plain, a.question.clone()),
             );
-            // A command that is cut is none: on a narrow screen the question's id alone has to do.
-            let command = a.first_command();
-            let fits = command.chars().count() + 4 <= self.width;
-            let command =
-                if fits { command.to_owned() } else { command.replace(&format!("@{}", a.shown), "") };
+            // A command that is cut is none: where it does not fit, a shorter one leads to it.
+            let full = a.first_command().to_owned();
+            let bare = full.replace(&format!("@{}", a.shown), "");
+            let fits = |command: &String| command.chars().count() + 4 <= self.width;
+            let command = [full, bare].into_iter().find(fits);
+            let command = command.unwrap_or_else(|| format!("consort status {}", view.id));
             lines.push(Line::new(Style::Plain, format!("    {command}")));
         }
         lines

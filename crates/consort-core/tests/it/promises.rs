@@ -313,11 +313,11 @@ fn a_held_task_is_a_blocker_and_its_override_stays_for_ever() {
     assert!(task.activity.starts_with("held: "), "{}", task.activity);
     let yaml = parsed(&run.state);
     assert_eq!(yaml["blockers"]["active"][0]["severity"], "HIGH");
-    let screen = live::screen(&view, run.now, 100, 12, false, false);
-    assert!(
-        screen.iter().any(|l| l.text().contains("consort approve")),
-        "the question is always on the screen"
-    );
+    // The question is always on the screen, with a command that is whole.
+    for (width, command) in [(120, "--rule below-threshold --reason \"why\""), (60, "consort status multi")] {
+        let screen = live::screen(&view, run.now, width, 12, false, false);
+        assert!(screen.iter().any(|l| l.text().contains(command)), "{width}: {screen:?}");
+    }
     run.answer(true, Some("good enough for a spike"));
     let run = every_state(run, |_| {});
     let [_, (_, tracker), _] = files(&run.state);

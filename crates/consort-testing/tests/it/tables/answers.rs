@@ -217,6 +217,13 @@ fn a_question_shows_the_two_best_versions_and_what_separates_them() {
     let second = apart.second.expect("two versions");
     assert_eq!((apart.best.round.iteration, second.round.iteration), (1, 2));
     assert!(!apart.dimensions.is_empty() && apart.dimensions.iter().all(|(_, best, other)| best > other));
+    // The same finding keeps its print from round to round; what both have separates nothing.
+    let only = |found: &[(String, Severity)]| -> Vec<String> {
+        let of_one = found.iter().filter(|(id, _)| id.starts_with("S-002/"));
+        of_one.map(|(id, how)| format!("{id} {how:?}")).collect()
+    };
+    assert_eq!(only(&apart.best.only_here), ["S-002/S-002-002 Major", "S-002/S-002-003 Minor"]);
+    assert_eq!(only(&second.only_here), ["S-002/S-002-002 Minor"]);
     let asked = &sim.state().approvals[&ApprovalId::from("A-001")];
     assert!(asked.question.contains("best: round 1") && asked.question.contains("then round 2"), "{asked:?}");
     assert!(matches!(&asked.kind, ApprovalKind::Held { iteration: 1, .. }));
