@@ -104,7 +104,7 @@ pub fn check_document(task: &Task, text: &str, inputs: &[(InputRef, String)]) ->
 
 /// Rules whose faults keep a candidate from its reviewers: what a machine can compute needs no
 /// judgement.
-pub const GATE_RULES: [&str; 9] = [
+pub const GATE_RULES: [&str; 12] = [
     "weighted-table",
     "sensitivity",
     "mismatch",
@@ -114,6 +114,9 @@ pub const GATE_RULES: [&str; 9] = [
     "dates",
     "table-shape",
     "links",
+    "sections",
+    "front-matter",
+    "enum",
 ];
 
 /// One problem for each fault; where a rule has many, several in one, so that each wrong cell is
