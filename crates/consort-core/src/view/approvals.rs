@@ -4,21 +4,34 @@ use super::model::{ApprovalView, RunView, VersionView};
 use super::status::short;
 use super::text::{cut, wrap};
 
-/// The question with all that is needed to answer it: subject, commit, scores, what yes and no
-/// mean, the commands. Lines of at most `width` columns where words allow it; ends with a line
-/// break.
+/// The question with all that is needed to answer it by yes or no: subject, commit, scores, what yes and
+/// no mean. Lines of at most `width` columns where words allow it; ends with a line break.
 pub fn question(approval: &ApprovalView, view: &RunView, width: usize) -> String {
-    let width = width.max(40);
+    let mut text = about(approval, view, width);
+    labelled(&mut text, width, "yes", &approval.yes_means);
+    labelled(&mut text, width, "no", &approval.no_means);
+    text
+}
+
+/// The question with the commands that answer it, each with what it does.
+pub fn answerable(approval: &ApprovalView, view: &RunView, width: usize) -> String {
+    let each = approval.options.iter().map(|(command, means)| format!("  {command}\n      {means}\n"));
+    about(approval, view, width) + &each.collect::<String>()
+}
+
+fn labelled(text: &mut String, width: usize, label: &str, value: &str) {
+    if value.is_empty() {
+        return;
+    }
+    for (n, line) in wrap(value, width.max(40).saturating_sub(12)).iter().enumerate() {
+        let label = if n == 0 { label } else { "" };
+        text.push_str(&format!("  {label:<9} {line}\n"));
+    }
+}
+
+fn about(approval: &ApprovalView, view: &RunView, width: usize) -> String {
     let mut text = String::new();
-    let mut add = |label: &str, value: &str| {
-        if value.is_empty() {
-            return;
-        }
-        for (n, line) in wrap(value, width.saturating_sub(12)).iter().enumerate() {
-            let label = if n == 0 { label } else { "" };
-            text.push_str(&format!("  {label:<9} {line}\n"));
-        }
-    };
+    let mut add = |label: &str, value: &str| labelled(&mut text, width, label, value);
     add("about", &format!("{} {}", approval.kind, approval.subject));
     add("asked of", &approval.who);
     add(
@@ -39,9 +52,7 @@ pub fn question(approval: &ApprovalView, view: &RunView, width: usize) -> String
     for path in task.iter().flat_map(|t| &t.outputs).take(3) {
         add("look at", path);
     }
-    add("yes", &approval.yes_means);
-    add("no", &approval.no_means);
-    format!("{}\n{text}", cut(&format!("{} waits for an answer", approval.id), width))
+    format!("{}\n{text}", cut(&format!("{} waits for an answer", approval.id), width.max(40)))
 }
 
 /// `round 3 at 0123456789ab, composite 0.9012; 0 Critical, 2 Major, 1 Minor; only here: S-002/DA-001 Major`
@@ -67,14 +78,8 @@ fn version_text(version: &VersionView) -> String {
 /// At most so many findings of a version are named.
 const NAMED_MAX: usize = 6;
 
-/// The commands that answer it, each with what it does.
-pub fn commands(approval: &ApprovalView) -> String {
-    let each = approval.options.iter().map(|(command, means)| format!("  {command}\n      {means}\n"));
-    each.collect()
-}
-
 /// All open questions with their commands; empty if there are none.
 pub fn open(view: &RunView, width: usize) -> String {
-    let all = view.open_approvals().map(|a| question(a, view, width) + &commands(a));
+    let all = view.open_approvals().map(|a| answerable(a, view, width));
     all.collect::<Vec<_>>().join("\n")
 }

@@ -224,8 +224,6 @@ pub fn task_text(view: &RunView, task: &TaskView, now: Timestamp, width: usize) 
         add("not taken", &task.strays.join(", "));
     }
     let about = view.open_approvals().filter(|a| a.subject == task.id);
-    about.for_each(|a| {
-        text.push_str(&format!("\n{}{}", approvals::question(a, view, width), approvals::commands(a)))
-    });
+    about.for_each(|a| text.push_str(&format!("\n{}", approvals::answerable(a, view, width))));
     text
 }
