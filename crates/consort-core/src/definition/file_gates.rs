@@ -179,6 +179,10 @@ section! {
         decision: Option<Approval>,
         /// Before the work of any other task is accepted.
         tasks: Option<Approval>,
+        /// Before work of C3 or C4 is accepted, where nothing else is said.
+        c3: Option<Approval>,
+        /// Before work of C4 is accepted, where nothing else is said. Default: as `c3`.
+        c4: Option<Approval>,
         /// Who may accept work against its gate's verdict. Default: `by`.
         #[schemars(default)]
         overrides: List<At<Plain>>,

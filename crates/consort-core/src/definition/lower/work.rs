@@ -133,7 +133,7 @@ impl<'f> Lower<'f> {
         criteria.extend(self.criteria(&task.criteria.items));
         criteria.extend(self.policies());
         let role = task.role.as_ref().map_or(DEFAULT_ROLE, |at| at.value.0.as_str()).to_owned();
-        let approval = self.who_approves(outline, spot, task, phase);
+        let approval = self.who_approves(outline, spot, task, phase, gate.level);
         let mut lowered = self.assemble(outline, links, agents, index, gate);
         lowered.text = self.template.text(&task.text);
         lowered.output = output;
@@ -212,13 +212,14 @@ impl<'f> Lower<'f> {
         }
     }
 
-    /// The task's own word, its phase's, then the workflow's.
+    /// The task's own word, its phase's, then the workflow's: by place, then by level.
     fn who_approves(
         &mut self,
         outline: &Outline<'f>,
         spot: &TaskSpot<'f>,
         task: &'f Task,
         phase: Option<&'f file_work::Phase>,
+        level: Criticality,
     ) -> Option<plan::ApprovalAt> {
         let decides = spot.place.is_some_and(|(pipeline, _)| outline.pipelines[pipeline].convergent);
         let everywhere = self.file.approvals.as_ref();
@@ -226,7 +227,13 @@ impl<'f> Lower<'f> {
             true => a.decision.as_ref(),
             false => a.tasks.as_ref(),
         });
-        let approval = task.approval.as_ref().or(phase.and_then(|p| p.approval.as_ref())).or(of_workflow);
+        let of_level = everywhere.and_then(|a| match level {
+            Criticality::C4 => a.c4.as_ref().or(a.c3.as_ref()),
+            Criticality::C3 => a.c3.as_ref(),
+            _ => None,
+        });
+        let own = task.approval.as_ref().or(phase.and_then(|p| p.approval.as_ref()));
+        let approval = own.or(of_workflow).or(of_level);
         self.approval(approval)
     }
 

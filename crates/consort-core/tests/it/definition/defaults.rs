@@ -253,3 +253,22 @@ barriers:
     assert_eq!(task(&plan, "b2").criticality, Criticality::C2);
     assert!(warnings.contains("the rule CP-04 raises nothing here: b reads it for a summary"), "{warnings}");
 }
+
+#[test]
+fn a_level_says_who_approves_where_nothing_else_does() {
+    let text = "approvals: {c3: lead, c4: {by: [ann, bob]}}
+tasks:
+  usual: {text: x}
+  record: {text: x, type: adr}
+  rules: {text: x, type: constitution}
+  own: {text: x, criticality: C4, approval: boss}
+";
+    let (plan, _) = planned(text);
+    let who = |id: &str| task(&plan, id).approval.as_ref().map_or("nobody", |a| a.who.as_str());
+    let all = ["usual", "record", "rules", "own"].map(who);
+    assert_eq!(all, ["nobody", "lead", "ann or bob", "boss"], "levels that rules raised count");
+    let (plan, _) = planned(&text.replace(", c4: {by: [ann, bob]}", ""));
+    assert_eq!(task(&plan, "rules").approval.as_ref().map(|a| a.who.as_str()), Some("lead"));
+    let (plan, _) = planned(&text.replace("{c3", "{tasks: everyone, c3"));
+    assert_eq!(task(&plan, "rules").approval.as_ref().map(|a| a.who.as_str()), Some("everyone"));
+}
