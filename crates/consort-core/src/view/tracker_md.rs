@@ -13,7 +13,7 @@ pub(super) fn render(state: &State, view: &RunView) -> String {
     header(&mut doc, view);
     dashboard(&mut doc, view);
     phase_log(&mut doc, view);
-    barriers(&mut doc, view);
+    barriers(&mut doc, state, view);
     quality(&mut doc, view);
     queue(&mut doc, view);
     blockers(&mut doc, view);
@@ -129,7 +129,7 @@ fn rounds(task: &TaskView) -> String {
     if text.is_empty() { "none yet".into() } else { text }
 }
 
-fn barriers(doc: &mut Doc, view: &RunView) {
+fn barriers(doc: &mut Doc, state: &State, view: &RunView) {
     doc.heading(2, "3. Barriers");
     let rows = view.barriers.iter().map(|b| {
         let after: Vec<String> = b.after.iter().map(|(p, n)| format!("{p} phase {n}")).collect();
@@ -151,10 +151,11 @@ fn barriers(doc: &mut Doc, view: &RunView) {
             doc.item(
                 "- ",
                 &format!(
-                    "{} {direction}: {} ({}), {path}",
+                    "{} {direction}: {} ({}), {path}; {}",
                     inline(&barrier.id),
                     t.status,
-                    inline(&t.activity)
+                    inline(&t.activity),
+                    obliged(state, view, &t.id)
                 ),
             );
         }
@@ -163,6 +164,22 @@ fn barriers(doc: &mut Doc, view: &RunView) {
         }
     }
     doc.gap();
+}
+
+/// Who must say of each of its findings where it is used or why it is declined. Accepted work has said so:
+/// that is a condition of its gate.
+fn obliged(state: &State, view: &RunView, handoff: &str) -> String {
+    let graph = &state.graph;
+    let Some(ix) = graph.ix(&handoff.into()) else { return String::new() };
+    let (done, open): (Vec<&TaskView>, Vec<&TaskView>) = graph
+        .consumers(ix)
+        .iter()
+        .filter_map(|consumer| view.task(graph.task(*consumer).id.as_str()))
+        .partition(|task| task.status == Word::Complete);
+    let names = |tasks: &[&TaskView]| tasks.iter().map(|t| inline(&t.id)).collect::<Vec<_>>().join(", ");
+    let said = [("answered for by", done), ("to be answered for by", open)];
+    let said = said.iter().filter(|(_, tasks)| !tasks.is_empty());
+    said.map(|(what, tasks)| format!("{what} {}", names(tasks))).collect::<Vec<_>>().join(", ")
 }
 
 fn quality(doc: &mut Doc, view: &RunView) {
