@@ -43,7 +43,9 @@ fn about(state: &State, subject: &str) -> Result<ApprovalId, Failure> {
     if let Some((id, _)) = state.open_approvals().find(|(_, asked)| of(&asked.kind)) {
         return Ok(id.clone());
     }
-    let failure = Failure::invalid(format!("nothing is asked about `{subject}` now"));
+    let run = state.start.as_ref().map(|start| start.run.to_string()).unwrap_or_default();
+    let failure = Failure::invalid(format!("nothing is asked about `{subject}` now"))
+        .help(format!("`consort status {run}` shows what is asked"));
     let last = state.approvals.iter().rev().find(|(_, asked)| of(&asked.kind));
     Err(match last.and_then(|(id, asked)| Some((id, asked.answer.as_ref()?))) {
         Some((id, first)) => failure.why(Refusal::already(id, first)),

@@ -330,12 +330,24 @@ pub(super) fn steers(kind: &ApprovalKind) -> bool {
     )
 }
 
-/// At most so many characters, marked where it was cut.
+/// At most so many characters, and at most three times as many bytes as JSON: an event has room for so
+/// many bytes, and not every text is English. Marked where it was cut.
 pub(super) fn cut(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
+    let bytes = |c: char| match c {
+        '"' | '\\' => 2,
+        c if c.is_control() => 6,
+        c => c.len_utf8(),
+    };
+    if text.chars().count() <= max && text.chars().map(bytes).sum::<usize>() <= 3 * max {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take(max.saturating_sub(1)).collect();
+    let mut left = (3 * max).saturating_sub('…'.len_utf8());
+    let fits = |c: &char| {
+        let room = left.checked_sub(bytes(*c));
+        left = room.unwrap_or(0);
+        room.is_some()
+    };
+    let mut short: String = text.chars().take(max.saturating_sub(1)).take_while(fits).collect();
     short.push('…');
     short
 }
@@ -352,4 +364,22 @@ pub(super) fn for_older_commit(state: &State, approval: &ApprovalId) -> Option<V
     let mut events = vec![EventKind::ApprovalVoided { approval: present.clone(), why }];
     events.extend(accepting(state, task, it.iteration, &it.candidate.as_ref()?.revision, Some(approval)));
     Some(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn what_is_cut_has_room_in_an_event_whatever_it_is_written_in() {
+        assert_eq!(cut("four", 4), "four");
+        assert_eq!(cut("five!", 4), "fiv…");
+        assert_eq!(cut("日本語文", 4), "日本語文");
+        for text in ["🦀", "\u{1}", "\"", "é", "日"] {
+            let short = cut(&text.repeat(2_000), 1_000);
+            let json = serde_json::to_string(&short).expect("text");
+            assert!(json.len() <= 3_002 && short.chars().count() <= 1_000, "{text:?}: {}", json.len());
+            assert!(short.ends_with('…'));
+        }
+    }
 }

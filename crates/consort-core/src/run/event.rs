@@ -415,7 +415,7 @@ pub enum BarrierHold {
     },
     /// Its handoffs say what stands in the way of their consumers.
     Blocked {
-        /// As the handoffs say it, at most ten, each cut.
+        /// As the handoffs say it: the first ones, each cut, and how many more there are.
         blockers: Vec<String>,
     },
     /// Its commit could not be made.

@@ -180,8 +180,19 @@ fn merging(state: &State, barrier: &str, set: Option<u32>) -> Option<usize> {
     (it.stage == BarrierStage::Merging && set.is_none_or(|s| s == it.set)).then_some(b)
 }
 
-/// At most so many blockers are named in a question.
-const BLOCKERS_NAMED: usize = 10;
+/// At most so many blockers are named in a question, each with so many characters.
+const BLOCKERS_NAMED: (usize, usize) = (6, 120);
+
+/// As a person is asked about them: those that are left out are counted, so that nobody takes them
+/// unseen.
+fn named(blockers: &[String]) -> Vec<String> {
+    let (most, chars) = BLOCKERS_NAMED;
+    let mut named: Vec<String> = blockers.iter().take(most).map(|b| cut(b, chars)).collect();
+    if let more @ 1.. = blockers.len().saturating_sub(most) {
+        named.push(format!("and {more} more, in the handoffs"));
+    }
+    named
+}
 
 /// Post-verification: the commit holds the accepted bytes of every handoff, and every
 /// consumer's prompt names them.
@@ -205,7 +216,7 @@ fn merged(
         return hold_barrier(state, b, BarrierHold::NotRendered { consumers: unrendered });
     }
     // An event is bounded; the whole text is in the handoffs.
-    let blockers: Vec<String> = blockers.iter().take(BLOCKERS_NAMED).map(|b| cut(b, 200)).collect();
+    let blockers = named(blockers);
     if blockers.iter().any(|blocker| !state.barriers[b].taken.contains(blocker)) {
         return hold_barrier(state, b, BarrierHold::Blocked { blockers });
     }

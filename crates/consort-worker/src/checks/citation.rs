@@ -20,20 +20,41 @@ const CITATIONS_MAX: usize = 20;
 /// What the lines `Source: ...` of a finding's body name, in order; `Err`: words that are no citation.
 pub(super) fn all(body: &str) -> Vec<Result<Citation, String>> {
     let lines = body.lines().filter_map(|line| line.trim().strip_prefix("Source:"));
-    let words = lines.flat_map(|rest| rest.split(',')).map(str::trim).filter(|w| !w.is_empty());
+    let words = lines.flat_map(words).map(str::trim).filter(|w| !w.is_empty());
     words.take(CITATIONS_MAX).map(|word| read(word).ok_or_else(|| squeeze(word))).collect()
 }
 
+/// What stands between backticks; where there are none, what stands between commas. A path may have
+/// commas in it.
+fn words(line: &str) -> Box<dyn Iterator<Item = &str> + '_> {
+    match line.contains('`') {
+        true => Box::new(line.split('`').skip(1).step_by(2)),
+        false => Box::new(line.split(',')),
+    }
+}
+
 fn read(word: &str) -> Option<Citation> {
-    let word = word.trim_end_matches('.').trim_matches('`');
+    let word = word.trim_end_matches('.');
     let (path, lines) = word.rsplit_once(':')?;
     let (from, to) = lines.split_once('-').unwrap_or((lines, lines));
     let number = |text: &str| text.trim().parse().ok().filter(|n: &usize| *n > 0);
     Some(Citation { path: path.trim().to_owned(), from: number(from)?, to: number(to)? })
 }
 
+/// A source, by lines.
+pub(super) struct Cited<'a> {
+    path: &'a str,
+    lines: Vec<&'a str>,
+}
+
+impl<'a> Cited<'a> {
+    pub(super) fn of(source: &SourceText<'a>) -> Self {
+        Self { path: source.path, lines: source.text.lines().collect() }
+    }
+}
+
 /// What is wrong with the citations of a finding, in sentences.
-pub(super) fn check(id: &str, body: &str, sources: &[SourceText<'_>]) -> Vec<String> {
+pub(super) fn check(id: &str, body: &str, sources: &[Cited<'_>]) -> Vec<String> {
     let Some(example) = sources.first() else { return Vec::new() };
     let all = all(body);
     if all.is_empty() {
@@ -45,7 +66,7 @@ pub(super) fn check(id: &str, body: &str, sources: &[SourceText<'_>]) -> Vec<Str
     all.iter().filter_map(|cite| wrong(id, cite, sources)).collect()
 }
 
-fn wrong(id: &str, cite: &Result<Citation, String>, sources: &[SourceText<'_>]) -> Option<String> {
+fn wrong(id: &str, cite: &Result<Citation, String>, sources: &[Cited<'_>]) -> Option<String> {
     let cite = match cite {
         Ok(cite) => cite,
         Err(word) => {
@@ -58,7 +79,7 @@ fn wrong(id: &str, cite: &Result<Citation, String>, sources: &[SourceText<'_>]) 
     let Some(source) = sources.iter().find(|s| s.path == path) else {
         return Some(format!("`{id}` cites `{path}`, which is no input of this handoff"));
     };
-    let lines: Vec<&str> = source.text.lines().collect();
+    let lines = &source.lines;
     if from > to || *to > lines.len() {
         return Some(format!("`{id}` cites lines {from} to {to} of `{path}`, which has {}", lines.len()));
     }
@@ -72,11 +93,11 @@ mod tests {
 
     const SOURCES: [SourceText<'_>; 2] = [
         SourceText { path: "docs/a.md", text: "# A\n\nOne.\nTwo.\n" },
-        SourceText { path: "b c.md", text: "x" },
+        SourceText { path: "b, c.md", text: "x" },
     ];
 
     fn told(body: &str) -> String {
-        check("F-001", body, &SOURCES).join("; ")
+        check("F-001", body, &SOURCES.each_ref().map(Cited::of)).join("; ")
     }
 
     #[test]
@@ -84,8 +105,9 @@ mod tests {
         for right in [
             "It is so.\nSource: `docs/a.md:3-4`",
             "Source: docs/a.md:1",
-            "Source: `docs/a.md:1`, `b c.md:1`.",
-            "Source: `b c.md:1`\nSource: `docs/a.md:2-3`",
+            "Source: docs/a.md:1, docs/a.md:3-4.",
+            "Source: `docs/a.md:1`, `b, c.md:1`.",
+            "Source: `b, c.md:1`\nSource: `docs/a.md:2-3`",
         ] {
             assert_eq!(told(right), "", "{right}");
         }

@@ -101,8 +101,9 @@ pub fn check(page: &Page, key_content: &[String], sources: &[SourceText<'_>]) ->
     }
     let parsed = parse(page);
     wrong.extend(check_findings(page, &parsed));
+    let sources: Vec<citation::Cited> = sources.iter().map(citation::Cited::of).collect();
     for finding in &parsed.findings {
-        wrong.extend(citation::check(&finding.id, &finding.body, sources));
+        wrong.extend(citation::check(&finding.id, &finding.body, &sources));
     }
     wrong.extend(envelope::check(page));
     for item in key_content {

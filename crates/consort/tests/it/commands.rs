@@ -127,6 +127,8 @@ fn a_form_is_checked_before_anyone_looks_and_by_the_schema_of_the_base() {
     }
     let said = world.consort(&["run", "workflow.yaml", "--again", "--rehearse"]);
     assert_eq!(said.code, 0, "players keep sections and front matter: {}{}", said.stdout, said.stderr);
+    let verified = world.consort(&["verify", "form-20260220-001.2"]);
+    assert_eq!(verified.code, 0, "and are measured as they were: {}", verified.stdout);
 }
 
 #[test]

@@ -93,14 +93,21 @@ impl Lower<'_> {
         let Some((level, from)) = over.filter(|(level, _)| rules.carry() && *level > now) else {
             return raised;
         };
-        let text =
-            format!("`{task}` is raised from {now} to {level}: so is `{from}`, whose findings it carries on");
+        let diagnostic = if self.has_no_gate(chain) {
+            let text =
+                format!("`{task}` has no gate, and `{from}`, whose findings it carries on, is {level}");
+            Diagnostic::error("escalated-without-gate", text)
+        } else {
+            let text = format!(
+                "`{task}` is raised from {now} to {level}: so is `{from}`, whose findings it carries on"
+            );
+            Diagnostic::warning("escalated", text)
+        };
         let off = format!(
             "to switch the rule off, say why: `escalation: {{{}: {{off: ...}}}}`",
             escalation::CARRIED
         );
-        let diagnostic = Diagnostic::warning("escalated", text).at(span.clone(), format!("{level} holds"));
-        self.report(diagnostic.help(off));
+        self.report(diagnostic.at(span.clone(), format!("{level} holds")).help(off));
         let mut ids = raised.map(|(_, ids)| ids).unwrap_or_default();
         ids.insert(0, escalation::CARRIED.to_owned());
         Some((level, ids))
@@ -120,10 +127,7 @@ impl Lower<'_> {
         let task_says = escalation::Declared { paths: output.paths(), kind, in_repository };
         let mut demanded = rules.declared(task_says, &self.options.base_files);
         let declared = self.level_of(chain);
-        let none = match chain.iter().find_map(|g| g.gate()) {
-            Some(gate) => gate.0.kind.is_some(),
-            None => self.file.quality.as_ref().is_some_and(|q| q.gate.is_some()),
-        };
+        let none = self.has_no_gate(chain);
         // How many files there are says nothing beyond the level: where that was declared together
         // with `gate: none`, somebody has weighed it.
         demanded.retain(|d| !none || d.rule.files_above == 0 || d.rule.at_least > declared);

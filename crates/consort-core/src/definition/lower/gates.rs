@@ -41,6 +41,14 @@ fn rounds_max(level: Criticality) -> u32 {
 }
 
 impl Lower<'_> {
+    /// True if nobody is to review this: `gate: none`, in the innermost place that says something.
+    pub(super) fn has_no_gate(&self, chain: &[&dyn Gated]) -> bool {
+        match chain.iter().find_map(|g| g.gate()) {
+            Some(gate) => gate.0.kind.is_some(),
+            None => self.file.quality.as_ref().is_some_and(|q| q.gate.is_some()),
+        }
+    }
+
     /// Resolves a gate. `chain` has the innermost first: a task, then its phase. Said further
     /// in wins; for the level the higher one wins.
     /// `raised` is what rules ask for: a level never falls below it.
@@ -54,10 +62,7 @@ impl Lower<'_> {
         let level = raised.map_or(declared, |raised| raised.max(declared));
         let chosen = self.chosen(chain, level);
         let specs: Vec<&GateSpec> = chain.iter().filter_map(|g| g.gate()).map(|g| &g.0).collect();
-        let none = match specs.first() {
-            Some(spec) => spec.kind.is_some(),
-            None => self.file.quality.as_ref().is_some_and(|q| q.gate.is_some()),
-        };
+        let none = self.has_no_gate(chain);
         let (threshold, floor) = self.thresholds(&specs, quality);
         let rounds = self.rounds(&specs, level, none);
         let mut gate = Gate {

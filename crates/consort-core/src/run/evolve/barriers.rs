@@ -58,6 +58,7 @@ pub(super) fn reopen(state: &mut State, b: usize, note: Option<&str>, by: &str) 
     let graph = state.graph.clone();
     state.barriers[b].set += 1;
     state.barriers[b].revision = None;
+    state.barriers[b].taken.clear();
     state.barriers[b].stage = BarrierStage::CrossPollinating;
     for ix in graph.handoffs_of(b) {
         state.front.tasks_left += 1;

@@ -233,6 +233,11 @@ fn a_level_goes_over_barriers_and_is_said_to() {
 barriers:
   meet: {after: {a: 1, b: 1}, handoffs: [{from: a, to: b, key_content: [It]}, {from: b, to: a, key_content: [It]}]}
 ";
+    let bare = text.replace("b2: {text: x,", "b2: {text: x, gate: none,");
+    let found = consort_core::definition::check("x.yaml", &bare, &super::options()).expect_err("no gate");
+    let found: Vec<String> = found.into_iter().map(|d| d.message).collect();
+    assert_eq!(found[0], "`b2` has no gate, and `meet_a-to-b`, whose findings it carries on, is C3");
+
     let (plan, warnings) = planned(text);
     let of = |id: &str| {
         let task = task(&plan, id);

@@ -304,6 +304,17 @@ fn a_blocker_in_a_handoff_is_for_a_person() {
     assert_eq!(sim.state().barriers[0].taken, ["a-to-b/BLK-001: no key"]);
     clean(&sim);
 
+    // However many there are and whatever they are written in, the record has room for the question.
+    let many: Vec<String> =
+        (1..=40).map(|n| format!("a-to-b/BLK-{n:03}: {}", "鍵がない🗝".repeat(60))).collect();
+    let (mut sim, end) = played(&two_way((1, 4)), |sim| sim.world.blockers = many);
+    assert_eq!(end, End::Waiting);
+    let question = &sim.state().open_approvals().next().expect("a person is asked").1.question;
+    assert!(question.contains("BLK-006") && question.contains("and 34 more, in the handoffs"), "{question}");
+    approve(&mut sim, "A-001").expect("it is asked");
+    assert_eq!(sim.run(), End::Over(RunStatus::Complete));
+    clean(&sim);
+
     // With words its handoffs are made once more; these name none.
     let (mut sim, _) = blocked();
     reject(&mut sim, "A-001", "there is a key now").expect("it is asked");
