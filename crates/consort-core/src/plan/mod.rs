@@ -15,6 +15,7 @@ pub use parts::{
     AgentSpec, Barrier, Constraint, Handoff, Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime, Stage,
     Task, TaskKind, WorkspaceKind,
 };
+pub(crate) use review::is_false;
 pub use review::{
     ApprovalAt, CommandCheck, Completion, CompletionBy, Criterion, Deductions, Dimension, EscalationRule,
     Form, People, Reads, RiskNumbers, Strategy, Waived,

@@ -70,8 +70,9 @@ pub struct EscalationRule {
     pub off: Option<String>,
 }
 
+/// For what is only written where it is true.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_false(value: &bool) -> bool {
+pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 

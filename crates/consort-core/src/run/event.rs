@@ -1,9 +1,8 @@
 //! Facts in the past tense. The state is their fold and nothing else.
 
+use super::command::StartRun;
 use super::effect::StopWhy;
-use super::input::{
-    Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Raised, Review, StartRun, Usage,
-};
+use super::input::{Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Raised, Review, Usage};
 use crate::ids::{
     ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, Revision, Step, StrategyId, TaskId,
 };

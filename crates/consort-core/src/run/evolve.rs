@@ -3,13 +3,14 @@
 
 mod attempts;
 mod barriers;
+mod failing;
 mod rounds;
 mod tasks;
 
 use super::event::{ApprovalKind, BarrierHold, CheckpointTrigger, Event, EventKind, RunStatus};
 use super::state::{
-    ApprovalAnswer, BarrierStage, Checkpoint, Due, Failing, Integration, LivePhase, Override, Point, State,
-    TaskStage, WorkspaceState,
+    ApprovalAnswer, BarrierStage, Checkpoint, Due, Integration, LivePhase, Override, Point, State, TaskStage,
+    WorkspaceState,
 };
 use crate::ids::{BarrierId, CheckpointId, TaskId};
 use barriers::{barrier_due, less};
@@ -392,14 +393,9 @@ fn apply(state: &mut State, event: &Event) -> Applied {
 
         E::EffectFailed { effect, failures, not_before, why } => {
             attempts::adrift(state, effect);
-            let failing = Failing { failures: *failures, until: Some(*not_before), why: why.clone() };
-            state.failing.insert(effect.clone(), failing);
+            failing::rests(state, effect, *failures, *not_before, why);
         }
-        E::EffectDue { effect } => {
-            if let Some(failing) = state.failing.get_mut(effect) {
-                failing.until = None;
-            }
-        }
+        E::EffectDue { effect } => failing::due(state, effect),
         E::EffectAbandoned { effect, task, why } => {
             state.failing.remove(effect);
             let ix = index(state, task)?;
@@ -436,7 +432,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         }
         E::IntegrationFailed { why, .. } => integration(state)?.failed = Some(why.clone()),
     }
-    clear_failing(state, &event.kind);
+    failing::clear(state, &event.kind);
     Ok(())
 }
 
@@ -481,29 +477,4 @@ fn checkpoint_ended<'a>(state: &'a mut State, id: &CheckpointId) -> Result<&'a m
 
 fn integration(state: &mut State) -> Result<&mut Integration, String> {
     state.integration.as_mut().ok_or_else(|| "nobody approved an integration".to_owned())
-}
-
-/// An effect that succeeded is no longer failing.
-fn clear_failing(state: &mut State, kind: &EventKind) {
-    use EventKind as E;
-    if state.failing.is_empty() {
-        return;
-    }
-    let prefix = match kind {
-        E::WorkspaceReady { task, .. } | E::TaskConflicted { task, .. } => format!("workspace/{task}/"),
-        E::CandidateCaptured { task, .. } | E::CandidateRefused { task, .. } => format!("candidate/{task}/"),
-        E::TaskAccepted { task, .. } => format!("committed/{task}/"),
-        E::WorkspaceReleased { task, .. } => format!("released/{task}/"),
-        E::BarrierMerged { barrier, .. } | E::BarrierHeld { barrier, .. } => format!("barrier/{barrier}/"),
-        E::CheckpointCreated { checkpoint, .. } | E::CheckpointFailed { checkpoint, .. } => {
-            format!("checkpoint/{checkpoint}")
-        }
-        E::AttemptEnded { attempt, .. } => format!("start/{attempt}"),
-        _ => return,
-    };
-    state.failing.retain(|key, _| !key.starts_with(&prefix));
-    if let E::AttemptEnded { attempt, .. } = kind {
-        let (watch, stop) = (format!("watch/{attempt}"), format!("stop/{attempt}"));
-        state.failing.retain(|key, _| *key != watch && *key != stop);
-    }
 }

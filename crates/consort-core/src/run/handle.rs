@@ -2,8 +2,9 @@
 //! brings nothing.
 
 use super::ask::{Reply, answered, cut, for_older_commit, steers, still_asked, superseded};
+use super::command::{Command, StartRun};
 use super::event::{ApprovalKind, ApproveAll, AttemptEnd, CheckpointTrigger, EventKind, RunStatus};
-use super::input::{Command, Found, FoundState, Input, StartRun};
+use super::input::{Found, FoundState, Input};
 use super::people::{is_among, moved, of_task, only, shown, who_may};
 use super::state::{ApprovalAnswer, State, TaskStage};
 use super::{StopWhy, reports, settle};

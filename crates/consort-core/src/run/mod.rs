@@ -14,6 +14,7 @@ mod ask;
 mod budget;
 #[cfg(any(test, feature = "planted"))]
 mod check;
+mod command;
 mod decide;
 mod effect;
 mod event;
@@ -31,6 +32,7 @@ mod versions;
 mod wanted;
 
 pub use ask::refusals_against;
+pub use command::{Command, StartRun};
 pub use decide::DISAGREEMENT_MAX;
 pub use effect::{Effect, EffectKey, Ensure, FindingsRef, InputRef, Start, StopWhy, Tip};
 pub use event::{
@@ -41,8 +43,8 @@ pub use evolve::{Corrupt, evolve, fold};
 pub use graph::Graph;
 pub use handle::Refusal;
 pub use input::{
-    Artifact, Candidate, Command, DimensionScore, Ended, Exit, FindingLine, Found, FoundState, Given, Input,
-    Problem, ProcessIdentity, Raised, Report, ResponseLine, Review, Severity, StartRun, Usage,
+    Artifact, Candidate, DimensionScore, Ended, Exit, FindingLine, Found, FoundState, Given, Input, Problem,
+    ProcessIdentity, Raised, Report, ResponseLine, Review, Severity, Usage,
 };
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version

@@ -5,9 +5,10 @@ mod task;
 pub use task::{Point, Round, Steering, StepState, StepStatus, TaskStage, TaskState, WorkspaceState};
 
 use super::StopWhy;
+use super::command::StartRun;
 use super::event::{ApprovalKind, BarrierHold, CheckpointTrigger, GateRefusal, RunStatus};
 use super::graph::Graph;
-use super::input::{ProcessIdentity, StartRun};
+use super::input::ProcessIdentity;
 use crate::ids::{ApprovalId, AttemptId, CheckpointId, Revision, Step};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};

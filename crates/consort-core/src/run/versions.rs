@@ -6,6 +6,7 @@ use super::event::Verdict;
 use super::state::{Round, TaskState};
 use crate::ids::DimensionId;
 use crate::quality::Score;
+use std::cmp::Reverse;
 use std::fmt::Write;
 
 /// A version, and what only its reviewers found.
@@ -59,16 +60,8 @@ fn only_in(here: &Round, there: &Round) -> Vec<(String, Severity)> {
     let same = |print: &str| !print.ends_with('/') && known.iter().any(|(_, other, _)| other == print);
     let new = all(here).into_iter().filter(|(_, print, _)| !same(print));
     let mut only: Vec<(String, Severity)> = new.map(|(id, _, severity)| (id, severity)).collect();
-    only.sort_by_key(|(id, severity)| (rank(*severity), id.clone()));
+    only.sort_by_key(|(id, severity)| (Reverse(*severity), id.clone()));
     only
-}
-
-fn rank(severity: Severity) -> u8 {
-    match severity {
-        Severity::Critical => 0,
-        Severity::Major => 1,
-        Severity::Minor => 2,
-    }
 }
 
 fn differ<'a>(best: &'a Round, second: &Round) -> Vec<(&'a DimensionId, Score, Score)> {
@@ -78,7 +71,7 @@ fn differ<'a>(best: &'a Round, second: &Round) -> Vec<(&'a DimensionId, Score, S
     });
     let mut differ: Vec<(&DimensionId, Score, Score)> = paired.collect();
     let gap = |a: Score, b: Score| a.ten_thousandths().abs_diff(b.ten_thousandths());
-    differ.sort_by_key(|(_, a, b)| std::cmp::Reverse(gap(*a, *b)));
+    differ.sort_by_key(|(_, a, b)| Reverse(gap(*a, *b)));
     differ
 }
 

@@ -104,11 +104,8 @@ fn of_task(state: &State, ix: usize) -> Option<Ensure> {
 /// Inputs that the checks of a candidate compare it with: handoffs, and of a handoff what it cites.
 pub fn measured_by(state: &State, ix: usize) -> Vec<InputRef> {
     let cites = state.graph.handoff_of(ix).is_some();
-    inputs_of(state, ix)
-        .into_iter()
-        .filter(|input| cites || input.handoff)
-        .filter(|input| input.task.is_some())
-        .collect()
+    let compared = |input: &InputRef| input.handoff || (cites && input.task.is_some());
+    inputs_of(state, ix).into_iter().filter(compared).collect()
 }
 
 /// Base of a task: the run's base, then what it needs and is behind, in plan order.

@@ -7,7 +7,7 @@ use crate::place::Place;
 use clap::Args;
 use consort_core::ids::ContentHash;
 use consort_core::view::model::run_view;
-use consort_core::view::report::{files, gate, gated, json, whole};
+use consort_core::view::report::{files, gate, gate_files, gated, json, whole};
 use consort_worker::evidence::Evidence;
 use consort_worker::evidence::crossings::crossings;
 use std::path::{Path, PathBuf};
@@ -59,11 +59,10 @@ pub(crate) fn run(ctx: &Context, args: &Report) -> Result<u8, Failure> {
     }
     if let Some(dir) = &args.out {
         let dir = ctx.path(dir);
-        let mut files = files(&state, &answer, &crossings);
-        if task.is_some() {
-            let named = |path: &str| gates.iter().any(|ix| of_gate(path, state.graph.task(*ix).id.as_str()));
-            files.retain(|(path, _)| named(path));
-        }
+        let files = match &task {
+            None => files(&state, &answer, &crossings),
+            Some(_) => gates.iter().flat_map(|ix| gate_files(&state, *ix, &answer)).collect(),
+        };
         write(&dir, &files)?;
         ctx.out.print(&format!("{} files of reports are in {}\n", files.len(), dir.display()))?;
         return Ok(exit::DONE);
@@ -72,10 +71,6 @@ pub(crate) fn run(ctx: &Context, args: &Report) -> Result<u8, Failure> {
     let gates = gates.iter().map(|ix| gate::page(&state, *ix, &answer));
     ctx.out.print(&page.into_iter().chain(gates).collect::<Vec<_>>().join("\n"))?;
     Ok(exit::DONE)
-}
-
-fn of_gate(path: &str, task: &str) -> bool {
-    Path::new(path).file_stem().is_some_and(|stem| stem == task) && path.contains("/gates/")
 }
 
 fn write(dir: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Failure> {

@@ -187,19 +187,14 @@ fn scored(state: &State, round: &Round, answer: &Answer<'_>) -> Option<Scored> {
 }
 
 fn strategies(state: &State, round: &Round, answer: &Answer<'_>) -> Vec<Strategy> {
-    let one = |(id, review): &(consort_core::ids::StrategyId, consort_core::run::Review)| {
-        let count = |severity: Severity| {
-            review.findings.iter().filter(|f| !f.void && f.severity == severity).count() as u32
-        };
-        Strategy {
-            id: id.to_string(),
-            name: clean(&state.graph.plan.strategy(id).name),
-            critical: count(Severity::Critical),
-            major: count(Severity::Major),
-            minor: count(Severity::Minor),
-            dropped: review.findings.iter().filter(|f| f.void).count() as u32,
-            summary: said(&answer(&review.answer), "summary"),
-        }
+    let one = |(id, review): &(consort_core::ids::StrategyId, consort_core::run::Review)| Strategy {
+        id: id.to_string(),
+        name: clean(&state.graph.plan.strategy(id).name),
+        critical: review.count(Severity::Critical),
+        major: review.count(Severity::Major),
+        minor: review.count(Severity::Minor),
+        dropped: review.dropped(),
+        summary: said(&answer(&review.answer), "summary"),
     };
     round.reviews.iter().map(one).collect()
 }
@@ -222,11 +217,7 @@ fn findings(round: &Round, answer: &Answer<'_>) -> Vec<Finding> {
             });
         }
     }
-    all.sort_by_key(|f| match f.severity {
-        Severity::Critical => 0,
-        Severity::Major => 1,
-        Severity::Minor => 2,
-    });
+    all.sort_by_key(|f| Reverse(f.severity));
     all
 }
 

@@ -322,16 +322,13 @@ impl Told<'_> {
         review: &Review,
     ) -> Reviewed {
         let task = self.state.graph.task(ix);
-        let count = |severity: Severity| {
-            review.findings.iter().filter(|f| !f.void && f.severity == severity).count() as u32
-        };
         Reviewed {
             strategy: strategy.to_string(),
             name: clean(&self.state.graph.plan.strategy(strategy).name),
-            critical: count(Severity::Critical),
-            major: count(Severity::Major),
-            minor: count(Severity::Minor),
-            dropped: review.findings.iter().filter(|f| f.void).count() as u32,
+            critical: review.count(Severity::Critical),
+            major: review.count(Severity::Major),
+            minor: review.count(Severity::Minor),
+            dropped: review.dropped(),
             attempt: self.origins.attempt(&task.id, round.iteration, step).map(AttemptId::to_string),
             agent: Agent::of(task.agent(step)),
         }

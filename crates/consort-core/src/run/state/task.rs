@@ -309,8 +309,7 @@ impl TaskState {
 impl Round {
     /// Open findings of this severity, over all critics.
     pub fn count(&self, severity: Severity) -> u32 {
-        let lines = self.reviews.iter().flat_map(|(_, review)| &review.findings);
-        lines.filter(|line| !line.void && line.severity == severity).count() as u32
+        self.reviews.iter().map(|(_, review)| review.count(severity)).sum()
     }
 
     /// Findings over all critics, those with invented quotes left out.

@@ -97,7 +97,7 @@ pub fn page(state: &State, ix: usize, answer: &Answer<'_>) -> String {
 fn rounds<'a>(text: &mut String, rounds: impl Iterator<Item = &'a Round>) {
     text.push_str("## Rounds\n\n| Round | Kind | Problems | Critical | Major | Minor | Dropped | Composite | Judges | Decision |\n|---|---|---|---|---|---|---|---|---|---|\n");
     for r in rounds {
-        let void = r.reviews.iter().flat_map(|(_, review)| &review.findings).filter(|f| f.void).count();
+        let void: u32 = r.reviews.iter().map(|(_, review)| review.dropped()).sum();
         let judges = match r.spread() {
             Some((low, high)) => format!("{} ({low} to {high})", r.judged.len()),
             None if r.composite.is_some() => "1".to_owned(),
@@ -249,9 +249,7 @@ fn compliance(state: &State, rounds: &[Round]) -> Vec<(u32, String, Score)> {
     for round in rounds {
         for (strategy, review) in &round.reviews {
             let Some(deductions) = state.graph.plan.strategy(strategy).deductions else { continue };
-            let count = |severity: Severity| {
-                review.findings.iter().filter(|f| !f.void && f.severity == severity).count() as u32
-            };
+            let count = |severity| review.count(severity);
             let left =
                 deductions.left(count(Severity::Critical), count(Severity::Major), count(Severity::Minor));
             counted.push((round.iteration, strategy.to_string(), left));

@@ -20,17 +20,25 @@ use crate::run::{Round, Severity, State};
 pub fn files(state: &State, answer: &Answer<'_>, crossings: &[Crossing]) -> Vec<(String, Vec<u8>)> {
     let view = super::model::run_view(state);
     let gated: Vec<usize> = gated(state).collect();
-    let pretty = |value: &serde_json::Value| format!("{value:#}\n").into_bytes();
     let mut files = vec![
         ("reports/README.md".to_owned(), whole::page(state, &view, answer, crossings).into_bytes()),
         ("reports/run.json".to_owned(), pretty(&json(state, &gated, answer, crossings))),
     ];
-    for ix in gated {
-        let id = &state.graph.task(ix).id;
-        files.push((format!("reports/gates/{id}.md"), gate::page(state, ix, answer).into_bytes()));
-        files.push((format!("reports/gates/{id}.json"), pretty(&gate_json(state, ix, answer))));
-    }
+    files.extend(gated.into_iter().flat_map(|ix| gate_files(state, ix, answer)));
     files
+}
+
+/// The two reports of one gate, by their paths as above.
+pub fn gate_files(state: &State, ix: usize, answer: &Answer<'_>) -> [(String, Vec<u8>); 2] {
+    let id = &state.graph.task(ix).id;
+    [
+        (format!("reports/gates/{id}.md"), gate::page(state, ix, answer).into_bytes()),
+        (format!("reports/gates/{id}.json"), pretty(&gate_json(state, ix, answer))),
+    ]
+}
+
+fn pretty(value: &serde_json::Value) -> Vec<u8> {
+    format!("{value:#}\n").into_bytes()
 }
 
 /// The JSON of a stored answer; null if it cannot be read.

@@ -1,0 +1,107 @@
+//! What people ask of a run.
+
+use crate::ids::{ApprovalId, ContentHash, Revision, RunId, TaskId};
+use crate::plan::is_false;
+use serde::{Deserialize, Serialize};
+
+/// What people can ask of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// The first command of every journal.
+    Start(Box<StartRun>),
+    /// Answer a question with yes.
+    Approve {
+        /// Which question.
+        approval: ApprovalId,
+        /// Why, in the person's words, at most 1,000 characters. An override needs it.
+        note: Option<String>,
+        /// What the person was shown (`run::shown`); `None`: whatever the question's id stands for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<String>,
+    },
+    /// Answer a question with no. Where work can be done once more, the note guides it.
+    Reject {
+        /// Which question.
+        approval: ApprovalId,
+        /// Why; guidance for the next round.
+        note: Option<String>,
+        /// As in `Approve`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<String>,
+        /// No further round: the task or barrier is given up.
+        #[serde(default, skip_serializing_if = "is_false")]
+        give_up: bool,
+    },
+    /// Start no new attempt until told otherwise.
+    Pause,
+    /// Go on after a pause.
+    Unpause,
+    /// Stop everything and end the run.
+    Cancel,
+    /// Try a held, failed or conflicted task again: one more set of rounds.
+    Retry {
+        /// Which task.
+        task: TaskId,
+        /// Guidance for its creator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// The open question about it that the person saw; `None`: none was looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead_of: Option<ApprovalId>,
+    },
+    /// From now on answer every approval but overrides and integration with yes.
+    ApproveAll,
+    /// Make a checkpoint now.
+    Checkpoint,
+    /// Bring the result of a COMPLETE run to a branch.
+    Integrate {
+        /// Full ref name, such as `refs/heads/main`.
+        into: String,
+        /// The value of that ref that the person saw.
+        expected: Revision,
+    },
+}
+
+impl Command {
+    /// Yes, by the question's id alone.
+    pub fn approve(approval: impl Into<ApprovalId>, note: Option<&str>) -> Self {
+        Command::Approve { approval: approval.into(), note: note.map(str::to_owned), seen: None }
+    }
+
+    /// No, with guidance, by the question's id alone.
+    pub fn reject(approval: impl Into<ApprovalId>, note: Option<&str>) -> Self {
+        let note = note.map(str::to_owned);
+        Command::Reject { approval: approval.into(), note, seen: None, give_up: false }
+    }
+
+    /// No, and nothing more is tried.
+    pub fn give_up(approval: impl Into<ApprovalId>, note: Option<&str>) -> Self {
+        let note = note.map(str::to_owned);
+        Command::Reject { approval: approval.into(), note, seen: None, give_up: true }
+    }
+
+    /// Another set of rounds, without guidance.
+    pub fn retry(task: impl Into<TaskId>) -> Self {
+        Command::Retry { task: task.into(), note: None, instead_of: None }
+    }
+}
+
+/// How a run begins.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StartRun {
+    /// Id of the run.
+    pub run: RunId,
+    /// The frozen plan in the content store.
+    pub plan: ContentHash,
+    /// Commit that the run starts from; `None` outside a repository.
+    pub base: Option<Revision>,
+    /// Random text, 32 hex digits, that judges must echo (through a hash per attempt).
+    pub nonce: String,
+    /// True after `--approve all`.
+    pub approve_all: bool,
+    /// File inputs of the plan that do not exist at the base.
+    pub absent: Vec<String>,
+    /// Uncommitted files of the person's checkout that agents will not see: a count and a few names.
+    pub unseen: Vec<String>,
+}
