@@ -177,10 +177,11 @@ fn done(effect: Effect) -> Report {
                 usage: Usage::default(),
                 leaked: 0,
                 record: None,
+                session: None,
             };
             Report::AttemptEnded { attempt: start.attempt, ended }
         }
-        Effect::Watch(attempt) | Effect::Stop(attempt, _) => Report::AttemptVanished { attempt },
+        Effect::Watch(attempt, _) | Effect::Stop(attempt, _) => Report::AttemptVanished { attempt },
         Effect::Ensure(Ensure::Workspace { task, generation, .. }) => {
             Report::WorkspaceReady { task, generation, base: Some(Revision("b".repeat(40))) }
         }

@@ -24,6 +24,9 @@ fn agent() -> AgentSpec {
         supervise: true,
         output_bytes_max: 1 << 20,
         price: None,
+        pool: None,
+        caps: consort_core::plan::Caps::default(),
+        fallbacks: Vec::new(),
     }
 }
 

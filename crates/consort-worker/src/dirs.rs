@@ -46,6 +46,22 @@ impl RunDirs {
         self.state.join("desks").join(neutral(attempt))
     }
 
+    /// Where an attempt whose agent is talked to is driven from: what it is to do, what it tells, what
+    /// people answer. The engine's, not the agent's.
+    pub fn control(&self, attempt: &AttemptId) -> PathBuf {
+        self.attempt(attempt).join("session")
+    }
+
+    /// The private home directory of an agent: of a creator one through all its rounds, because its
+    /// sessions lie there; of everybody else one per attempt.
+    pub fn home(&self, attempt: &AttemptId) -> PathBuf {
+        let homes = self.state.join("homes");
+        match attempt.step.is_creator() {
+            true => homes.join(format!("{}--{}", attempt.task, attempt.generation)),
+            false => homes.join(neutral(attempt)),
+        }
+    }
+
     /// A creator's workspace, through all its rounds.
     pub fn workspace(&self, task: &TaskId, generation: u32) -> PathBuf {
         self.state.join("workspaces").join(format!("{task}--{generation}"))

@@ -85,7 +85,8 @@ impl AgentSpec {
         match (self.price, &self.runtime) {
             (_, Runtime::Rehearsal { .. }) => Some(0),
             (Some(Price::MicroUsd(price)), _) => Some(price),
-            (Some(Price::Unknown), _) | (None, Runtime::Missing) => None,
+            // An agent that is talked to spends as it goes: nobody knows how much before.
+            (Some(Price::Unknown), _) | (None, Runtime::Missing | Runtime::Session(_)) => None,
             // A program for which the workflow asks for a key or for a person's log-ins is there to
             // spend in that person's name. One without is taken for a program like any other.
             (None, Runtime::Command { .. }) => {

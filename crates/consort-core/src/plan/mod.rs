@@ -2,18 +2,21 @@
 //! serialised once, hashed, kept in the content store and never changes: a living run does
 //! not look at the workflow file again.
 
+mod agent;
 mod forecast;
 mod limits;
 mod names;
 mod parts;
 mod review;
 
+pub use agent::{
+    AgentSpec, Caps, Decision, Effort, Grip, Policy, PromptBy, Role, Rule, Runtime, Session, Tool,
+};
 pub use forecast::{Calls, Forecast, Price};
 pub use limits::{Backoff, Budget, Limits, Quality, Rounds};
 pub use names::{Names, judged_criteria};
 pub use parts::{
-    AgentSpec, Barrier, Constraint, Handoff, Input, Output, Phase, Pipeline, PromptBy, Risk, Runtime, Stage,
-    Task, TaskKind, WorkspaceKind,
+    Barrier, Constraint, Handoff, Input, Output, Phase, Pipeline, Risk, Stage, Task, TaskKind, WorkspaceKind,
 };
 pub(crate) use review::is_false;
 pub use review::{

@@ -1,10 +1,9 @@
 //! The parts of a plan.
 
-use super::{ApprovalAt, Criterion, Criticality, Form, Price, Rounds, Waived};
+use super::{AgentSpec, ApprovalAt, Criterion, Criticality, Form, Rounds, Waived};
 use crate::ids::{BarrierId, ContentHash, PipelineId, Step, StrategyId, TaskId};
 use crate::quality::Score;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One unit of work by one agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,56 +192,6 @@ impl Output {
             Output::Data { .. } => "data",
         }
     }
-}
-
-/// How an agent is run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgentSpec {
-    /// What kind of program, and how to start it.
-    pub runtime: Runtime,
-    /// Wall time of one attempt, in milliseconds.
-    pub timeout_ms: u64,
-    /// Names of environment variables that are handed on from the runner's environment.
-    pub env_pass: Vec<String>,
-    /// Environment variables that are set.
-    pub env_set: BTreeMap<String, String>,
-    /// False: run directly by the runner, for commands that are harmless to repeat.
-    pub supervise: bool,
-    /// Cap of stdout and of stderr each, in bytes; the rest is counted and dropped.
-    pub output_bytes_max: u64,
-    /// What a call costs, where the workflow says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub price: Option<Price>,
-}
-
-/// How we talk to an agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Runtime {
-    /// Nothing is configured: such a plan is refused at start.
-    Missing,
-    /// Any program: an argument vector, never a shell line.
-    Command {
-        /// Program and arguments; the program is looked up in PATH unless it has a slash.
-        argv: Vec<String>,
-        /// How it gets its prompt.
-        prompt: PromptBy,
-    },
-    /// A player that needs no model, with its script of misbehaviour, empty for good behaviour.
-    Rehearsal {
-        /// What to do wrong, by the number of the attempt: see the rehearsal runtime.
-        misbehave: Vec<String>,
-    },
-}
-
-/// How a command gets its prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PromptBy {
-    /// On standard input, which is then closed.
-    Stdin,
-    /// In the file that CONSORT_PROMPT names; standard input is empty.
-    File,
 }
 
 /// Where a creator works.

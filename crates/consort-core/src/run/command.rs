@@ -50,6 +50,14 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         instead_of: Option<ApprovalId>,
     },
+    /// A word to the agent that works on a task now, as a further turn; where none does, its next creator is
+    /// told.
+    Steer {
+        /// Which task.
+        task: TaskId,
+        /// What.
+        text: String,
+    },
     /// From now on answer every approval but overrides and integration with yes.
     ApproveAll,
     /// Make a checkpoint now.

@@ -1,6 +1,7 @@
 //! What should be going on in the world. Derived from the state, never stored.
 
 use super::input::{Artifact, Candidate};
+use super::session::Told;
 use crate::ids::{AttemptId, BarrierId, CheckpointId, ContentHash, Revision, StrategyId, TaskId};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,9 @@ pub enum Effect {
     /// Spends or acts outside: wanted at most once per attempt. Ends with `AttemptStarted`
     /// or `AttemptEnded`.
     Start(Box<Start>),
-    /// Follow an attempt until it ends. Ends with `AttemptEnded` or `AttemptVanished`.
-    Watch(AttemptId),
+    /// Follow an attempt until it ends, or until its session has more to tell than so many notes. Ends with
+    /// `SessionNoted`, `AttemptEnded` or `AttemptVanished`.
+    Watch(AttemptId, u32),
     /// This attempt must not be alive. Ends with `AttemptEnded` or `AttemptVanished`.
     Stop(AttemptId, StopWhy),
 }
@@ -116,6 +118,8 @@ pub enum Ensure {
         /// For the dates of commits.
         at: Timestamp,
     },
+    /// A person's answer or word lies where a living session finds it.
+    Told(Told),
     /// The run's result is merged into a branch of the person's.
     Integrated {
         /// Full ref name.
@@ -167,6 +171,10 @@ pub struct Start {
     pub refused: Option<String>,
     /// The run's nonce.
     pub nonce: String,
+    /// The session of the creator's last attempt, to go on in; `None`: a fresh one.
+    pub resume: Option<String>,
+    /// Which agent: 0 is the plan's own, then its fallbacks in their order.
+    pub fallback: u8,
 }
 
 /// An input with the hash that was accepted.
@@ -216,10 +224,11 @@ impl Effect {
                 Ensure::BarrierCommit { barrier, set, .. } => format!("barrier/{barrier}/{set}"),
                 Ensure::Checkpoint { checkpoint, .. } => format!("checkpoint/{checkpoint}"),
                 Ensure::Released { task, generation, .. } => format!("released/{task}/{generation}"),
+                Ensure::Told(told) => format!("told/{}/{}", told.attempt, told.what),
                 Ensure::Integrated { into, result, .. } => format!("integrated/{into}/{result}"),
             },
             Effect::Start(start) => format!("start/{}", start.attempt),
-            Effect::Watch(attempt) => format!("watch/{attempt}"),
+            Effect::Watch(attempt, _) => format!("watch/{attempt}"),
             Effect::Stop(attempt, _) => format!("stop/{attempt}"),
         })
     }

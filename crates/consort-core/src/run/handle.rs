@@ -140,6 +140,7 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         Command::Retry { task, note, instead_of } => {
             retry(state, task, by, note.as_deref(), instead_of.as_ref())
         }
+        Command::Steer { task, .. } => Err(Refusal::Not(format!("{task} has no session to talk to"))),
         Command::ApproveAll => Ok(approve_all(state, by)),
         Command::Checkpoint => Ok(settle::checkpoint(state, CheckpointTrigger::Manual, "manual", false)),
     }

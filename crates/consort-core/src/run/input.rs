@@ -1,5 +1,6 @@
 //! What reaches the brain: commands from people, reports from workers, the passing of time.
 
+use super::session::{SessionEnd, SessionNote};
 use super::{Command, StopWhy};
 use crate::ids::{AttemptId, BarrierId, CheckpointId, ContentHash, DimensionId, Revision, TaskId};
 use crate::plan::Criticality;
@@ -114,6 +115,20 @@ pub enum Report {
         attempt: AttemptId,
         /// How.
         ended: Ended,
+    },
+    /// A living session told something.
+    SessionNoted {
+        /// Whose.
+        attempt: AttemptId,
+        /// What.
+        note: SessionNote,
+    },
+    /// What was to reach a session lies where it will find it.
+    SessionTold {
+        /// Whose.
+        attempt: AttemptId,
+        /// Key of it: see [`super::Told`].
+        what: String,
     },
     /// A watched attempt is gone without a record.
     AttemptVanished {
@@ -237,6 +252,9 @@ pub struct Ended {
     pub leaked: u32,
     /// The exit record with the tails of its output, in the content store.
     pub record: Option<ContentHash>,
+    /// How its session ended, if it was talked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Box<SessionEnd>>,
 }
 
 /// How a process ended.

@@ -26,6 +26,7 @@ mod judging;
 mod people;
 mod progress;
 mod reports;
+mod session;
 mod settle;
 mod state;
 mod versions;
@@ -56,6 +57,10 @@ pub const EVENT_BYTES_MAX: usize = 4096;
 pub use judging::FIRST_DRAFT_MAX;
 pub use people::{is_among, name_of, shown, speaking_as, who_may};
 pub use reports::ARTIFACTS_MAX;
+pub use session::{
+    Ask, AskKind, ContextTier, FailureClass, NoteKind, Reach, SessionEnd, SessionFailure, SessionNote,
+    TellKind, Told,
+};
 pub use state::{
     Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Integration, Live, LivePhase,
     Override, Point, Round, STATE_SCHEMA, State, Steering, StepState, StepStatus, TaskStage, TaskState, Used,

@@ -44,6 +44,7 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
             vec![gone(attempt, AttemptEnd::Unknown)]
         }
         Report::AttemptVanished { .. } => Vec::new(),
+        Report::SessionNoted { .. } | Report::SessionTold { .. } => Vec::new(),
         Report::CandidateCaptured { task, generation, iteration, .. }
         | Report::CandidateRefused { task, generation, iteration, .. } => {
             let wanted = at(state, task, *generation, |s| *s == TaskStage::Capturing);

@@ -145,6 +145,9 @@ pub struct Live {
     pub process: Option<ProcessIdentity>,
     /// Why it must end, if it must.
     pub stopping: Option<StopWhy>,
+    /// How many notes of its session are known.
+    #[serde(default)]
+    pub notes: u32,
 }
 
 /// See [`Live`].

@@ -33,7 +33,7 @@ pub fn wanted(state: &State) -> Vec<Effect> {
                 Some(start) => Effect::Start(Box::new(start)),
                 None => continue,
             },
-            None => Effect::Watch(attempt.clone()),
+            None => Effect::Watch(attempt.clone(), live.notes),
         });
     }
     if !state.cancelling || state.is_over() {
@@ -216,6 +216,8 @@ fn compose(state: &State, ix: usize, attempt: AttemptId, at: Timestamp) -> Start
         responses: if creator { None } else { responses_of(it) },
         refused: it.steps.iter().find(|s| s.step == attempt.step).and_then(|s| s.refused.clone()),
         nonce: state.start.as_ref().map(|s| s.nonce.clone()).unwrap_or_default(),
+        resume: None,
+        fallback: 0,
         attempt,
     }
 }

@@ -85,7 +85,7 @@ impl Run {
         let starts = all.iter().find(|e| matches!(e, Effect::Start(_)));
         let ensures = all.iter().find(|e| matches!(e, Effect::Ensure(_)));
         let oldest = all.iter().min_by_key(|e| match e {
-            Effect::Watch(attempt) => self.state.live.get(attempt).map(|l| l.since),
+            Effect::Watch(attempt, _) => self.state.live.get(attempt).map(|l| l.since),
             _ => None,
         });
         let Some(report) = starts.or(ensures).or(oldest).map(|effect| self.report(effect)) else {
@@ -115,7 +115,7 @@ impl Run {
                 attempt: start.attempt.clone(),
                 process: ProcessIdentity { pid: 4242, start_ticks: 77, boot_id: "boot".into() },
             },
-            Effect::Watch(attempt) | Effect::Stop(attempt, _) => {
+            Effect::Watch(attempt, _) | Effect::Stop(attempt, _) => {
                 Report::AttemptEnded { attempt: attempt.clone(), ended: self.ended(attempt) }
             }
             Effect::Ensure(ensure) => self.ensured(ensure),
@@ -147,7 +147,7 @@ impl Run {
                 answer: hash(&attempt.to_string()),
             },
         };
-        Ended { exit, given, wall_ms: 3_000, usage: Usage::default(), leaked: 0, record: None }
+        Ended { exit, given, wall_ms: 3_000, usage: Usage::default(), leaked: 0, record: None, session: None }
     }
 
     fn scores(&self, task: &str, iteration: u32) -> Vec<DimensionScore> {
@@ -163,6 +163,9 @@ impl Run {
 
     fn ensured(&self, ensure: &Ensure) -> Report {
         match ensure {
+            Ensure::Told(told) => {
+                Report::SessionTold { attempt: told.attempt.clone(), what: told.what.to_string() }
+            }
             Ensure::Workspace { task, generation, .. } => Report::WorkspaceReady {
                 task: task.clone(),
                 generation: *generation,

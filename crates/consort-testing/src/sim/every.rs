@@ -223,7 +223,7 @@ fn answer(effect: &Effect, begun: bool) -> Report {
             Report::AttemptStarted { attempt: start.attempt.clone(), process }
         }
         Effect::Start(start) => well(&start.attempt),
-        Effect::Watch(attempt) => well(attempt),
+        Effect::Watch(attempt, _) => well(attempt),
         Effect::Stop(attempt, why) => {
             let ended = ended(Exit::Stopped(*why), Given::Nothing);
             Report::AttemptEnded { attempt: attempt.clone(), ended }
@@ -251,7 +251,7 @@ fn well(attempt: &consort_core::ids::AttemptId) -> Report {
 }
 
 fn ended(exit: Exit, given: Given) -> Ended {
-    Ended { exit, given, wall_ms: 1, usage: Usage::default(), leaked: 0, record: None }
+    Ended { exit, given, wall_ms: 1, usage: Usage::default(), leaked: 0, record: None, session: None }
 }
 
 fn done(wish: &Ensure) -> Report {
@@ -293,6 +293,9 @@ fn done(wish: &Ensure) -> Report {
         },
         Ensure::Released { task, generation, .. } => {
             Report::WorkspaceReleased { task: task.clone(), generation: *generation, salvaged: None }
+        }
+        Ensure::Told(told) => {
+            Report::SessionTold { attempt: told.attempt.clone(), what: told.what.to_string() }
         }
         Ensure::Integrated { into, result, .. } => {
             Report::Integrated { into: into.clone(), revision: result.clone() }

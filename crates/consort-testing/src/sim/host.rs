@@ -161,7 +161,7 @@ impl Host {
         self.running.retain(|key, running| matches!(running, Running::Reported) || wanted.contains_key(key));
         for (key, effect) in wanted {
             self.running.entry(key).or_insert_with(|| match effect {
-                Effect::Watch(attempt) => Running::Following(attempt),
+                Effect::Watch(attempt, _) => Running::Following(attempt),
                 effect => Running::Todo(Box::new(effect)),
             });
         }
@@ -205,7 +205,7 @@ impl Host {
         let reports = match effect.as_ref() {
             Effect::Start(start) => world.start(start, disk.records.len() as u64),
             Effect::Stop(attempt, why) => world.stop(attempt, *why),
-            Effect::Watch(attempt) => world.watch(attempt),
+            Effect::Watch(attempt, _) => world.watch(attempt),
             Effect::Ensure(wish) => {
                 let tips = match wish {
                     Ensure::Checkpoint { seq, .. } => disk

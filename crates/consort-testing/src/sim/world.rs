@@ -210,6 +210,8 @@ impl World {
             guidance: Vec::new(),
             responses: None,
             refused: None,
+            resume: None,
+            fallback: 0,
             nonce: String::new(),
         };
         let claimed = Attempt { process: Process::Claimed, play: Play::Well, start };
@@ -372,7 +374,7 @@ fn identity(attempt: &AttemptId) -> ProcessIdentity {
 
 fn ended(exit: Exit, given: Given) -> Ended {
     let usage = Usage { tokens_in: 100, tokens_out: 10, micro_usd: Some(1_000) };
-    Ended { exit, given, wall_ms: 10, usage, leaked: 0, record: None }
+    Ended { exit, given, wall_ms: 10, usage, leaked: 0, record: None, session: None }
 }
 
 /// Two sides that do not merge, and the paths.

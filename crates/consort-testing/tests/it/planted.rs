@@ -40,6 +40,7 @@ fn scene(bug: Bug) -> Vec<Violation> {
                 wall_ms: 1,
                 usage: Default::default(),
                 leaked: 0,
+                session: None,
                 record: None,
             };
             let late = Report::AttemptEnded { attempt, ended };

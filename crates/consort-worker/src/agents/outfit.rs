@@ -17,6 +17,10 @@ pub const REHEARSE_VERB: &str = "rehearse";
 pub struct Desk {
     /// `RunDirs::desk`: what the agent is handed and hands back. Absolute, as all paths here.
     pub dir: PathBuf,
+    /// `RunDirs::control`: where an agent that is talked to is driven from. Its agent is not told of it.
+    pub control: PathBuf,
+    /// `RunDirs::home`: private home of the agent; creators keep theirs through all rounds.
+    pub home: PathBuf,
     /// Working directory: the creator's workspace or the reviewer's export.
     pub cwd: PathBuf,
     /// The person's checkout: programs given by a relative path are looked up from here.
@@ -113,6 +117,7 @@ pub fn outfit(
     let prompt = prompt::render(request);
     let task = attempt.task.to_string();
     let (argv, by) = match &spec.runtime {
+        Runtime::Session(_) => return Err(OutfitError::Missing { task }),
         Runtime::Missing => return Err(OutfitError::Missing { task }),
         Runtime::Command { argv, prompt } => (command(argv, desk, &task)?, *prompt),
         Runtime::Rehearsal { misbehave: script } => {

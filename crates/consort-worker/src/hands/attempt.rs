@@ -207,6 +207,8 @@ impl Hands {
             Runtime::Rehearsal { misbehave } if !misbehave.is_empty());
         Desk {
             dir: dirs.desk(attempt),
+            control: dirs.control(attempt),
+            home: dirs.home(attempt),
             cwd,
             root: self.bench.root.clone(),
             self_exe: self.bench.self_exe.clone(),
@@ -315,6 +317,7 @@ fn not_started(attempt: &AttemptId, why: String) -> Report {
         usage: Usage::default(),
         leaked: 0,
         record: None,
+        session: None,
     };
     Report::AttemptEnded { attempt: attempt.clone(), ended }
 }

@@ -34,6 +34,7 @@ impl Hands {
         let key = Effect::Ensure(ensure.clone()).key().0;
         let failed = |why: String| vec![Report::EffectFailed { effect: key.clone(), why }];
         match ensure {
+            Ensure::Told(told) => failed(format!("{} has no session", told.attempt)),
             Ensure::Workspace { task, generation, tips, at } => self.workspace(&task, generation, &tips, at),
             Ensure::Candidate { task, generation, iteration, base, inputs, asked, last, at } => {
                 let wish = Capture {
@@ -333,6 +334,8 @@ impl Hands {
         let dirs = &self.bench.dirs;
         let desk = Desk {
             dir: dirs.desk(&start.attempt),
+            control: dirs.control(&start.attempt),
+            home: dirs.home(&start.attempt),
             cwd: dirs.workspace(&start.attempt.task, start.attempt.generation),
             root: self.bench.root.clone(),
             self_exe: self.bench.self_exe.clone(),

@@ -31,6 +31,7 @@ impl Hands {
             usage: judges::read_usage(&desk.join("usage.json")),
             leaked: record.leaked,
             record: stored,
+            session: None,
         }
     }
 

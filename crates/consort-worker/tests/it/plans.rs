@@ -22,6 +22,9 @@ pub fn agent(runtime: Runtime) -> AgentSpec {
         supervise: true,
         output_bytes_max: 1_000_000,
         price: None,
+        pool: None,
+        caps: consort_core::plan::Caps::default(),
+        fallbacks: Vec::new(),
     }
 }
 

@@ -136,6 +136,8 @@ impl Stage {
             guidance: Vec::new(),
             responses: None,
             refused: None,
+            resume: None,
+            fallback: 0,
             nonce: RUN_NONCE.into(),
         }
     }
@@ -147,7 +149,9 @@ impl Stage {
             false => self.root.path().join("exports").join(&name),
         };
         Desk {
-            dir: self.root.path().join("desks").join(name),
+            dir: self.root.path().join("desks").join(&name),
+            control: self.root.path().join("control").join(&name),
+            home: self.root.path().join("homes").join(name),
             cwd,
             root: self.root.path().to_owned(),
             self_exe: "/opt/consort".into(),

@@ -234,6 +234,10 @@ fn agents(task: &Task) -> Vec<String> {
         let name = match &agent.runtime {
             Runtime::Command { argv, .. } => clean(&argv.join(" ")),
             Runtime::Rehearsal { .. } => "players of the rehearsal".into(),
+            Runtime::Session(session) => match &session.model {
+                Some(model) => format!("{} ({model})", clean(&session.runtime)),
+                None => clean(&session.runtime),
+            },
             Runtime::Missing => continue,
         };
         if !named.contains(&name) {

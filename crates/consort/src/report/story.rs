@@ -63,7 +63,7 @@ pub(crate) struct Story {
 /// A program that did something.
 #[derive(Serialize)]
 pub(crate) struct Agent {
-    pub runtime: &'static str,
+    pub runtime: String,
     pub argv: Vec<String>,
 }
 
@@ -154,8 +154,9 @@ impl Agent {
             Runtime::Missing => ("missing", Vec::new()),
             Runtime::Command { argv, .. } => ("command", argv.clone()),
             Runtime::Rehearsal { .. } => ("rehearsal", Vec::new()),
+            Runtime::Session(session) => (session.runtime.as_str(), Vec::new()),
         };
-        Self { runtime, argv }
+        Self { runtime: runtime.to_owned(), argv }
     }
 }
 
@@ -194,7 +195,7 @@ impl Told<'_> {
             phase: task.place.as_ref().map(|(_, n)| *n),
             phase_name: phase.map(|p| clean(&p.name)),
             agent: match &task.given {
-                Some(_) => Agent { runtime: GIVEN, argv: Vec::new() },
+                Some(_) => Agent { runtime: GIVEN.to_owned(), argv: Vec::new() },
                 None => Agent::of(&task.creator),
             },
             standing: self.standing(version, accepted, round),

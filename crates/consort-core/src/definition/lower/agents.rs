@@ -7,7 +7,7 @@ use crate::definition::diagnostic::{Diagnostic, closest};
 use crate::definition::file_work::{Agent, AgentChoice};
 use crate::definition::values::Id;
 use crate::definition::words::RuntimeWord;
-use crate::plan::{AgentSpec, Limits, PromptBy, Runtime};
+use crate::plan::{AgentSpec, Caps, Limits, PromptBy, Runtime};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Role of the agent that writes handoffs; `agents: handoff:` gives it one of its own.
@@ -214,6 +214,9 @@ impl Lower<'_> {
                 .or(output_max)
                 .map_or(8 << 20, |at| at.value.0),
             price: agent.filter(|_| !rehearses).and_then(|a| a.price.as_ref()).map(|at| at.value),
+            pool: None,
+            caps: Caps::default(),
+            fallbacks: Vec::new(),
         }
     }
 

@@ -32,7 +32,8 @@ pub(super) fn starting(
     state.front.queued.remove(&(ix, position));
     let deadline = at.plus_ms(deadline_ms);
     state.front.deadlines.insert((deadline, attempt.clone()));
-    let live = Live { phase: LivePhase::Starting, since: at, deadline, process: None, stopping: None };
+    let live =
+        Live { phase: LivePhase::Starting, since: at, deadline, process: None, stopping: None, notes: 0 };
     state.live.insert(attempt.clone(), live);
     state.used.agent_calls += 1;
     state.used.by_role.of(&attempt.step).calls += 1;

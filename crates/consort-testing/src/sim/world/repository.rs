@@ -34,6 +34,9 @@ impl World {
                     salvaged: None,
                 }]
             }
+            Ensure::Told(told) => {
+                vec![Report::SessionTold { attempt: told.attempt.clone(), what: told.what.to_string() }]
+            }
             Ensure::Integrated { into, result, .. } => {
                 vec![Report::Integrated { into: into.clone(), revision: result.clone() }]
             }
