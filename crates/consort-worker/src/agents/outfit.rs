@@ -4,13 +4,18 @@
 use super::prompt;
 use super::rehearsal::misbehave;
 use super::request::Request;
+use super::session::brief::BRIEF;
+use super::talk;
 use consort_core::ids::AttemptId;
 use consort_core::plan::{AgentSpec, PromptBy, Runtime};
+use consort_core::run::Start;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Hidden verb of the binary that plays an agent.
 pub const REHEARSE_VERB: &str = "rehearse";
+/// Hidden verb of the binary that talks to an agent.
+pub const CONVERSE_VERB: &str = "converse";
 
 /// Where an attempt takes place.
 #[derive(Clone, Debug)]
@@ -27,6 +32,8 @@ pub struct Desk {
     pub root: PathBuf,
     /// This binary.
     pub self_exe: PathBuf,
+    /// A person's table of prices, if there is one.
+    pub prices: Option<PathBuf>,
     /// The runner's own environment.
     pub env: BTreeMap<String, String>,
     /// Which try at its step this is, from 1.
@@ -111,13 +118,27 @@ pub enum OutfitError {
 pub fn outfit(
     request: &Request,
     spec: &AgentSpec,
-    attempt: &AttemptId,
+    start: &Start,
     desk: &Desk,
 ) -> Result<Outfit, OutfitError> {
+    let attempt = &start.attempt;
     let prompt = prompt::render(request);
     let task = attempt.task.to_string();
+    let mut env = environment(spec, attempt, desk);
+    let mut files =
+        vec![(desk.request(), request.to_json().into_bytes()), (desk.prompt(), prompt.into_bytes())];
+    let mut dirs = vec![desk.dir.clone(), desk.temporary()];
+    let mut wall_ms_max = spec.timeout_ms;
     let (argv, by) = match &spec.runtime {
-        Runtime::Session(_) => return Err(OutfitError::Missing { task }),
+        Runtime::Session(session) => {
+            let brief = talk::brief(request, spec, session, start, desk, &task)?;
+            talk::environment(spec, session, desk, &mut env);
+            dirs.extend([desk.control.clone(), desk.home.clone()]);
+            files.push((desk.control.join(BRIEF), brief.to_json()));
+            wall_ms_max = wall_ms_max.saturating_add(talk::waiting_ms_max(session));
+            let argv = [shown(&desk.self_exe), CONVERSE_VERB.into(), shown(&desk.control)];
+            (argv.into(), PromptBy::File)
+        }
         Runtime::Missing => return Err(OutfitError::Missing { task }),
         Runtime::Command { argv, prompt } => (command(argv, desk, &task)?, *prompt),
         Runtime::Rehearsal { misbehave: script } => {
@@ -132,13 +153,14 @@ pub fn outfit(
     Ok(Outfit {
         argv,
         cwd: desk.cwd.clone(),
-        env: environment(spec, attempt, desk),
+        env,
         stdin: (by == PromptBy::Stdin).then(|| desk.prompt()),
-        dirs: vec![desk.dir.clone(), desk.temporary()],
-        files: vec![(desk.request(), request.to_json().into_bytes()), (desk.prompt(), prompt.into_bytes())],
-        wall_ms_max: spec.timeout_ms,
+        dirs,
+        files,
+        wall_ms_max,
         output_bytes_max: spec.output_bytes_max,
-        supervise: spec.supervise,
+        // A session is found again after a crash, and only a supervisor outlives the runner.
+        supervise: spec.supervise || matches!(spec.runtime, Runtime::Session(_)),
     })
 }
 
@@ -153,7 +175,7 @@ fn command(argv: &[String], desk: &Desk, task: &str) -> Result<Vec<String>, Outf
     Ok(all)
 }
 
-fn find(program: &str, desk: &Desk, task: &str) -> Result<String, OutfitError> {
+pub(super) fn find(program: &str, desk: &Desk, task: &str) -> Result<String, OutfitError> {
     let missing = |looked: String| OutfitError::NoProgram {
         program: program.to_owned(),
         task: task.to_owned(),
@@ -226,6 +248,6 @@ fn environment(spec: &AgentSpec, attempt: &AttemptId, desk: &Desk) -> BTreeMap<S
     env
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

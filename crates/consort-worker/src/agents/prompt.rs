@@ -105,7 +105,7 @@ fn rules(p: &mut Page, request: &Request) {
             p.line("- Only the declared outputs are kept. Whatever else you write is thrown away.");
         }
         Purpose::Review { .. } | Purpose::Judge { .. } => {
-            p.line("- Change nothing: the directory is a copy for reading. Your result is the answer file.");
+            p.line("- Change nothing: the directory is a copy for reading. Your result is the answer.");
         }
     }
     for rule in &request.constraints {
@@ -355,7 +355,12 @@ fn answer(p: &mut Page, request: &Request) {
     let Some(answer) = &request.answer else { return };
     let names: Vec<String> = answer.dimensions.iter().map(|d| format!("`{}`", d.id)).collect();
     p.head("Answer");
-    p.line("Your answer is one JSON file, UTF-8, with nothing around it. Path and nonce stand at the end.");
+    p.line(match answer.by_reply {
+        true => {
+            "Your answer is one JSON object: your last message, with nothing around it. The nonce stands at the end."
+        }
+        false => "Your answer is one JSON file, UTF-8, with nothing around it. Path and nonce stand at the end.",
+    });
     p.line("");
     match &request.purpose {
         Purpose::Judge { .. } => {
@@ -416,10 +421,13 @@ fn review_form(request: &Request) -> String {
 fn this_call(p: &mut Page, request: &Request) {
     let Some(answer) = &request.answer else { return };
     p.head("This call");
-    p.line(format!(
-        "Write the answer to `{}` (also in CONSORT_ANSWER), with the nonce `{}`.",
-        answer.path, answer.nonce
-    ));
+    p.line(match answer.by_reply {
+        true => format!("Give the answer as your last message, with the nonce `{}`.", answer.nonce),
+        false => format!(
+            "Write the answer to `{}` (also in CONSORT_ANSWER), with the nonce `{}`.",
+            answer.path, answer.nonce
+        ),
+    });
     if matches!(request.purpose, Purpose::SelfReview { .. }) && request.open_findings.is_empty() {
         p.line("There are no open findings: `responses` is an empty list.");
     }

@@ -215,6 +215,9 @@ pub struct RequestProblem {
 pub struct AnswerBrief {
     /// Absolute path of the answer file; its directory exists.
     pub path: String,
+    /// True: the last message is the answer, and nobody writes the file but whoever reads that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_reply: bool,
     /// To be echoed.
     pub nonce: String,
     /// Dimensions: what a finding may name, what a judge scores.

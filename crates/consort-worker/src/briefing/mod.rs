@@ -10,7 +10,9 @@ use crate::agents::strategies;
 use crate::dirs::RunDirs;
 use crate::judges::{self, Finding, Response, Rules, Shown, nonce};
 use consort_core::ids::{AttemptId, ContentHash, DimensionId, Step, StrategyId};
-use consort_core::plan::{AgentSpec, Names, Output, Plan, Reads, Strategy, Task, TaskKind, judged_criteria};
+use consort_core::plan::{
+    AgentSpec, Names, Output, Plan, Reads, Runtime, Strategy, Task, TaskKind, judged_criteria,
+};
 use consort_core::run::{Candidate, FindingsRef, Severity, Start};
 
 /// One file of a reviewer's working directory.
@@ -205,7 +207,7 @@ impl Measure {
 pub fn outfit(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Result<Outfit, OutfitError> {
     let request = request(plan, start, told, desk);
     let task = plan.task(&start.attempt.task).expect("the brain only starts tasks of its plan");
-    outfit::outfit(&request, spec(task, &start.attempt.step), &start.attempt, desk)
+    outfit::outfit(&request, spec(task, &start.attempt.step, start.fallback), start, desk)
 }
 
 /// Which try at its step an attempt is, over the life of its task, from 1: what scripts of
@@ -223,9 +225,13 @@ pub fn try_number(dirs: &RunDirs, attempt: &AttemptId) -> u32 {
     1 + names.filter(|name| earlier(name).is_some()).count() as u32
 }
 
-/// Who does a step of a task.
-pub fn spec<'a>(task: &'a Task, step: &Step) -> &'a AgentSpec {
-    task.agent(step)
+/// Who does a step of a task: the plan's own agent, or one of its fallbacks.
+pub fn spec<'a>(task: &'a Task, step: &Step, fallback: u8) -> &'a AgentSpec {
+    let agent = task.agent(step);
+    match fallback {
+        0 => agent,
+        number => agent.fallbacks.get(usize::from(number) - 1).unwrap_or(agent),
+    }
 }
 
 fn purpose(plan: &Plan, step: &Step) -> Purpose {
@@ -330,8 +336,11 @@ fn severity(severity: Severity) -> &'static str {
 
 fn answer(plan: &Plan, start: &Start, desk: &Desk) -> Option<AnswerBrief> {
     let judge = start.attempt.step.judge().is_some();
+    let task = plan.task(&start.attempt.task)?;
+    let runtime = &spec(task, &start.attempt.step, start.fallback).runtime;
     (start.attempt.step != Step::Create).then(|| AnswerBrief {
         path: desk.answer().display().to_string(),
+        by_reply: matches!(runtime, Runtime::Session(_)),
         nonce: nonce(&start.nonce, &start.attempt),
         dimensions: plan
             .quality

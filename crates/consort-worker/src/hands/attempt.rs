@@ -3,13 +3,16 @@
 use super::ensure::Capture;
 use super::{Direct, Hands};
 use crate::agents::outfit::{Desk, Outfit};
+use crate::agents::session;
 use crate::briefing::{self, Exhibit, ExhibitSource};
 use crate::durable;
 use crate::judges::{self, Finding, Response};
 use crate::processes::{self, LaunchError, ProcessSpec, Watched};
 use consort_core::ids::{AttemptId, ContentHash, Revision, Step};
 use consort_core::plan::{Runtime, Task, WorkspaceKind};
-use consort_core::run::{EffectKey, Ended, Exit, FindingsRef, Given, Report, Start, StopWhy, Tip, Usage};
+use consort_core::run::{
+    EffectKey, Ended, Exit, FindingsRef, Given, Report, SessionNote, Start, StopWhy, Tip, Usage,
+};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +53,7 @@ impl Hands {
             Ok(Err(LaunchError::Claimed { .. } | LaunchError::Died { .. })) => {
                 // It may have begun: what is there decides.
                 let key = EffectKey(format!("start/{attempt}"));
-                self.watch(key, &attempt).await
+                self.watch(key, &attempt, u32::MAX).await
             }
             Ok(Err(error)) => vec![not_started(&attempt, error.to_string())],
             Err(panicked) => vec![not_started(&attempt, format!("a bug in consort: {panicked}"))],
@@ -99,12 +102,28 @@ impl Hands {
             && task.is_some_and(|t| t.workspace == WorkspaceKind::None && !t.self_review)
     }
 
-    /// Follows an attempt until it is over.
-    pub(super) async fn watch(self: &Arc<Self>, key: EffectKey, attempt: &AttemptId) -> Vec<Report> {
+    /// Follows an attempt until it is over, or until its session has told more than `known` notes.
+    pub(super) async fn watch(
+        self: &Arc<Self>,
+        key: EffectKey,
+        attempt: &AttemptId,
+        known: u32,
+    ) -> Vec<Report> {
         let dir = self.bench.dirs.attempt(attempt);
         let attempt = attempt.clone();
         let hands = self.clone();
-        match processes::watch(&dir).await {
+        let watched = tokio::select! {
+            biased;
+            notes = self.notes(&attempt, known) => return notes,
+            watched = processes::watch(&dir) => watched,
+        };
+        // Its last words came before its end.
+        let control = self.bench.dirs.control(&attempt);
+        let last = session::notes_after(&control, known).unwrap_or_default();
+        if !last.is_empty() {
+            return noted(&attempt, last);
+        }
+        match watched {
             Ok(Watched::Ended(record)) => {
                 self.blocking(key, move || {
                     let ended = hands.ended(&attempt, &record);
@@ -117,6 +136,35 @@ impl Hands {
             Ok(Watched::Vanished) => vec![Report::AttemptVanished { attempt }],
             Err(error) => vec![Report::EffectFailed { effect: key.0, why: error.to_string() }],
         }
+    }
+
+    /// Notes above `known`, as soon as there are any; never, for an agent that nobody talks to.
+    async fn notes(&self, attempt: &AttemptId, known: u32) -> Vec<Report> {
+        if known == u32::MAX || !self.is_talked_to(attempt) {
+            return std::future::pending().await;
+        }
+        let control = self.bench.dirs.control(attempt);
+        let mut size = 0;
+        loop {
+            let now = session::notes_size(&control);
+            if now != size {
+                size = now;
+                // What cannot be read now may be readable at the next look, and its end is watched all the same.
+                let notes = session::notes_after(&control, known).unwrap_or_default();
+                if !notes.is_empty() {
+                    return noted(attempt, notes);
+                }
+            }
+            tokio::time::sleep(NOTES_EVERY).await;
+        }
+    }
+
+    fn is_talked_to(&self, attempt: &AttemptId) -> bool {
+        let agent = self.plan().task(&attempt.task).map(|task| task.agent(&attempt.step));
+        agent.is_some_and(|agent| {
+            let mut all = std::iter::once(agent).chain(&agent.fallbacks);
+            all.any(|one| matches!(one.runtime, Runtime::Session(_)))
+        })
     }
 
     /// Ends an attempt and follows it to its end.
@@ -139,7 +187,7 @@ impl Hands {
         let dir = self.bench.dirs.attempt(attempt);
         let told = tokio::task::spawn_blocking(move || processes::stop(&dir, why)).await;
         match told {
-            Ok(Ok(_)) => self.watch(key, attempt).await,
+            Ok(Ok(_)) => self.watch(key, attempt, u32::MAX).await,
             Ok(Err(error)) => vec![Report::EffectFailed { effect: key.0, why: error.to_string() }],
             Err(panicked) => vec![Report::EffectFailed { effect: key.0, why: panicked.to_string() }],
         }
@@ -203,13 +251,14 @@ impl Hands {
             (true, _) => dirs.workspace(&task.id, attempt.generation),
         };
         // Only scripts of misbehaviour count tries: to count them is to look through all attempts.
-        let misbehaves = matches!(&briefing::spec(task, &attempt.step).runtime,
+        let misbehaves = matches!(&briefing::spec(task, &attempt.step, 0).runtime,
             Runtime::Rehearsal { misbehave } if !misbehave.is_empty());
         Desk {
             dir: dirs.desk(attempt),
             control: dirs.control(attempt),
             home: dirs.home(attempt),
             cwd,
+            prices: None,
             root: self.bench.root.clone(),
             self_exe: self.bench.self_exe.clone(),
             env: self.bench.env.clone(),
@@ -306,6 +355,13 @@ impl Hands {
         };
         refs.iter().map(load).collect()
     }
+}
+
+/// How often the notes of a session are looked for.
+const NOTES_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
+
+fn noted(attempt: &AttemptId, notes: Vec<SessionNote>) -> Vec<Report> {
+    notes.into_iter().map(|note| Report::SessionNoted { attempt: attempt.clone(), note }).collect()
 }
 
 /// A process that never was.

@@ -2,7 +2,7 @@
 
 use super::{CheckpointContent, Hands};
 use crate::agents::outfit::Desk;
-use crate::agents::prompt;
+use crate::agents::{prompt, session};
 use crate::judges::Finding;
 use crate::workspace::{Captured, Plane, PlaneError, integrate};
 use crate::{briefing, checks};
@@ -34,7 +34,12 @@ impl Hands {
         let key = Effect::Ensure(ensure.clone()).key().0;
         let failed = |why: String| vec![Report::EffectFailed { effect: key.clone(), why }];
         match ensure {
-            Ensure::Told(told) => failed(format!("{} has no session", told.attempt)),
+            Ensure::Told(told) => match session::tell(&self.bench.dirs.control(&told.attempt), &told.what) {
+                Ok(()) => {
+                    vec![Report::SessionTold { attempt: told.attempt, what: told.what.to_string() }]
+                }
+                Err(error) => failed(format!("a word for {} cannot be written: {error}", told.attempt)),
+            },
             Ensure::Workspace { task, generation, tips, at } => self.workspace(&task, generation, &tips, at),
             Ensure::Candidate { task, generation, iteration, base, inputs, asked, last, at } => {
                 let wish = Capture {
@@ -337,6 +342,7 @@ impl Hands {
             control: dirs.control(&start.attempt),
             home: dirs.home(&start.attempt),
             cwd: dirs.workspace(&start.attempt.task, start.attempt.generation),
+            prices: None,
             root: self.bench.root.clone(),
             self_exe: self.bench.self_exe.clone(),
             env: Default::default(),

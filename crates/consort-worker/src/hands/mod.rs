@@ -108,7 +108,7 @@ impl Hands {
                 self.blocking(key, move || hands.ensure(ensure)).await
             }
             Effect::Start(start) => self.start(*start).await,
-            Effect::Watch(attempt, _) => self.watch(key, &attempt).await,
+            Effect::Watch(attempt, notes) => self.watch(key, &attempt, notes).await,
             Effect::Stop(attempt, why) => self.stop(key, &attempt, why).await,
         }
     }

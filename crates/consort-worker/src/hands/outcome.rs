@@ -3,6 +3,7 @@
 
 use super::Hands;
 use super::attempt::remove_export;
+use crate::agents::session;
 use crate::processes::ExitRecord;
 use crate::{briefing, judges};
 use consort_core::ids::AttemptId;
@@ -31,7 +32,7 @@ impl Hands {
             usage: judges::read_usage(&desk.join("usage.json")),
             leaked: record.leaked,
             record: stored,
-            session: None,
+            session: session::Outcome::read(&self.bench.dirs.control(attempt)).map(|o| Box::new(o.end)),
         }
     }
 

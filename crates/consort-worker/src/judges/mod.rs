@@ -7,7 +7,7 @@ pub mod quotes;
 mod responses;
 mod risk;
 
-pub use answer::{Answer, Finding, Rules, findings_of, nonce, parse, read, read_usage};
+pub use answer::{Answer, FINDINGS_MAX, Finding, Rules, findings_of, nonce, parse, read, read_usage};
 pub use quotes::Shown;
 pub use responses::{Response, responses_of};
 

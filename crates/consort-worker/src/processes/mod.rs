@@ -26,6 +26,7 @@
 //! [`run_direct`] does the same inside the runner, cheaply, for commands that are harmless to
 //! repeat: it sees to the process group only, and the runner's death leaves it running.
 
+mod child;
 mod claim;
 mod conduct;
 mod direct;
@@ -37,6 +38,7 @@ mod spec;
 mod streams;
 mod supervise;
 
+pub use child::Piped;
 pub use direct::run_direct;
 pub use launch::{LaunchError, launch};
 pub use look::{LookError, Looked, Watched, look, stop, watch};

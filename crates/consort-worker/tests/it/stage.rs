@@ -153,6 +153,7 @@ impl Stage {
             control: self.root.path().join("control").join(&name),
             home: self.root.path().join("homes").join(name),
             cwd,
+            prices: None,
             root: self.root.path().to_owned(),
             self_exe: "/opt/consort".into(),
             env: BTreeMap::new(),

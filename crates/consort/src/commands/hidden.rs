@@ -1,6 +1,7 @@
-//! Verbs that people do not type: the bodies of supervisors and of rehearsal's players.
+//! Verbs that people do not type: the bodies of supervisors, of drivers of sessions and of rehearsal's
+//! players.
 
-use consort_worker::agents::rehearsal;
+use consort_worker::agents::{rehearsal, session};
 use consort_worker::processes;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ pub(crate) fn dispatch() -> Option<ExitCode> {
     match args.next()?.to_str()? {
         "supervise" => Some(supervise(args)),
         "rehearse" => Some(rehearse(args)),
+        "converse" => Some(converse(args)),
         _ => None,
     }
 }
@@ -21,6 +23,13 @@ fn supervise(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     match args.next() {
         Some(dir) => processes::supervise(Path::new(&dir)),
         None => usage("supervise DIR"),
+    }
+}
+
+fn converse(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    match args.next() {
+        Some(control) => session::converse(Path::new(&control)),
+        None => usage("converse DIR"),
     }
 }
 

@@ -1,0 +1,59 @@
+//! What one attempt may use up, looked at while it goes on.
+
+use super::port::Spent;
+use consort_core::plan::Caps;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A cap that is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// No sign of life for so many milliseconds.
+    Idle(u64),
+    /// Nothing came of it for so many milliseconds.
+    NoProgress(u64),
+    /// So many tokens.
+    Tokens(u64),
+    /// So many millionths of a US dollar.
+    Cost(u64),
+}
+
+/// The clocks of one session.
+pub(super) struct Clocks {
+    caps: Caps,
+    alive: Instant,
+    progress: Instant,
+}
+
+impl Clocks {
+    pub(super) fn new(caps: &Caps) -> Self {
+        let now = Instant::now();
+        Self { caps: *caps, alive: now, progress: now }
+    }
+
+    /// It gave a sign of life.
+    pub(super) fn alive(&mut self) {
+        self.alive = Instant::now();
+    }
+
+    /// Something came of it.
+    pub(super) fn progress(&mut self) {
+        self.alive();
+        self.progress = self.alive;
+    }
+
+    /// The first cap that is reached. While it waits for a person no time passes.
+    pub(super) fn reached(&mut self, spent: &Spent, waits: bool) -> Option<Reached> {
+        if waits {
+            self.progress();
+        }
+        let caps = &self.caps;
+        let passed = |since: Instant, ms: u64| since.elapsed() > Duration::from_millis(ms);
+        let idle = caps.idle_ms.filter(|ms| passed(self.alive, *ms)).map(Reached::Idle);
+        let stuck = caps.no_progress_ms.filter(|ms| passed(self.progress, *ms)).map(Reached::NoProgress);
+        let tokens =
+            caps.tokens_max.filter(|max| spent.tokens() > *max).map(|_| Reached::Tokens(spent.tokens()));
+        let cost = spent.micro_usd.filter(|cost| caps.micro_usd_max.is_some_and(|max| *cost > max));
+        idle.or(stuck).or(tokens).or(cost.map(Reached::Cost))
+    }
+}
