@@ -1,7 +1,7 @@
 //! What an agent that is talked to tells while it works, and how its session ends.
 
 use super::Usage;
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, ContentHash};
 use crate::plan::Rule;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -189,6 +189,12 @@ pub struct SessionEnd {
     /// Which model answered, as far as the runtime says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// What was said and done, in the content store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<ContentHash>,
+    /// The vendor's stream as it came, in the content store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<ContentHash>,
 }
 
 /// Why a session did not do its work, and what helps.

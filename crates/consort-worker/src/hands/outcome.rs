@@ -8,7 +8,7 @@ use crate::processes::ExitRecord;
 use crate::{briefing, judges};
 use consort_core::ids::AttemptId;
 use consort_core::plan::Output;
-use consort_core::run::{Ended, Exit, Given};
+use consort_core::run::{Ended, Exit, Given, NoteKind, SessionEnd};
 
 impl Hands {
     /// How an attempt ended, with what it gave.
@@ -32,8 +32,27 @@ impl Hands {
             usage: judges::read_usage(&desk.join("usage.json")),
             leaked: record.leaked,
             record: stored,
-            session: session::Outcome::read(&self.bench.dirs.control(attempt)).map(|o| Box::new(o.end)),
+            session: self.session_end(attempt).map(Box::new),
         }
+    }
+
+    /// How its session ended, with its logs in the content store: the attempt's directory goes some day.
+    fn session_end(&self, attempt: &AttemptId) -> Option<SessionEnd> {
+        let control = self.bench.dirs.control(attempt);
+        let mut end = session::Outcome::read(&control).map(|outcome| outcome.end).or_else(|| {
+            // Its driver was ended before its last word: what it told before counts.
+            let notes = session::notes_after(&control, 0).ok()?;
+            let began = notes.into_iter().rev().find_map(|note| match note.kind {
+                NoteKind::Began { session, .. } | NoteKind::HandedOver { session } => Some(session),
+                _ => None,
+            });
+            Some(SessionEnd { session: Some(began?), ..SessionEnd::default() })
+        })?;
+        // Missing logs are no reason to lose the outcome.
+        let stored = |bytes: std::io::Result<Option<Vec<u8>>>| self.bench.store.put(&bytes.ok()??).ok();
+        end.transcript = stored(session::transcript_of(&control));
+        end.raw = stored(session::raw_of(&control));
+        Some(end)
     }
 
     fn given(&self, attempt: &AttemptId, path: &std::path::Path) -> Given {

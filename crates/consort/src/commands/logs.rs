@@ -5,12 +5,14 @@ use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::place::{Place, Run};
+use crate::report::transcript;
 use clap::Args;
 use consort_core::ids::AttemptId;
 use consort_core::view::model::run_view;
 use consort_core::view::{clean, live};
 use consort_local::journal::Reader;
 use consort_local::replay::{before_first, catch_up};
+use consort_worker::agents::session;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -101,6 +103,7 @@ fn of_task(ctx: &Context, place: &Place, run: &Run, task: &str, follow: bool) ->
 fn more(ctx: &Context, attempts: &Path, task: &str, shown: &mut Shown) -> Result<bool, Failure> {
     let mut news = false;
     for (attempt, dir) in attempts_of(attempts, task) {
+        news |= said(ctx, &attempt, &dir.join("session"), shown)?;
         for stream in ["stdout", "stderr"] {
             let path = dir.join(format!("{stream}.log"));
             let from = shown.upto.get(&path).copied().unwrap_or(0);
@@ -122,6 +125,27 @@ fn more(ctx: &Context, attempts: &Path, task: &str, shown: &mut Shown) -> Result
     Ok(news)
 }
 
+/// What an agent that is talked to said and did since the last look.
+fn said(ctx: &Context, attempt: &AttemptId, control: &Path, shown: &mut Shown) -> Result<bool, Failure> {
+    let from = shown.upto.get(control).copied().unwrap_or(0);
+    let (events, upto) = session::events_from(control, from)?;
+    if upto == from {
+        return Ok(false);
+    }
+    shown.upto.insert(control.to_owned(), upto);
+    let lines: String = events.iter().filter_map(transcript::lines).collect();
+    if lines.is_empty() {
+        return Ok(true);
+    }
+    let mut text = String::new();
+    if shown.last.as_deref() != Some(control) {
+        text += &format!("{}\n", ctx.out.stdout.bold(&format!("== {attempt}")));
+        shown.last = Some(control.to_owned());
+    }
+    ctx.out.stream(&(text + &lines))?;
+    Ok(true)
+}
+
 /// Agents may print what would lead a terminal astray; a pipe gets it as it is.
 fn printable(text: &str, terminal: bool) -> String {
     if !terminal {
@@ -141,7 +165,7 @@ fn read_from(path: &Path, from: u64) -> Vec<u8> {
 
 /// Attempts that have a directory, in the order of their numbers. The name is the attempt's slug:
 /// `task--generation-iteration-attempt--step`.
-fn attempts_of(attempts: &Path, task: &str) -> Vec<(AttemptId, PathBuf)> {
+pub(super) fn attempts_of(attempts: &Path, task: &str) -> Vec<(AttemptId, PathBuf)> {
     let Ok(entries) = std::fs::read_dir(attempts) else { return Vec::new() };
     let named = entries.flatten().filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;

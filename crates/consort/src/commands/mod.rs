@@ -28,5 +28,6 @@ pub(crate) mod score;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod strategies;
+pub(crate) mod transcript;
 pub(crate) mod verify;
 pub(crate) mod why;

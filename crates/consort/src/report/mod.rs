@@ -2,5 +2,6 @@
 
 pub(crate) mod alone;
 pub(crate) mod story;
+pub(crate) mod transcript;
 
 pub(crate) use consort_core::view::report::gate;

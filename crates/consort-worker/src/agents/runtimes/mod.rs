@@ -1,6 +1,7 @@
 //! Runtimes: each speaks to one vendor's program or service, and turns what it says into the words
 //! of the port. This and what lies below are the only places that know a vendor.
 
+pub mod api;
 pub mod claude;
 
 use super::session::brief::Brief;
@@ -23,6 +24,7 @@ pub(crate) fn open(
 ) -> Result<Connection, String> {
     match brief.session.runtime.as_str() {
         claude::NAME => claude::open(brief, id, resume, env, raw),
+        api::NAME => api::open(brief, id, env, raw),
         other => Err(format!("this build has no runtime `{other}`")),
     }
 }
@@ -40,6 +42,7 @@ pub(crate) fn program(session: &Session) -> Option<String> {
 pub(crate) fn keys(session: &Session) -> &'static [&'static str] {
     match session.runtime.as_str() {
         claude::NAME => &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"],
+        api::NAME => &["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"],
         _ => &[],
     }
 }

@@ -155,13 +155,32 @@ pub fn events_from(control: &Path, from: u64) -> io::Result<(Vec<Logged>, u64)> 
     let mut bytes = Vec::new();
     file.take(64 << 20).read_to_end(&mut bytes)?;
     let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    let lines = bytes[..whole].split(|b| *b == b'\n');
-    Ok((lines.filter_map(|line| serde_json::from_slice(line).ok()).collect(), from + whole as u64))
+    Ok((events_in(&bytes[..whole]), from + whole as u64))
 }
 
 /// The stream as it came, as far as it was kept; `None` if there is none.
+///
+/// # Errors
+/// It is there and cannot be read.
 pub fn raw_of(control: &Path) -> io::Result<Option<Vec<u8>>> {
-    match std::fs::read(control.join(RAW)) {
+    bytes_of(&control.join(RAW))
+}
+
+/// The log of events, each line a [`Logged`]; `None` if there is none.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn transcript_of(control: &Path) -> io::Result<Option<Vec<u8>>> {
+    bytes_of(&control.join(EVENTS))
+}
+
+/// Reads a log of events. What is no event of this build is passed over.
+pub fn events_in(bytes: &[u8]) -> Vec<Logged> {
+    bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
+fn bytes_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

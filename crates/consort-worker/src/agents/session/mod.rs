@@ -31,7 +31,7 @@ mod shell;
 pub use asks::ASK_TIMEOUT_MS;
 pub use control::{Outcome, notes_after, notes_size, tell};
 pub(crate) use hand_over::uuid;
-pub use log::{Logged, events_from, raw_of};
+pub use log::{Logged, events_from, events_in, raw_of, transcript_of};
 
 use brief::Brief;
 use consort_core::run::{FailureClass, SessionEnd, SessionFailure};
