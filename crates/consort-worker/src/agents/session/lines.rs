@@ -27,7 +27,8 @@ pub(crate) enum Next {
 pub(crate) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
-    /// Where the search for the next end of a line goes on.
+    /// Where the present line begins in the buffer, and where the search for its end goes on.
+    begin: usize,
     searched: usize,
     /// Bytes of the present line that were dropped.
     dropped: u64,
@@ -37,7 +38,8 @@ pub(crate) struct Lines<R> {
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(crate) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), searched: 0, dropped: 0, chunk: vec![0; 64 << 10], ended: false }
+        let chunk = vec![0; 64 << 10];
+        Self { reader, buffer: Vec::new(), begin: 0, searched: 0, dropped: 0, chunk, ended: false }
     }
 
     /// The next line. May be dropped at any time without losing what was read.
@@ -45,21 +47,24 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         loop {
             if let Some(at) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
                 let end = self.searched + at;
-                let rest = self.buffer.split_off(end + 1);
-                let line = std::mem::replace(&mut self.buffer, rest);
-                self.searched = 0;
-                return self.whole(&line[..end]);
+                let begin = std::mem::replace(&mut self.begin, end + 1);
+                self.searched = end + 1;
+                return self.whole(begin, end);
             }
-            self.searched = self.buffer.len();
+            // Once per chunk and not per line: what was read stands at the front again.
+            self.buffer.drain(..std::mem::take(&mut self.begin));
             if self.buffer.len() > LINE_BYTES_MAX {
                 self.dropped += (self.buffer.len() - KEPT) as u64;
                 self.buffer.truncate(KEPT);
                 self.buffer.shrink_to_fit();
-                self.searched = KEPT;
             }
+            self.searched = self.buffer.len();
             if self.ended {
-                let line = std::mem::take(&mut self.buffer);
-                return if line.is_empty() { Next::End } else { self.whole(&line) };
+                if self.buffer.is_empty() {
+                    return Next::End;
+                }
+                self.begin = self.buffer.len();
+                return self.whole(0, self.buffer.len());
             }
             match self.reader.read(&mut self.chunk).await {
                 Ok(0) | Err(_) => self.ended = true,
@@ -68,7 +73,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    fn whole(&mut self, line: &[u8]) -> Next {
+    fn whole(&mut self, begin: usize, end: usize) -> Next {
+        let line = &self.buffer[begin..end];
         let dropped = std::mem::take(&mut self.dropped);
         if dropped == 0 {
             return Next::Line(String::from_utf8_lossy(line).into_owned());

@@ -25,6 +25,8 @@ mod limits;
 pub(crate) mod lines;
 pub(crate) mod log;
 pub(crate) mod policy;
+#[cfg(test)]
+mod policy_tests;
 pub mod port;
 mod shell;
 

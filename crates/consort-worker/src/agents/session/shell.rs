@@ -103,31 +103,45 @@ fn command(simple: &Value, all: &mut Line, depth: u32) -> Option<()> {
     plain(words, all, depth)
 }
 
-/// Programs that run the rest of their words, and how many words of their own come first after flags.
-const WRAPPERS: [(&str, usize); 14] = [
-    ("sudo", 0),
-    ("doas", 0),
-    ("env", 0),
-    ("nohup", 0),
-    ("setsid", 0),
-    ("exec", 0),
-    ("command", 0),
-    ("builtin", 0),
-    ("time", 0),
-    ("nice", 0),
-    ("stdbuf", 0),
-    ("xargs", 0),
-    ("timeout", 1),
-    ("chroot", 1),
+/// Programs that run the rest of their words: their flags that take a word, and how many words of their
+/// own come before the program.
+const WRAPPERS: [(&str, &[&str], usize); 14] = [
+    ("sudo", &["-u", "-g", "-C", "-h", "-p", "-D", "-R", "-T", "-U"], 0),
+    ("doas", &["-u", "-C"], 0),
+    ("env", &["-u", "-C", "--unset", "--chdir"], 0),
+    ("nohup", &[], 0),
+    ("setsid", &[], 0),
+    ("exec", &["-a"], 0),
+    ("command", &[], 0),
+    ("builtin", &[], 0),
+    ("time", &["-f", "-o"], 0),
+    ("nice", &["-n"], 0),
+    ("stdbuf", &["-i", "-o", "-e"], 0),
+    ("xargs", &["-I", "-n", "-P", "-L", "-d", "-a", "-E", "-s"], 0),
+    ("timeout", &["-k", "-s"], 1),
+    ("chroot", &[], 1),
 ];
+
+/// Where the program of a wrapper stands among its words.
+fn wrapped_at(words: &[Word], wrapper: &str, flags: &[&str], own: usize) -> usize {
+    let mut at = 1;
+    while let Some(word) = words.get(at).map(Word::text) {
+        at += match word {
+            "--" => return at + 1 + own,
+            _ if flags.contains(&word) => 2,
+            _ if word.starts_with('-') || (wrapper == "env" && word.contains('=')) => 1,
+            _ => break,
+        };
+    }
+    at + own
+}
 
 fn plain(mut words: Vec<Word>, all: &mut Line, depth: u32) -> Option<()> {
     for _ in 0..DEPTH_MAX {
         let Some(name) = words.first().map(|w| base(w.text()).to_owned()) else { return Some(()) };
-        if let Some((_, own)) = WRAPPERS.iter().find(|(wrapper, _)| *wrapper == name) {
-            let flags = |w: &&Word| w.text().starts_with('-') || (name == "env" && w.text().contains('='));
-            let skip = 1 + words[1..].iter().take_while(flags).count() + own;
-            words.drain(..skip.min(words.len()));
+        if let Some((_, flags, own)) = WRAPPERS.iter().find(|(wrapper, ..)| *wrapper == name) {
+            let at = wrapped_at(&words, &name, flags, *own);
+            words.drain(..at.min(words.len()));
             continue;
         }
         if matches!(name.as_str(), "sh" | "bash" | "dash" | "zsh" | "ksh")

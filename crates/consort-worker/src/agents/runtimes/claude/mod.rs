@@ -5,6 +5,8 @@
 //! person goes on to the second look, `can_use_tool`, which may wait.
 
 mod launch;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod wire;
 
