@@ -1,6 +1,7 @@
 //! Attempts: prepared, started, followed, stopped.
 
 use super::ensure::Capture;
+use super::world::World;
 use super::{Direct, Hands};
 use crate::agents::outfit::{Desk, Outfit};
 use crate::agents::session;
@@ -212,6 +213,13 @@ impl Hands {
         };
         let outfit = briefing::outfit(self.plan(), start, &told, &desk).map_err(|e| e.to_string())?;
         lay_out(&outfit).map_err(|e| format!("cannot prepare `{}`: {e}", desk.dir.display()))?;
+        if self.is_talked_to(&start.attempt)
+            && let Some(world) = World::look(&self.bench.plane)
+        {
+            world
+                .write(&desk.control)
+                .map_err(|e| format!("cannot write `{}`: {e}", desk.control.display()))?;
+        }
         let spec = ProcessSpec {
             attempt: start.attempt.clone(),
             argv: outfit.argv,

@@ -5,6 +5,7 @@ mod attempt;
 mod commands;
 mod ensure;
 mod outcome;
+mod world;
 
 use crate::dirs::RunDirs;
 use crate::evidence::Evidence;

@@ -3,6 +3,7 @@
 
 use super::Hands;
 use super::attempt::remove_export;
+use super::world::World;
 use crate::agents::session;
 use crate::processes::ExitRecord;
 use crate::{briefing, judges};
@@ -50,6 +51,10 @@ impl Hands {
         })?;
         // Missing logs are no reason to lose the outcome.
         let stored = |bytes: std::io::Result<Option<Vec<u8>>>| self.bench.store.put(&bytes.ok()??).ok();
+        end.outside = match (World::read(&control), World::look(&self.bench.plane)) {
+            (Some(before), Some(now)) => before.differs(&now),
+            _ => Vec::new(),
+        };
         end.transcript = stored(session::transcript_of(&control));
         end.raw = stored(session::raw_of(&control));
         Some(end)
