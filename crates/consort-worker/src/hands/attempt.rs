@@ -38,10 +38,22 @@ impl Hands {
             Err(panicked) => return vec![not_started(&attempt, format!("a bug in consort: {panicked}"))],
         };
         if ready.supervise {
+            if self.is_talked_to(&attempt) {
+                self.look_at_the_world(&attempt);
+            }
             self.launch(attempt, ready).await
         } else {
             self.run_directly(attempt, ready).await
         }
+    }
+
+    /// Beside the start: an agent needs longer to come to its first word than this takes. Where it
+    /// cannot be told, nothing is compared in the end.
+    fn look_at_the_world(self: &Arc<Self>, attempt: &AttemptId) {
+        let (hands, control) = (self.clone(), self.bench.dirs.control(attempt));
+        tokio::task::spawn_blocking(move || {
+            World::look(&hands.bench.plane).map(|world| world.write(&control));
+        });
     }
 
     async fn launch(self: &Arc<Self>, attempt: AttemptId, ready: Ready) -> Vec<Report> {
@@ -213,13 +225,6 @@ impl Hands {
         };
         let outfit = briefing::outfit(self.plan(), start, &told, &desk).map_err(|e| e.to_string())?;
         lay_out(&outfit).map_err(|e| format!("cannot prepare `{}`: {e}", desk.dir.display()))?;
-        if self.is_talked_to(&start.attempt)
-            && let Some(world) = World::look(&self.bench.plane)
-        {
-            world
-                .write(&desk.control)
-                .map_err(|e| format!("cannot write `{}`: {e}", desk.control.display()))?;
-        }
         let spec = ProcessSpec {
             attempt: start.attempt.clone(),
             argv: outfit.argv,

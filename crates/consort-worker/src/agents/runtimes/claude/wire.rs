@@ -349,7 +349,7 @@ fn class_of(subtype: &str, status: Option<u64>, said: &str, until: Option<Timest
         _ if says(&["credit balance", "billing", "please run /login", "invalid api key", "oauth token"]) => {
             FailureClass::Never
         }
-        (_, Some(401 | 402 | 403)) => FailureClass::Never,
+        (_, Some(401..=403)) => FailureClass::Never,
         (_, Some(404)) => FailureClass::Never,
         _ if is_too_long(said) => FailureClass::Retry,
         (_, Some(400 | 413 | 422)) => FailureClass::Never,
