@@ -16,10 +16,12 @@ mod decode;
 mod diagnostic;
 pub mod escalation;
 mod file;
+mod file_agents;
 mod file_gates;
 mod file_work;
 mod lower;
 mod numbers;
+pub mod offers;
 mod schema;
 mod tree;
 mod values;
@@ -28,6 +30,7 @@ mod words;
 pub use alone::{Alone, AloneFault, Asked, alone, is_artifact_path};
 pub use base::BaseFiles;
 pub use diagnostic::{Diagnostic, Label, Severity, Span, render};
+pub use offers::Offer;
 pub use schema::schema;
 pub(crate) use schema::schema_of;
 pub use tree::MAX_BYTES;
@@ -60,6 +63,8 @@ pub struct PlanOptions {
     pub existing_ids: Vec<String>,
     /// What is in the repository at the commit that a run begins with.
     pub base_files: BaseFiles,
+    /// Runtimes of this build beside `command` and `rehearsal`, the preferred one first.
+    pub offers: Vec<Offer>,
 }
 
 /// A workflow file that was read: the form of everything in it is right.

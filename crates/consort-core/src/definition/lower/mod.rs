@@ -14,6 +14,7 @@ mod outline;
 pub(super) mod outputs;
 mod overlap;
 mod people;
+mod sessions;
 mod sets;
 mod strategies;
 mod template;
