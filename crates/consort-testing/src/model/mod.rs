@@ -16,6 +16,7 @@
 //! println!("ANTHROPIC_BASE_URL={}", server.url());
 //! ```
 
+mod desks;
 mod log;
 pub mod players;
 pub mod reply;

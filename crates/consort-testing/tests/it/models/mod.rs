@@ -1,6 +1,9 @@
 //! The model server, asked by a plain HTTP client in every language that it speaks.
 
+mod claude;
+mod desk;
 mod faults;
+mod players;
 mod rules;
 mod wires;
 
@@ -8,21 +11,21 @@ use consort_testing::model::{ModelServer, Wire};
 use serde_json::{Value, json};
 
 /// What came back over HTTP.
-pub struct Back {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(super) struct Back {
+    pub(super) status: u16,
+    pub(super) headers: reqwest::header::HeaderMap,
+    pub(super) text: String,
     /// False: the connection ended before the body did.
-    pub whole: bool,
+    pub(super) whole: bool,
 }
 
 impl Back {
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
     }
 
     /// The data of the stream's events, and their names.
-    pub fn events(&self) -> Vec<(String, Value)> {
+    pub(super) fn events(&self) -> Vec<(String, Value)> {
         let mut events = Vec::new();
         for block in self.text.split("\n\n").filter(|b| !b.is_empty()) {
             let line = |key: &str| block.lines().find_map(|l| l.strip_prefix(key)).unwrap_or_default();
@@ -34,7 +37,7 @@ impl Back {
     }
 }
 
-pub async fn post(server: &ModelServer, path: &str, body: &Value) -> Back {
+pub(super) async fn post(server: &ModelServer, path: &str, body: &Value) -> Back {
     let client = reqwest::Client::new();
     let mut response = client.post(format!("{}{path}", server.url())).json(body).send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -52,10 +55,10 @@ pub async fn post(server: &ModelServer, path: &str, body: &Value) -> Back {
     Back { status, headers, text: String::from_utf8(text).unwrap(), whole }
 }
 
-pub const ALL: [Wire; 4] = [Wire::Anthropic, Wire::Chat, Wire::Responses, Wire::Gemini];
+pub(super) const ALL: [Wire; 4] = [Wire::Anthropic, Wire::Chat, Wire::Responses, Wire::Gemini];
 
 /// A prompt, with a tool on offer.
-pub fn body(wire: Wire, prompt: &str, stream: bool) -> Value {
+pub(super) fn body(wire: Wire, prompt: &str, stream: bool) -> Value {
     let schema = json!({ "type": "object", "properties": {} });
     match wire {
         Wire::Anthropic => json!({
@@ -82,7 +85,7 @@ pub fn body(wire: Wire, prompt: &str, stream: bool) -> Value {
     }
 }
 
-pub fn path(wire: Wire, stream: bool) -> &'static str {
+pub(super) fn path(wire: Wire, stream: bool) -> &'static str {
     match (wire, stream) {
         (Wire::Anthropic, _) => "/v1/messages?beta=true",
         (Wire::Chat, _) => "/v1/chat/completions",
@@ -92,20 +95,20 @@ pub fn path(wire: Wire, stream: bool) -> &'static str {
     }
 }
 
-pub async fn ask(server: &ModelServer, wire: Wire, prompt: &str, stream: bool) -> Back {
+pub(super) async fn ask(server: &ModelServer, wire: Wire, prompt: &str, stream: bool) -> Back {
     post(server, path(wire, stream), &body(wire, prompt, stream)).await
 }
 
 /// What a client makes of an answer: its text, its calls (name and arguments), and tokens
 /// (all that was read, read from the cache, written).
 #[derive(Debug, Default, PartialEq)]
-pub struct Understood {
-    pub text: String,
-    pub calls: Vec<(String, Value)>,
-    pub tokens: (u64, u64, u64),
+pub(super) struct Understood {
+    pub(super) text: String,
+    pub(super) calls: Vec<(String, Value)>,
+    pub(super) tokens: (u64, u64, u64),
 }
 
-pub fn understood(wire: Wire, stream: bool, back: &Back) -> Understood {
+pub(super) fn understood(wire: Wire, stream: bool, back: &Back) -> Understood {
     match (wire, stream) {
         (_, false) => whole(wire, &back.json()),
         (Wire::Anthropic, true) => anthropic(&back.events()),
