@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// A directory `node_modules` with agents in it.
 pub const AGENTS: &str = "CONSORT_AGENTS";
 
+/// A file that collects what was skipped.
+pub const SKIPPED: &str = "CONSORT_SKIPPED";
+
 /// An agent is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
@@ -18,9 +21,16 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    /// Says so where whoever looks at the tests sees it.
+    /// Says so on standard error, and in the file that [`SKIPPED`] names: a test runner that shows
+    /// nothing of tests that pass must not hide it.
     pub fn say(&self) {
-        let _ = writeln!(std::io::stderr(), "SKIPPED {}: {}", self.name, self.why);
+        let thread = std::thread::current();
+        let line = format!("SKIPPED {}: {}: {}\n", self.name, thread.name().unwrap_or("?"), self.why);
+        let _ = std::io::stderr().write_all(line.as_bytes());
+        if let Some(path) = std::env::var_os(SKIPPED) {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        }
     }
 }
 
@@ -29,7 +39,7 @@ impl Skipped {
 /// # Errors
 /// It is not installed; that is said on standard error, too.
 pub fn claude() -> Result<PathBuf, Skipped> {
-    found("claude", "claude", &places())
+    found("claude", "claude", &places()).inspect_err(Skipped::say)
 }
 
 /// Where agents are looked for: what the environment names, else the target directory.
@@ -37,9 +47,9 @@ fn places() -> Vec<PathBuf> {
     if let Some(named) = std::env::var_os(AGENTS).filter(|value| !value.is_empty()) {
         return vec![named.into()];
     }
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(|root| root.join("target"));
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    [target, Some(own)].into_iter().flatten().map(|dir| dir.join("agents/node_modules")).collect()
+    [target, own].into_iter().flatten().map(|dir| dir.join("agents/node_modules")).collect()
 }
 
 fn found(name: &'static str, program: &str, places: &[PathBuf]) -> Result<PathBuf, Skipped> {
@@ -48,9 +58,7 @@ fn found(name: &'static str, program: &str, places: &[PathBuf]) -> Result<PathBu
         let places = places.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
         let why =
             format!("not installed in {places}; `just agents` installs it, or {AGENTS} names another place");
-        let skipped = Skipped { name, why };
-        skipped.say();
-        skipped
+        Skipped { name, why }
     })
 }
 

@@ -18,6 +18,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Larger files of a working directory are not copied: no player reads or writes such.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
+/// Of larger files one line is read: Claude Code reads no more than 256 KB at once, and takes a part
+/// for the whole when it overwrites.
+const READ_BYTES_MAX: u64 = 64 * 1024;
+
 /// The players of all attempts below some directories.
 pub struct Players {
     desks: Desks,
@@ -38,8 +42,8 @@ struct Write {
     /// Absolute, in the attempt's working directory.
     path: String,
     content: String,
-    /// It was there before: agents want to read it first.
-    existed: bool,
+    /// Its size if it was there before, in bytes: an agent's tool overwrites only what it has read.
+    old_bytes: Option<u64>,
 }
 
 impl Players {
@@ -92,9 +96,14 @@ impl Players {
 /// What the agent is to do next: read what it will overwrite, write, then answer.
 fn next(play: &Play, request: &ModelRequest, since: &[Message]) -> Reply {
     let mut turns = Vec::new();
-    if play.writes.iter().any(|w| w.existed) {
-        let old = play.writes.iter().filter(|w| w.existed);
-        turns.push(old.fold(Reply::text("Reading."), |r, w| r.and_call("@read", json!({ "path": w.path }))));
+    let old = play.writes.iter().filter_map(|w| Some((&w.path, w.old_bytes?)));
+    let read = |r: Reply, (path, bytes): (&String, u64)| match bytes > READ_BYTES_MAX {
+        true => r.and_call("@read", json!({ "path": path, "lines": 1 })),
+        false => r.and_call("@read", json!({ "path": path })),
+    };
+    let reading = old.fold(Reply::text("Reading."), read);
+    if !reading.calls.is_empty() {
+        turns.push(reading);
     }
     if !play.writes.is_empty() {
         let write =
@@ -141,7 +150,7 @@ fn play(desk: &Path) -> Result<Play, String> {
             writes.push(Write {
                 path: cwd.join(&path).display().to_string(),
                 content: String::from_utf8(bytes).map_err(|_| format!("`{}` is no text", path.display()))?,
-                existed: cwd.join(&path).exists(),
+                old_bytes: cwd.join(&path).metadata().ok().map(|m| m.len()),
             });
         }
     }

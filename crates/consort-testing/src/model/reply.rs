@@ -41,8 +41,8 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
-    /// The tool's own name; or `@write` (args `path`, `content`), `@read` (`path`), `@shell`
-    /// (`command`) for the tool of that kind that the agent really offers.
+    /// The tool's own name; or `@write` (args `path`, `content`), `@read` (`path`, and
+    /// `lines` for only so many), `@shell` (`command`) for the tool of that kind that the agent really offers.
     pub tool: String,
     /// Its arguments.
     #[serde(default)]

@@ -98,10 +98,16 @@ fn concrete(call: &Call, tools: &[String]) -> (String, Value) {
             let path = text("path");
             for (name, key) in [("Read", "file_path"), ("read_file", "file_path"), ("read", "filePath")] {
                 if offered(name) {
-                    return (name.to_owned(), json!({ key: path }));
+                    let mut args = json!({ key: path });
+                    if let Some(lines) = call.args.get("lines") {
+                        args["limit"] = lines.clone();
+                    }
+                    return (name.to_owned(), args);
                 }
             }
-            shell(&format!("cat {}", quoted(&path)), &offered)
+            let program =
+                call.args["lines"].as_u64().map_or("cat".into(), |lines| format!("head -n {lines}"));
+            shell(&format!("{program} {}", quoted(&path)), &offered)
         }
         "@shell" => shell(&text("command"), &offered),
         name => (name.to_owned(), call.args.clone()),
@@ -150,6 +156,11 @@ mod tests {
         assert_eq!(name, "exec_command");
         assert_eq!(args["cmd"], "mkdir -p 'd' && printf %s 'x' > 'd/it'\\''s'");
         assert_eq!(made("@read", json!({ "path": "a" }), &["read_file"]).1["file_path"], "a");
+        assert_eq!(made("@read", json!({ "path": "a", "lines": 1 }), &["Read"]).1["limit"], 1);
+        assert_eq!(
+            made("@read", json!({ "path": "a", "lines": 2 }), &["Bash"]).1["command"],
+            "head -n 2 'a'"
+        );
         assert_eq!(made("@shell", json!({ "command": "ls" }), &["shell"]).1["command"][2], "ls");
         assert_eq!(made("Own", json!({ "a": 1 }), &[]), ("Own".into(), json!({ "a": 1 })));
     }
