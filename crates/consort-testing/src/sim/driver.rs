@@ -343,7 +343,10 @@ impl Sim {
         if actions.is_empty() || self.chooser.chance(20) {
             actions.extend(self.world.waiting().cloned().map(Action::Expire));
         }
-        if next_deadline(&host.state).is_some() && (actions.is_empty() || self.chooser.chance(30)) {
+        // A budget of time that is used up while nothing is to be started brings nothing.
+        let now = Timestamp(self.world.now + self.skew);
+        let due = next_deadline(&host.state).is_some_and(|(at, why)| why != Why::Budget || at > now);
+        if due && (actions.is_empty() || self.chooser.chance(30)) {
             actions.push(Action::Time);
         }
         actions

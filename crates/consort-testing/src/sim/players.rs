@@ -91,7 +91,7 @@ impl Plays {
             return Play::Well;
         }
         let creator = attempt.step.is_creator();
-        if talked && draw / 8_000 % 2 == 0 {
+        if talked && (draw / 8_000).is_multiple_of(2) {
             return Play::Fails(match draw / 16_000 % 7 {
                 0 => FailureClass::Never,
                 1 => FailureClass::Backoff,

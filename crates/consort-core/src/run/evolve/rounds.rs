@@ -127,6 +127,7 @@ pub(super) fn step_retrying(
         }
     };
     it.steps[position].failures = failures;
+    with_others(it, position);
     it.steps[position].status = StepStatus::Resting(not_before);
     it.stage = TaskStage::Working;
     state.front.resting.insert((not_before, ix, position));
@@ -157,10 +158,23 @@ pub(super) fn fell_back(state: &mut State, ix: usize, step: &Step, to: u8) -> Re
     *all = to.max(*all);
     let position = it.steps.iter().position(|s| s.step == *step);
     it.stage = TaskStage::Working;
+    let waits = |s: &StepState| matches!(s.status, StepStatus::Queued | StepStatus::Resting(_));
+    let waiting: Vec<usize> = (0..it.steps.len()).filter(|at| waits(&it.steps[*at])).collect();
+    waiting.into_iter().for_each(|at| with_others(it, at));
     done(state, &Due::Task(ix));
     state.front.queued.extend(position.map(|at| (ix, at)));
     next_failed(state, ix);
     Ok(())
+}
+
+/// A step that waits is done by the agent that does such steps by now, with a fresh count of tries.
+fn with_others(it: &mut TaskState, position: usize) {
+    let by_now = it.fell.get(&StepState::agent(&it.steps[position].step)).copied().unwrap_or(0);
+    let each = &mut it.steps[position];
+    if by_now > each.fallback {
+        each.fallback = by_now;
+        each.failures = 0;
+    }
 }
 
 /// A person sent the task on its way again: what was wrong with an agent may be mended.
