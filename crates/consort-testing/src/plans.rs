@@ -456,6 +456,7 @@ pub fn seed_plan() -> Plan {
         rehearse: true,
         id: IdChoice::Declared,
         existing_ids: Vec::new(),
+        offers: Vec::new(),
         base_files: BaseFiles::none(),
     };
     match check("workflow.yaml", SEED, &options) {
