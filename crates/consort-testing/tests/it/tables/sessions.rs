@@ -67,7 +67,7 @@ fn another_generation_and_a_forgetful_agent_begin_anew() {
     reject(&mut sim, "A-001", "once more").expect("the barrier is asked about");
     sim.run();
     let seconds = sim.world.ledger.iter().filter(|s| s.attempt.generation == 2);
-    let first: Vec<_> = seconds.filter(|s| s.attempt.step == Step::Create).map(|s| resume(s)).collect();
+    let first: Vec<_> = seconds.filter(|s| s.attempt.step == Step::Create).map(resume).collect();
     assert_eq!(first, [None, None]);
     clean(&sim);
 }
