@@ -137,6 +137,23 @@ async fn critics_and_judges_answer_in_every_wire_with_and_without_tools() {
 }
 
 #[tokio::test]
+async fn an_agent_that_is_asked_for_a_file_writes_its_answer_itself() {
+    let scene = Scene::new();
+    let server = ModelServer::start(Players::below([scene.root()]).scenario());
+    let handed = scene.hand("writer/1.1.2/S-002", review());
+    write(&handed.cwd.join("candidate.md"), "# Note\n\nA candidate that lacks nearly everything.\n");
+    let mut talk = Talk::new(&TOOLS);
+    talk.say(&handed.prompt);
+    let said = talk.next(&server).await;
+    assert_eq!(names(&said), ["Write"]);
+    talk.obey(&said);
+    let last = talk.next(&server).await;
+    let written = std::fs::read_to_string(handed.desk.join("answer.json")).unwrap();
+    assert_eq!(written, last.text);
+    assert!(serde_json::from_str::<Value>(&written).unwrap()["findings"].is_array(), "{written}");
+}
+
+#[tokio::test]
 async fn of_equal_prompts_the_newest_and_of_nested_ones_the_longest_counts() {
     let scene = Scene::new();
     let server = ModelServer::start(Players::below([scene.root()]).scenario());
