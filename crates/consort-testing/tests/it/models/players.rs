@@ -111,7 +111,7 @@ async fn a_creator_writes_revises_and_looks_over_what_its_player_would() {
 }
 
 #[tokio::test]
-async fn critics_and_judges_answer_in_every_wire_with_and_without_tools() {
+async fn critics_and_judges_without_tools_answer_in_every_wire() {
     let scene = Scene::new();
     let text = "# Note\n\n## Summary\n\nA candidate that lacks nearly everything one could ask for.\n";
     for (attempt, request, key) in
@@ -125,7 +125,9 @@ async fn critics_and_judges_answer_in_every_wire_with_and_without_tools() {
             // Other text before and behind, and the prompt as a piece of JSON.
             let quoted = json!({ "task": handed.prompt }).to_string();
             for prompt in [format!("Listen.\n\n{}\n\n## Files\n\nmore", handed.prompt.trim()), quoted] {
-                let back = super::ask(&server, wire, &prompt, false).await;
+                let mut body = super::body(wire, &prompt, false);
+                body.as_object_mut().unwrap().remove("tools");
+                let back = post(&server, path(wire, false), &body).await;
                 let said = understood(wire, false, &back);
                 answers.push(serde_json::from_str::<Value>(&said.text).unwrap());
             }
