@@ -8,6 +8,7 @@
 pub mod answer_schema;
 pub mod offers;
 pub mod outfit;
+pub mod prices;
 pub mod prompt;
 pub mod rehearsal;
 pub mod request;
