@@ -20,6 +20,7 @@ mod file_gates;
 mod file_work;
 mod lower;
 mod numbers;
+pub mod roles;
 mod schema;
 mod tree;
 mod values;
@@ -27,7 +28,7 @@ mod words;
 
 pub use alone::{Alone, AloneFault, Asked, alone, is_artifact_path};
 pub use base::BaseFiles;
-pub use diagnostic::{Diagnostic, Label, Severity, Span, render};
+pub use diagnostic::{Diagnostic, Foreign, Label, Severity, Span, render};
 pub use schema::schema;
 pub(crate) use schema::schema_of;
 pub use tree::MAX_BYTES;
@@ -60,6 +61,8 @@ pub struct PlanOptions {
     pub existing_ids: Vec<String>,
     /// What is in the repository at the commit that a run begins with.
     pub base_files: BaseFiles,
+    /// Roles and templates of prompts.
+    pub library: roles::Library,
 }
 
 /// A workflow file that was read: the form of everything in it is right.

@@ -80,6 +80,7 @@ fn examples() -> Vec<Plan> {
             id: definition::IdChoice::Declared,
             existing_ids: Vec::new(),
             base_files: definition::BaseFiles::none(),
+            library: Default::default(),
         };
         match definition::check("workflow.yaml", &text, &options) {
             Ok(checked) => checked.plan,

@@ -163,6 +163,7 @@ pub(crate) fn options(
         id: IdChoice::Declared,
         existing_ids: Vec::new(),
         base_files,
+        library: Default::default(),
     }
 }
 

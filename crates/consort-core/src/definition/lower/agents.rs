@@ -217,6 +217,7 @@ impl Lower<'_> {
             pool: None,
             caps: Caps::default(),
             fallbacks: Vec::new(),
+            role: None,
         }
     }
 

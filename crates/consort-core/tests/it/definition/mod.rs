@@ -17,6 +17,7 @@ pub(crate) fn options() -> PlanOptions {
         id: IdChoice::Declared,
         existing_ids: vec![],
         base_files: BaseFiles::none(),
+        library: Default::default(),
     }
 }
 
