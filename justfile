@@ -28,6 +28,15 @@ prove-crash SEEDS="5":
 answers MANY="10000000":
     CONSORT_ANSWERS={{MANY}} cargo nextest run -p consort-worker --cargo-profile release grammar --no-capture
 
+# The real agents that tests talk to, into target/agents.
+agents:
+    mkdir -p target/agents && cp crates/consort-testing/agents/package*.json target/agents/
+    npm ci --prefix target/agents --no-audit --no-fund
+
+# A model server for trying things by hand: `just models --scenario FILE`, `just models --players DIR`.
+models *ARGS:
+    cargo run -q -p consort-testing --bin models -- {{ARGS}}
+
 # What consort costs beside the same work without it; `just bench brain reopen` measures some. See docs/benchmarks.md.
 bench *NAMES:
     cargo build --release -p consort

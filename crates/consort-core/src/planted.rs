@@ -20,11 +20,13 @@ pub enum Bug {
     ApprovalForOlderCommit,
     AcknowledgementUnchecked,
     EventsOutOfOrder,
+    GrantForAnyRule,
+    ReviewerResumes,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 12] = [
+    pub const ALL: [Bug; 14] = [
         Bug::SpawnBeforeFlush,
         Bug::StaleReportAccepted,
         Bug::CompareAndSwapDropped,
@@ -37,6 +39,8 @@ impl Bug {
         Bug::ApprovalForOlderCommit,
         Bug::AcknowledgementUnchecked,
         Bug::EventsOutOfOrder,
+        Bug::GrantForAnyRule,
+        Bug::ReviewerResumes,
     ];
 
     /// Whether it is planted in this process.

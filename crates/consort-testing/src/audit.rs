@@ -11,6 +11,7 @@ mod gates;
 mod life;
 mod people;
 mod replay;
+mod talk;
 mod there;
 
 pub use replay::replay;
@@ -75,6 +76,7 @@ pub fn promises(plan: &Plan, records: &[Record], seen: Option<&Seen>) -> Vec<Vio
     }
     if let Some(seen) = seen {
         found.extend(there::compare(&book, records, seen));
+        found.extend(talk::compare(&book, seen));
     }
     found
 }

@@ -6,8 +6,12 @@
 //! * [`audit`]: reads journal records and, where there is a world, what is really there, and
 //!   derives once more what had to hold. It shares no decision with the brain.
 //! * [`cost`]: what one event costs.
+//! * [`lab`]: where the real agents of the tests are.
+//! * [`model`]: a model server that answers what a scenario says, for tests with real agents.
 
 pub mod audit;
 pub mod cost;
+pub mod lab;
+pub mod model;
 pub mod plans;
 pub mod sim;

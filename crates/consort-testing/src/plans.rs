@@ -101,6 +101,10 @@ pub trait TaskExt: Sized {
     fn timeout(self, ms: u64) -> Self;
     /// Writes this path instead of its own.
     fn writes(self, path: &str) -> Self;
+    /// Its agents are talked to, and have so many fallbacks each.
+    fn talked(self, fallbacks: u8) -> Self;
+    /// Its creator starts a session of its own for every round.
+    fn forgetful(self) -> Self;
 }
 
 impl TaskExt for Task {
@@ -175,6 +179,19 @@ impl TaskExt for Task {
     }
     fn writes(mut self, path: &str) -> Self {
         self.output = Output::Document { paths: vec![path.into()] };
+        self
+    }
+    fn talked(mut self, fallbacks: u8) -> Self {
+        for agent in [&mut self.creator, &mut self.critic, &mut self.judge] {
+            agent.runtime = Runtime::Session(Box::default());
+            agent.fallbacks = vec![agent.clone(); usize::from(fallbacks)];
+        }
+        self
+    }
+    fn forgetful(mut self) -> Self {
+        if let Runtime::Session(session) = &mut self.creator.runtime {
+            session.forget = true;
+        }
         self
     }
 }

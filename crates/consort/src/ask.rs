@@ -1,7 +1,7 @@
 //! One question on the terminal: what is shown, and what the keys do.
 
 use consort_core::ids::ApprovalId;
-use consort_core::run::Command;
+use consort_core::run::{Command, Reach};
 use consort_core::view::approvals;
 use consort_core::view::model::{ApprovalView, RunView};
 use std::borrow::Cow;
@@ -168,7 +168,7 @@ impl Form {
 fn command(asked: &ApprovalView, answer: Answer, note: Option<String>) -> Command {
     let (approval, seen) = (ApprovalId(asked.id.clone()), Some(asked.shown.clone()));
     match answer {
-        Answer::Yes => Command::Approve { approval, note, seen },
+        Answer::Yes => Command::Approve { approval, note, seen, reach: Reach::Call },
         Answer::No => Command::Reject { approval, note, seen, give_up: false },
         Answer::GiveUp => Command::Reject { approval, note, seen, give_up: true },
     }
@@ -200,6 +200,8 @@ mod tests {
             apart: Vec::new(),
             steers,
             needs_reason,
+            reaches: false,
+            step: None,
             options: Vec::new(),
             asked_at: When(Timestamp(0)),
             state: "open",
@@ -219,7 +221,7 @@ mod tests {
 
     fn yes(note: Option<&str>) -> Act {
         let (note, seen) = (note.map(str::to_owned), Some("1f0c93ab".to_owned()));
-        Act::Answer(Command::Approve { approval: "A-001".into(), note, seen })
+        Act::Answer(Command::Approve { approval: "A-001".into(), note, seen, reach: Reach::Call })
     }
 
     fn no(note: Option<&str>, give_up: bool) -> Act {

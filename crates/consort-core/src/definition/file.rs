@@ -3,6 +3,7 @@
 
 use super::catalogue::StrategyDef;
 use super::decode::{At, List, Map, section};
+use super::file_agents::AgentName;
 use super::file_gates::{Approvals, Gate, Level, Limits, Quality, Strategies};
 use super::file_work::{
     Agent, Barrier, Completion, Constraints, Criterion, Pipeline, Risk, Task, VariableForm,
@@ -24,7 +25,7 @@ section! {
         /// Programs that do the work: `default`, by purpose (`creator`, `critic`, `judge`), by role, or by a name
         /// that a task's `agent` gives.
         #[schemars(default)]
-        agents: Map<Agent>,
+        agents: Map<Agent, AgentName>,
         /// Rules that raise the criticality of a task by what it touches; own ones, or another form of built-in ones
         /// (`AE-001` governance, `AE-002` rules of agents, `AE-003` decision records, `AE-004` those that are there
         /// already, `AE-005` security, `CI-001`, `DEP-001`, `SCOPE-001` and `SCOPE-002` numbers of files, `SCOPE-003`

@@ -1,12 +1,13 @@
 //! The file's words for work: agents, pipelines, phases, tasks, barriers.
 
 use super::decode::{At, Decode, Decoder, List, Map, section, short_form};
+use super::file_agents::{AgentName, Policy, RuntimeWord};
 use super::file_gates::{Approval, Gate, Level, Reference, Strategies};
-use super::numbers::{Bytes, Millis};
+use super::numbers::{Bytes, MicroUsd, Millis, Tokens};
 use super::tree::{Node, Value};
 use super::values::{EnvName, Id, LevelName, Plain};
-use super::words::{Complete, Degree, Produces, RuntimeWord};
-use crate::plan::{Price, PromptBy, WorkspaceKind};
+use super::words::{Complete, Degree, Produces};
+use crate::plan::{Effort, Price, PromptBy, WorkspaceKind};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -28,8 +29,43 @@ short_form! {
 section! {
     /// A program that does work, and how to start it.
     Agent as "an agent" {
-        /// `command` (the default where `argv` is given) or `rehearsal`.
+        /// How it is talked to: `auto` (the default where `argv` is absent), `command` (the default where `argv` is
+        /// given), `rehearsal`, or a runtime of this build.
         runtime: Option<At<RuntimeWord>>,
+        /// Which model. Default: the runtime's own choice.
+        model: Option<At<Plain>>,
+        /// How much the model is to think. Default: by criticality, nothing at C1.
+        effort: Option<At<Effort>>,
+        /// Which wire the model speaks, for runtimes that speak several. Default: by the model's name.
+        wire: Option<At<Plain>>,
+        /// Where the model is served. Default: at its vendor's.
+        url: Option<At<Plain>>,
+        /// The environment variable that holds the key; it is handed on to this agent alone.
+        key: Option<At<EnvName>>,
+        /// The program of the runtime: a name in PATH or a path. Default: its usual name.
+        program: Option<At<Plain>>,
+        /// Further arguments of that program.
+        #[schemars(default)]
+        arguments: List<At<Plain>>,
+        /// Agents of one pool share a quota: when one of them is limited, all wait. Default: runtime, key and url.
+        pool: Option<At<Plain>>,
+        /// Calls of the model in one attempt.
+        max_turns: Option<At<u32>>,
+        /// Tokens of one attempt, in and out.
+        max_tokens: Option<At<Tokens>>,
+        /// US dollars of one attempt. Reserved before it starts.
+        max_cost: Option<At<MicroUsd>>,
+        /// Longest time without a sign of life.
+        idle: Option<At<Millis>>,
+        /// Longest time without progress: a text, a tool that is done.
+        no_progress: Option<At<Millis>>,
+        /// Agents that take over, in this order, when this one cannot work at all.
+        #[schemars(default)]
+        fallbacks: List<At<AgentName>>,
+        /// true: a revision starts a session of its own. Default: false, the creator's session goes on.
+        forget: Option<At<bool>>,
+        /// What it may do.
+        policy: Option<Policy>,
         /// Program and arguments, never a shell line.
         #[schemars(default)]
         argv: List<At<Plain>>,

@@ -16,11 +16,13 @@ mod decode;
 mod diagnostic;
 pub mod escalation;
 mod file;
+mod file_agents;
 mod file_gates;
 mod file_work;
 mod lower;
 mod numbers;
 pub mod roles;
+pub mod offers;
 mod schema;
 mod tree;
 mod values;
@@ -29,6 +31,7 @@ mod words;
 pub use alone::{Alone, AloneFault, Asked, alone, is_artifact_path};
 pub use base::BaseFiles;
 pub use diagnostic::{Diagnostic, Foreign, Label, Severity, Span, render};
+pub use offers::Offer;
 pub use schema::schema;
 pub(crate) use schema::schema_of;
 pub use tree::MAX_BYTES;
@@ -63,6 +66,8 @@ pub struct PlanOptions {
     pub base_files: BaseFiles,
     /// Roles and templates of prompts.
     pub library: roles::Library,
+    /// Runtimes of this build beside `command` and `rehearsal`, the preferred one first.
+    pub offers: Vec<Offer>,
 }
 
 /// A workflow file that was read: the form of everything in it is right.

@@ -46,6 +46,36 @@ impl ScalarValue for Millis {
     }
 }
 
+/// A number of tokens, written `500k`, `2M` or in digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tokens(pub u64);
+
+impl ScalarValue for Tokens {
+    const WHAT: &'static str = "a number of tokens such as `200000`, `500k` or `2M`";
+    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
+        let (number, unit) = with_unit(text);
+        let factor: u64 = match unit {
+            "" => 1,
+            "k" | "K" => 1_000,
+            "M" => 1_000_000,
+            _ => return Err(wrong(Self::WHAT, text)),
+        };
+        match number.and_then(|n| n.checked_mul(factor)) {
+            Some(tokens @ 1..=1_000_000_000_000) => Ok(Self(tokens)),
+            Some(_) => {
+                Err(Fault::new("out-of-range", format!("`{text}` is out of range"), "from 1 to 1000000M"))
+            }
+            None => Err(wrong(Self::WHAT, text)),
+        }
+    }
+    fn stand_in() -> Self {
+        Self(1)
+    }
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": "^[0-9]+ ?[kKM]?$" }] })
+    }
+}
+
 /// A number of bytes, written `64KiB` or `8MiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bytes(pub u64);

@@ -8,7 +8,7 @@ use crate::quality::Group;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// A word out of a few.
-fn word<T: Copy>(text: &str, what: &str, words: &[(&str, T)]) -> Result<T, Fault> {
+pub(super) fn word<T: Copy>(text: &str, what: &str, words: &[(&str, T)]) -> Result<T, Fault> {
     if let Some((_, value)) = words.iter().find(|(w, _)| *w == text) {
         return Ok(*value);
     }
@@ -36,6 +36,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(super) use words;
 
 words!(Criticality, "a criticality (`C1` to `C4`)", stand_in Criticality::C2, [
     "C1" => Criticality::C1, "Routine: reversible in one session.";
@@ -128,31 +130,3 @@ words!(Complete, "`complete`", stand_in Complete, [ "complete" => Complete, "All
 pub(crate) struct NoGate;
 
 words!(NoGate, "a gate: `none`, or a mapping", stand_in NoGate, [ "none" => NoGate, "No self-review, no critics, no judge."; ]);
-
-/// How we talk to an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RuntimeWord {
-    /// Any program.
-    Command,
-    /// A player that needs no model.
-    Rehearsal,
-}
-
-impl ScalarValue for RuntimeWord {
-    const WHAT: &'static str = "a runtime (`command` or `rehearsal`)";
-    fn parse(text: &str, _: &str) -> Result<Self, Fault> {
-        let known = [("command", RuntimeWord::Command), ("rehearsal", RuntimeWord::Rehearsal)];
-        word(text, Self::WHAT, &known).map_err(|fault| {
-            fault.help("any program can do a task: `{runtime: command, argv: [my-agent, \"{prompt}\"], prompt: file}`")
-        })
-    }
-    fn stand_in() -> Self {
-        RuntimeWord::Rehearsal
-    }
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "oneOf": [
-            { "const": "command", "description": "Any program: `argv`, never a shell line. The default where `argv` is given." },
-            { "const": "rehearsal", "description": "A player that needs no model, no key and no network." }
-        ] })
-    }
-}

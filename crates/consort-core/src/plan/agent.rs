@@ -219,7 +219,15 @@ pub struct Policy {
     pub ask_timeout_ms: Option<u64>,
 }
 
+/// So long a person is waited for where a policy says nothing, in milliseconds.
+const ASK_TIMEOUT_MS: u64 = 600_000;
+
 impl Policy {
+    /// How long a person is waited for, in milliseconds; then the answer is no.
+    pub fn ask_timeout(&self) -> u64 {
+        self.ask_timeout_ms.unwrap_or(ASK_TIMEOUT_MS)
+    }
+
     /// True if nothing is said.
     pub fn is_empty(&self) -> bool {
         *self == Policy::default()
@@ -247,6 +255,38 @@ pub struct Rule {
     /// What exactly; `None`: whatever it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grip: Option<Grip>,
+}
+
+impl std::fmt::Display for Tool {
+    /// What whoever uses it does: `run a command`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Tool::Read => f.write_str("read a file"),
+            Tool::Write => f.write_str("write a file"),
+            Tool::Search => f.write_str("search files"),
+            Tool::Shell => f.write_str("run a command"),
+            Tool::Fetch => f.write_str("fetch a page"),
+            Tool::WebSearch => f.write_str("search the web"),
+            Tool::Delegate => f.write_str("start another agent"),
+            Tool::Other(name) => write!(f, "use {name}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Rule {
+    /// What whoever it allows may do: `run a command: npm install …`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.tool {
+            Some(tool) => write!(f, "{tool}")?,
+            None => f.write_str("use any tool")?,
+        }
+        match &self.grip {
+            Some(Grip::Command(words)) => write!(f, ": {words} …"),
+            Some(Grip::Path(glob)) => write!(f, ": {glob}"),
+            Some(Grip::Host(host)) => write!(f, ": {host}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The part of a request that a rule looks at.

@@ -18,11 +18,11 @@ pub use names::{Names, judged_criteria};
 pub use parts::{
     Barrier, Constraint, Handoff, Input, Output, Phase, Pipeline, Risk, Stage, Task, TaskKind, WorkspaceKind,
 };
-pub(crate) use review::is_false;
 pub use review::{
     ApprovalAt, CommandCheck, Completion, CompletionBy, Criterion, Deductions, Dimension, EscalationRule,
     Form, People, Reads, RiskNumbers, Strategy, Waived,
 };
+pub(crate) use review::{is_false, is_zero};
 
 use crate::ids::{BarrierId, PipelineId, RunId, StrategyId, TaskId};
 use crate::time::Timestamp;

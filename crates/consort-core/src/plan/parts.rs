@@ -95,6 +95,14 @@ impl Task {
             }
         }
     }
+
+    /// Who does a step after so many fallbacks: 0 is [`Task::agent`], then its fallbacks in their order,
+    /// the last one for every higher number.
+    pub fn agent_of(&self, step: &Step, fallback: u8) -> &AgentSpec {
+        let agent = self.agent(step);
+        let at = usize::from(fallback).min(agent.fallbacks.len());
+        at.checked_sub(1).and_then(|at| agent.fallbacks.get(at)).unwrap_or(agent)
+    }
 }
 
 fn one_judge() -> u8 {

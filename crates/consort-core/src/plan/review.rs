@@ -76,9 +76,9 @@ pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_zero(value: &u32) -> bool {
-    *value == 0
+/// For what is only written where it is something.
+pub(crate) fn is_zero<N: Default + PartialEq>(value: &N) -> bool {
+    *value == N::default()
 }
 
 /// What a reviewer may be shown.

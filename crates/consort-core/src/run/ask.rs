@@ -3,6 +3,7 @@
 use super::StopWhy;
 use super::event::{ApprovalKind, BarrierHold, EventKind, GateRefusal, HoldWhy, RunStatus, Verdict};
 use super::people::{is_among, who_may};
+use super::session::{AskKind, Reach};
 use super::state::{Round, State, TaskStage, TaskState};
 use crate::ids::{ApprovalId, Revision, TaskId};
 use crate::plan::WorkspaceKind;
@@ -21,6 +22,16 @@ pub(super) struct Reply<'a> {
     pub by: &'a str,
     pub how: &'a str,
     pub note: Option<String>,
+    /// With a yes to an agent's request: how far it reaches.
+    pub reach: Reach,
+}
+
+impl<'a> Reply<'a> {
+    /// As the flag answers for whoever set it.
+    pub(super) fn by_flag(by: &'a str) -> Self {
+        let how = "flag --approve all";
+        Reply { yes: true, give_up: false, by, how, note: None, reach: Reach::Call }
+    }
 }
 
 /// Is asked where a plan names nobody.
@@ -57,8 +68,7 @@ impl<'a> Questions<'a> {
         // Whoever set the flag cannot answer for others.
         let may = |by: &&String| is_among(who_may(&self.state.graph.plan, &kind, true), by);
         if let (true, Some(by)) = (flag, self.state.approve_all.as_ref().filter(may)) {
-            let reply = Reply { yes: true, give_up: false, by, how: "flag --approve all", note: None };
-            events.extend(answered(self.state, &approval, &kind, &reply));
+            events.extend(answered(self.state, &approval, &kind, &Reply::by_flag(by)));
         }
         events
     }
@@ -80,6 +90,7 @@ pub(super) fn answered(
         by: by.clone(),
         how: how.clone(),
         note: note.clone(),
+        reach: reply.reach,
     }];
     let said = note.clone().unwrap_or_else(|| "no reason was given".into());
     match (kind, reply.yes) {
@@ -158,6 +169,7 @@ pub(super) fn answered(
             events.push(EventKind::BudgetRaised { limit: limit.clone(), max, by });
         }
         (ApprovalKind::Budget { .. }, false) => events.extend(super::handle::cancelling(state, &by)),
+        (ApprovalKind::Permission { .. }, _) => events.extend(super::talk::answered(state, approval, reply)),
     }
     events
 }
@@ -208,7 +220,7 @@ pub(super) fn about_held(state: &State, ix: usize, why: &HoldWhy) -> (ApprovalKi
     let task = &state.graph.task(ix).id;
     let it = &state.tasks[ix];
     // A candidate may be accepted against a verdict, never against a failure to make one.
-    let decided = !matches!(why, HoldWhy::Attempts { .. } | HoldWhy::Conflict { .. });
+    let decided = !matches!(why, HoldWhy::Attempts { .. } | HoldWhy::Agent { .. } | HoldWhy::Conflict { .. });
     let best = best(it).filter(|_| decided);
     let revision = best.as_ref().map(|(_, revision)| revision.clone());
     let what = what_is_held(state, ix, why);
@@ -246,6 +258,7 @@ pub(super) fn what_is_held(state: &State, ix: usize, why: &HoldWhy) -> String {
         HoldWhy::Disagreement => format!("the judges of {task} disagree too much for a verdict{reached}"),
         HoldWhy::BarrierRetries => format!("{task} used up its barrier's retries{reached}"),
         HoldWhy::Attempts { step, last } => format!("{task}: {step} failed as often as it may; last: {last}"),
+        HoldWhy::Agent { step, why, .. } => format!("{task}: no agent can go on with {step}: {why}"),
         HoldWhy::Conflict { between, paths } => {
             format!("{task}: {} and {} do not merge: {}", between.0, between.1, paths.join(", "))
         }
@@ -315,8 +328,14 @@ pub(super) fn still_asked(state: &State, kind: &ApprovalKind, approval: &Approva
             .graph
             .barrier_ix(barrier)
             .is_some_and(|b| matches!(state.barriers[b].stage, super::state::BarrierStage::Held(_))),
+        ApprovalKind::Permission { attempt, ask, .. } => super::talk::is_open(state, attempt, *ask),
         ApprovalKind::Input { .. } | ApprovalKind::Completion { .. } | ApprovalKind::Budget { .. } => true,
     }
+}
+
+/// True if a yes to it is the words that come with it.
+pub(super) fn wants_words(kind: &ApprovalKind) -> bool {
+    matches!(kind, ApprovalKind::Permission { kind: AskKind::Question, .. })
 }
 
 /// True if a no to it need not be the end: it starts more work, and guides it.

@@ -1,5 +1,6 @@
 //! What people ask of a run.
 
+use super::session::Reach;
 use crate::ids::{ApprovalId, ContentHash, Revision, RunId, TaskId};
 use crate::plan::is_false;
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,12 @@ pub enum Command {
         /// What the person was shown (`run::shown`); `None`: whatever the question's id stands for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<String>,
+        /// For a permission that an agent asks for: how far the yes reaches.
+        #[serde(default, skip_serializing_if = "Reach::is_call")]
+        reach: Reach,
     },
-    /// Answer a question with no. Where work can be done once more, the note guides it.
+    /// Answer a question with no. Where work can be done once more, the note guides it; an agent that asks
+    /// for a permission is told the note: what to do instead.
     Reject {
         /// Which question.
         approval: ApprovalId,
@@ -58,7 +63,8 @@ pub enum Command {
         /// What.
         text: String,
     },
-    /// From now on answer every approval but overrides and integration with yes.
+    /// From now on answer every approval with yes, but overrides, budgets, integration, and what agents
+    /// ask while they work: permissions and questions are for a person, else their default, no, holds.
     ApproveAll,
     /// Make a checkpoint now.
     Checkpoint,
@@ -74,7 +80,12 @@ pub enum Command {
 impl Command {
     /// Yes, by the question's id alone.
     pub fn approve(approval: impl Into<ApprovalId>, note: Option<&str>) -> Self {
-        Command::Approve { approval: approval.into(), note: note.map(str::to_owned), seen: None }
+        Command::Approve {
+            approval: approval.into(),
+            note: note.map(str::to_owned),
+            seen: None,
+            reach: Reach::Call,
+        }
     }
 
     /// No, with guidance, by the question's id alone.

@@ -3,9 +3,11 @@
 use super::command::StartRun;
 use super::effect::StopWhy;
 use super::input::{Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Raised, Review, Usage};
+use super::session::{AskKind, FailureClass, Reach, SessionEnd, SessionFailure, SessionNote};
 use crate::ids::{
     ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, Revision, Step, StrategyId, TaskId,
 };
+use crate::plan::Rule;
 use crate::quality::{Band, Composite};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -49,7 +51,16 @@ pub enum EventKind {
     /// Steps that may run side by side are due.
     StepsQueued { task: TaskId, iteration: u32, steps: Vec<Step> },
     /// Durable before anything is spent; from here on the attempt is watched, never started again.
-    AttemptStarting { attempt: AttemptId, deadline_ms: u64 },
+    AttemptStarting {
+        attempt: AttemptId,
+        deadline_ms: u64,
+        /// The session that it is to go on in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume: Option<String>,
+        /// Which agent: 0 is the plan's own, then its fallbacks in their order.
+        #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
+        fallback: u8,
+    },
     /// Its process exists.
     AttemptStarted { attempt: AttemptId, process: ProcessIdentity },
     /// A new runner found it alive.
@@ -64,7 +75,25 @@ pub enum EventKind {
         wall_ms: u64,
         leaked: u32,
         record: Option<ContentHash>,
+        /// How its session ended, if it was talked to; why it failed is in `end`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionEnd>,
     },
+    /// A living session told something.
+    SessionNoted { attempt: AttemptId, note: SessionNote },
+    /// An agent's request was answered without asking anybody: yes by an earlier answer that reaches
+    /// this far, or no because it asks more than anybody can answer.
+    AskAnswered { attempt: AttemptId, ask: u32, grant: Option<ApprovalId> },
+    /// A yes reaches further than the request that it answered: of this task's agents, or of all.
+    PermissionGranted { approval: ApprovalId, rule: Rule, task: Option<TaskId>, by: String },
+    /// A person's word for a living session, as its further turn of this number.
+    SessionSteered { attempt: AttemptId, number: u32, text: String, by: String },
+    /// What was to reach a session lies where it will find it: `answer/<ask>`, `turn/<number>`.
+    SessionTold { attempt: AttemptId, what: String },
+    /// A person's word for a task at which no session works now: its next creator is told.
+    TaskSteered { task: TaskId, text: String, by: String },
+    /// An agent cannot do this step at all: its next fallback does, from 1, with a fresh count of tries.
+    FellBack { task: TaskId, step: Step, to: u8, why: String },
     /// A step is tried again, not before the given time.
     StepRetrying { task: TaskId, step: Step, failures: u32, not_before: Timestamp, why: String },
     /// Its time has come.
@@ -153,7 +182,16 @@ pub enum EventKind {
     /// A question to a person.
     ApprovalRequested { approval: ApprovalId, kind: ApprovalKind, who: String, question: String },
     /// Its answer. `how`: `terminal`, `inbox`, `flag --approve all`.
-    ApprovalGiven { approval: ApprovalId, yes: bool, by: String, how: String, note: Option<String> },
+    ApprovalGiven {
+        approval: ApprovalId,
+        yes: bool,
+        by: String,
+        how: String,
+        note: Option<String>,
+        /// For an agent's request: how far the yes reaches.
+        #[serde(default, skip_serializing_if = "Reach::is_call")]
+        reach: Reach,
+    },
     /// It is moot: what it asked about is no longer so.
     ApprovalVoided { approval: ApprovalId, why: String },
     /// A recorded decision against the engine's verdict.
@@ -269,6 +307,8 @@ pub enum Failure {
     NoAnswer,
     /// Findings quote words that are not in the candidate: asked again once.
     Unfounded(String),
+    /// Its session did not do its work, and says what helps.
+    Session(SessionFailure),
 }
 
 /// How a round was decided.
@@ -389,6 +429,15 @@ pub enum HoldWhy {
         /// The last failure, in a sentence.
         last: String,
     },
+    /// A session of a step failed in a way that no further try helps against, and there is no fallback.
+    Agent {
+        /// The step, as text.
+        step: String,
+        /// What would help.
+        class: FailureClass,
+        /// Why it failed, with the next thing to do.
+        why: String,
+    },
 }
 
 /// Why a barrier waits for a person.
@@ -442,6 +491,9 @@ pub enum ApprovalKind {
     BarrierHeld { barrier: BarrierId },
     /// A budget: yes raises it by as much again; no ends the run.
     Budget { limit: String },
+    /// What a living agent asks: may it do this, or a question with an answer in words. Bound to its
+    /// attempt; `rule` is what would allow it from now on.
+    Permission { attempt: AttemptId, ask: u32, kind: AskKind, rule: Option<Rule> },
 }
 
 impl ApprovalKind {
@@ -452,6 +504,7 @@ impl ApprovalKind {
             ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier } => barrier.as_str(),
             ApprovalKind::Input { name } | ApprovalKind::Completion { name } => name,
             ApprovalKind::Budget { limit } => limit,
+            ApprovalKind::Permission { attempt, .. } => attempt.task.as_str(),
         }
     }
 }

@@ -5,12 +5,13 @@ mod attempts;
 mod barriers;
 mod failing;
 mod rounds;
+mod talk;
 mod tasks;
 
 use super::event::{ApprovalKind, BarrierHold, CheckpointTrigger, Event, EventKind, RunStatus};
 use super::state::{
-    ApprovalAnswer, BarrierStage, Checkpoint, Due, Integration, LivePhase, Override, Point, State, TaskStage,
-    WorkspaceState,
+    AgentTurn, ApprovalAnswer, BarrierStage, Checkpoint, Due, Grant, Integration, LivePhase, Override, Point,
+    State, TaskStage, WorkspaceState,
 };
 use crate::ids::{BarrierId, CheckpointId, TaskId};
 use barriers::{barrier_due, less};
@@ -118,7 +119,12 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             state.tasks[ix].workspace = WorkspaceState::Released;
         }
 
-        E::AttemptStarting { attempt, deadline_ms } => attempts::starting(state, attempt, at, *deadline_ms)?,
+        E::AttemptStarting { attempt, deadline_ms, resume, fallback } => {
+            attempts::starting(state, attempt, at, *deadline_ms)?;
+            let live = attempts::live(state, attempt)?;
+            live.resume = resume.clone();
+            live.fallback = *fallback;
+        }
         E::AttemptStarted { attempt, process } => {
             let live = attempts::live(state, attempt)?;
             live.phase = LivePhase::Running;
@@ -133,8 +139,34 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             let deadline = live.deadline;
             state.front.deadlines.remove(&(deadline, attempt.clone()));
         }
-        E::AttemptEnded { attempt, end, usage, wall_ms, .. } => {
+        E::AttemptEnded { attempt, end, usage, wall_ms, session, .. } => {
+            talk::left(state, attempt, session.as_ref());
             attempts::ended(state, attempt, end, usage, *wall_ms)?;
+        }
+        E::SessionNoted { attempt, note } => talk::noted(state, attempt, note, at)?,
+        E::AskAnswered { attempt, ask, grant } => {
+            let by = grant.as_ref().map_or_else(String::new, ToString::to_string);
+            let why = grant.is_none().then_some("it asks more than anybody can answer");
+            let answer = crate::run::talk::answer(*ask, grant.is_some(), why);
+            talk::answered(state, attempt, answer, &by, at)?;
+        }
+        E::PermissionGranted { approval, rule, task, by } => state.grants.push(Grant {
+            approval: approval.clone(),
+            rule: rule.clone(),
+            task: task.clone(),
+            by: by.clone(),
+            at,
+        }),
+        E::SessionSteered { attempt, number, text, by } => talk::steered(state, attempt, *number, text, by)?,
+        E::SessionTold { attempt, what } => talk::told(state, attempt, what)?,
+        E::TaskSteered { task, text, by } => {
+            let ix = index(state, task)?;
+            state.tasks[ix].steer(by, Some(text), false);
+        }
+        E::FellBack { task, step, to, why } => {
+            let ix = index(state, task)?;
+            rounds::fell_back(state, ix, step, *to)?;
+            state.tasks[ix].changed(at, step, AgentTurn::FellBack { to: *to, why: why.clone() });
         }
         E::StepRetrying { task, step, failures, not_before, .. } => {
             rounds::step_retrying(state, index(state, task)?, step, *failures, *not_before)?;
@@ -241,6 +273,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             if guidance.is_some() || *new_set {
                 state.tasks[ix].steer(by, guidance.as_deref(), *new_set);
             }
+            rounds::first_agents(&mut state.tasks[ix]);
             match rounds::interrupted(&state.tasks[ix]).filter(|_| !new_set) {
                 Some(point) => decide(state, ix, point),
                 None => rounds::released(state, ix, *new_set),
@@ -331,7 +364,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::ApprovalRequested { approval, kind, who, question } => {
             tasks::asked(state, approval, kind, who, question, at)?;
         }
-        E::ApprovalGiven { approval, yes, by, how, note } => {
+        E::ApprovalGiven { approval, yes, by, how, note, .. } => {
             let answer =
                 ApprovalAnswer { yes: *yes, by: by.clone(), how: how.clone(), note: note.clone(), at };
             let open = state.approvals.get_mut(approval.as_str()).ok_or(format!("there is no {approval}"))?;
@@ -339,7 +372,12 @@ fn apply(state: &mut State, event: &Event) -> Applied {
                 return Err(format!("{approval} is answered a second time"));
             }
             open.answer = Some(answer);
+            let asked = open.kind.clone();
             state.front.open_approvals.remove(approval);
+            if let ApprovalKind::Permission { attempt, ask, .. } = &asked {
+                let answer = crate::run::talk::answer(*ask, *yes, note.as_deref());
+                talk::answered(state, attempt, answer, by, at)?;
+            }
         }
         E::ApprovalVoided { approval, why } => {
             let open = state.approvals.get_mut(approval.as_str()).ok_or(format!("there is no {approval}"))?;

@@ -1,13 +1,14 @@
 //! What an input itself brings. Refusals are for people; a late, second or stale report simply
 //! brings nothing.
 
-use super::ask::{Reply, answered, cut, for_older_commit, steers, still_asked, superseded};
+use super::ask::{Reply, answered, cut, for_older_commit, steers, still_asked, superseded, wants_words};
 use super::command::{Command, StartRun};
 use super::event::{ApprovalKind, ApproveAll, AttemptEnd, CheckpointTrigger, EventKind, RunStatus};
 use super::input::{Found, FoundState, Input};
 use super::people::{is_among, moved, of_task, only, shown, who_may};
+use super::session::Reach;
 use super::state::{ApprovalAnswer, State, TaskStage};
-use super::{StopWhy, reports, settle};
+use super::{StopWhy, reports, settle, talk};
 use crate::ids::{ApprovalId, AttemptId, Revision, TaskId};
 use crate::planted::Bug;
 use crate::time::Timestamp;
@@ -62,6 +63,14 @@ pub enum Refusal {
         /// Which.
         approval: ApprovalId,
         /// What the words are for.
+        why: &'static str,
+    },
+    /// A yes cannot reach that far.
+    #[error("{approval} cannot be granted for more than this call: {why}")]
+    NoReach {
+        /// Which.
+        approval: ApprovalId,
+        /// Why not.
         why: &'static str,
     },
     /// The task is not in a state to be tried again.
@@ -120,12 +129,14 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         _ if over => Err(Refusal::Over(state.status)),
         Command::Cancel if state.cancelling => Err(Refusal::Not("the run is being cancelled already".into())),
         _ if state.cancelling => Err(Refusal::Not("the run is being cancelled".into())),
-        Command::Approve { approval, note, seen } => {
-            let reply = Reply { yes: true, give_up: false, by, how: via, note: note.clone() };
+        Command::Approve { approval, note, seen, reach } => {
+            let (note, reach) = (note.clone(), *reach);
+            let reply = Reply { yes: true, give_up: false, by, how: via, note, reach };
             answer(state, approval, seen.as_deref(), &reply)
         }
         Command::Reject { approval, note, seen, give_up } => {
-            let reply = Reply { yes: false, give_up: *give_up, by, how: via, note: note.clone() };
+            let (note, reach) = (note.clone(), Reach::Call);
+            let reply = Reply { yes: false, give_up: *give_up, by, how: via, note, reach };
             answer(state, approval, seen.as_deref(), &reply)
         }
         Command::Pause if state.status == RunStatus::Paused => {
@@ -140,7 +151,7 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         Command::Retry { task, note, instead_of } => {
             retry(state, task, by, note.as_deref(), instead_of.as_ref())
         }
-        Command::Steer { task, .. } => Err(Refusal::Not(format!("{task} has no session to talk to"))),
+        Command::Steer { task, text } => talk::steer(state, task, text, by),
         Command::ApproveAll => Ok(approve_all(state, by)),
         Command::Checkpoint => Ok(settle::checkpoint(state, CheckpointTrigger::Manual, "manual", false)),
     }
@@ -171,6 +182,9 @@ fn answer(state: &State, approval: &ApprovalId, seen: Option<&str>, reply: &Repl
             "its commit, scores or findings are not those that you were shown: look again".into(),
         ));
     }
+    if let Some(why) = talk::unfit(&asked.kind, reply) {
+        return Err(Refusal::NoReach { approval: approval.clone(), why });
+    }
     said_enough(state, approval, &asked.kind, reply)?;
     Ok(answered(state, approval, &asked.kind, reply))
 }
@@ -196,6 +210,9 @@ fn said_enough(
         ApprovalKind::Held { revision: Some(_), .. } if reply.yes => {
             wordless("a yes accepts it against the verdict of its gate, and that needs a reason")
         }
+        kind if reply.yes && wants_words(kind) => {
+            wordless("its agent asks for words: `consort answer` gives them")
+        }
         kind if !reply.yes && !reply.give_up && steers(kind) => {
             wordless("a no starts another round, and its agents need to know what is to be different")
         }
@@ -216,8 +233,7 @@ fn approve_all(state: &State, by: &str) -> Vec<EventKind> {
         );
         let may = is_among(who_may(&state.graph.plan, &open.kind, true), by);
         if by_flag && may && still_asked(state, &open.kind, id) {
-            let reply = Reply { yes: true, give_up: false, by, how: "flag --approve all", note: None };
-            events.extend(answered(state, id, &open.kind, &reply));
+            events.extend(answered(state, id, &open.kind, &Reply::by_flag(by)));
         }
     }
     events
@@ -317,23 +333,26 @@ fn opened(state: &State, runner: &str, found: &[Found]) -> Vec<EventKind> {
                 events.push(EventKind::AttemptAdopted { attempt: attempt.clone() });
             }
             FoundState::Ended(ended) => events.extend(reports::ended(state, attempt, ended)),
-            FoundState::NoTrace => events.push(gone(attempt, AttemptEnd::Lost)),
-            FoundState::Vanished => events.push(gone(attempt, AttemptEnd::Unknown)),
+            FoundState::NoTrace => events.extend(gone(state, attempt, AttemptEnd::Lost)),
+            FoundState::Vanished => events.extend(gone(state, attempt, AttemptEnd::Unknown)),
         }
     }
     events
 }
 
 /// The end of an attempt of which nothing else is known.
-pub(super) fn gone(attempt: &AttemptId, end: AttemptEnd) -> EventKind {
-    EventKind::AttemptEnded {
+pub(super) fn gone(state: &State, attempt: &AttemptId, end: AttemptEnd) -> Vec<EventKind> {
+    let mut events = talk::over(state, attempt);
+    events.push(EventKind::AttemptEnded {
         attempt: attempt.clone(),
         end,
         usage: super::Usage::default(),
         wall_ms: 0,
         leaked: 0,
         record: None,
-    }
+        session: None,
+    });
+    events
 }
 
 /// Attempts whose time is used up.

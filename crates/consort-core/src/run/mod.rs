@@ -29,6 +29,7 @@ mod reports;
 mod session;
 mod settle;
 mod state;
+mod talk;
 mod versions;
 mod wanted;
 
@@ -50,7 +51,7 @@ pub use input::{
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version
 /// must give the same events, byte for byte.
-pub const DECISION_VERSION: u32 = 3;
+pub const DECISION_VERSION: u32 = 4;
 
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
@@ -62,9 +63,9 @@ pub use session::{
     TellKind, Told,
 };
 pub use state::{
-    Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Integration, Live, LivePhase,
-    Override, Point, Round, STATE_SCHEMA, State, Steering, StepState, StepStatus, TaskStage, TaskState, Used,
-    WorkspaceState,
+    AgentChange, AgentTurn, Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Grant,
+    Integration, Live, LivePhase, Override, Point, Remembered, Round, STATE_SCHEMA, State, Steering,
+    StepState, StepStatus, Talk, TaskStage, TaskState, Tell, Used, Waiting, WorkspaceState,
 };
 pub use versions::{Apart, Version, apart};
 pub use wanted::{Why, checkpoint_tips, inputs_of, is_settled, measured_by, next_deadline, start_of, wanted};

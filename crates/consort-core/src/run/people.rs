@@ -28,6 +28,7 @@ pub fn who_may<'p>(plan: &'p Plan, kind: &ApprovalKind, yes: bool) -> &'p [Strin
             &plan.people.overrides
         }
         ApprovalKind::Task { task, .. } | ApprovalKind::Held { task, .. } => of_task(plan, plan.task(task)),
+        ApprovalKind::Permission { attempt, .. } => of_task(plan, plan.task(&attempt.task)),
         ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier } => {
             let own = plan.barrier(barrier).and_then(|b| b.approval.as_ref());
             plan.people.or_any(own.map_or(&[], |a| &a.by))
@@ -86,6 +87,9 @@ pub fn shown(state: &State, id: &ApprovalId, asked: &Approval) -> String {
         ApprovalKind::Budget { limit } => {
             let _ = writeln!(text, "{limit}");
         }
+        ApprovalKind::Permission { attempt, ask, .. } => {
+            let _ = writeln!(text, "{attempt} {ask}");
+        }
     }
     let tasks = tasks.into_iter().filter_map(|task| state.graph.ix(task));
     tasks.flat_map(|ix| &state.tasks[ix].rounds).for_each(|round| add_round(&mut text, round));
@@ -127,6 +131,9 @@ pub(super) fn moved(state: &State, kind: &ApprovalKind) -> String {
             let now = b.and_then(|b| state.barriers[b].revision.as_ref());
             let now = now.map_or("without a commit".to_owned(), |r| format!("at {}", short(r.as_str())));
             (format!("{barrier} is {now} now"), format!("commit {}", short(revision.as_str())))
+        }
+        ApprovalKind::Permission { attempt, .. } => {
+            return format!("the agent of {attempt} does not wait for it any more");
         }
         _ => return "what it asked about has changed since".into(),
     };

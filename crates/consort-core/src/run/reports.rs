@@ -5,8 +5,10 @@ use super::ask::cut;
 use super::event::{AttemptEnd, BarrierHold, EventKind, Failure};
 use super::handle::gone;
 use super::input::{Artifact, Ended, Exit, Given, Report};
+use super::session::SessionFailure;
 use super::settle::{hold_barrier, holds};
 use super::state::{BarrierStage, State, TaskStage, WorkspaceState};
+use super::talk;
 use crate::ids::{AttemptId, CheckpointId, Step, TaskId};
 use crate::planted::Bug;
 use crate::time::Timestamp;
@@ -41,15 +43,18 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
         },
         Report::AttemptEnded { attempt, ended } => self::ended(state, attempt, ended),
         Report::AttemptVanished { attempt } if state.live.contains_key(attempt) => {
-            vec![gone(attempt, AttemptEnd::Unknown)]
+            gone(state, attempt, AttemptEnd::Unknown)
         }
         Report::AttemptVanished { .. } => Vec::new(),
-        Report::SessionNoted { .. } | Report::SessionTold { .. } => Vec::new(),
+        Report::SessionNoted { attempt, note } => talk::noted(state, attempt, note),
+        Report::SessionTold { attempt, what } => talk::told(state, attempt, what),
         Report::CandidateCaptured { task, generation, iteration, .. }
         | Report::CandidateRefused { task, generation, iteration, .. } => {
             let wanted = at(state, task, *generation, |s| *s == TaskStage::Capturing);
             match wanted {
-                Some(ix) if state.tasks[ix].iteration == *iteration => captured(task, *iteration, report),
+                Some(ix) if state.tasks[ix].iteration == *iteration => {
+                    captured(task, *iteration, report, state.tasks[ix].denied)
+                }
                 _ => Vec::new(),
             }
         }
@@ -127,7 +132,8 @@ fn short(paths: &[String]) -> Vec<String> {
     paths.iter().take(10).map(|p| cut(p, 200)).collect()
 }
 
-fn captured(task: &TaskId, iteration: u32, report: &Report) -> Vec<EventKind> {
+/// `denied`: requests that were refused to the creator.
+fn captured(task: &TaskId, iteration: u32, report: &Report, denied: u32) -> Vec<EventKind> {
     let task = task.clone();
     match report {
         Report::CandidateCaptured { candidate, problems, passed, raised, .. } => {
@@ -153,10 +159,23 @@ fn captured(task: &TaskId, iteration: u32, report: &Report) -> Vec<EventKind> {
             events
         }
         Report::CandidateRefused { why, .. } => {
-            vec![EventKind::CandidateRefused { task, iteration, why: cut(why, 500) }]
+            let why = match denied {
+                0 => cut(why, 500),
+                denied => format!("{}; {}", cut(why, 250), denied_words(denied)),
+            };
+            vec![EventKind::CandidateRefused { task, iteration, why }]
         }
         _ => Vec::new(),
     }
+}
+
+/// Why there may be nothing, and what helps.
+fn denied_words(denied: u32) -> String {
+    let (requests, were) = if denied == 1 { ("request", "was") } else { ("requests", "were") };
+    format!(
+        "{denied} {requests} of its agent for permission {were} refused: allow what it needs in its agent's \
+         policy, or answer it in `consort inbox`"
+    )
 }
 
 fn committed(state: &State, task: &TaskId, revision: &crate::ids::Revision) -> Vec<EventKind> {
@@ -233,13 +252,17 @@ pub(super) fn ended(state: &State, attempt: &AttemptId, ended: &Ended) -> Vec<Ev
         }
         return Vec::new();
     };
-    let (end, mut events) = match (live.stopping, &ended.exit) {
+    let failure = ended.session.as_ref().and_then(|session| session.failure.as_ref());
+    let (end, gave) = match (live.stopping, &ended.exit) {
         (Some(why), _) => (AttemptEnd::Stopped(why), Vec::new()),
         (None, Exit::Stopped(why)) => (AttemptEnd::Stopped(*why), Vec::new()),
+        (None, _) if failure.is_some() => (failed_session(failure), Vec::new()),
         (None, Exit::Code(0)) if holds(state, attempt) => given(state, attempt, &ended.given),
         (None, Exit::Code(0)) => (AttemptEnd::Done, Vec::new()),
         (None, exit) => (AttemptEnd::Failed(Failure::Exit(bounded(exit))), Vec::new()),
     };
+    let mut events = talk::over(state, attempt);
+    events.extend(gave);
     events.push(EventKind::AttemptEnded {
         attempt: attempt.clone(),
         end,
@@ -247,8 +270,15 @@ pub(super) fn ended(state: &State, attempt: &AttemptId, ended: &Ended) -> Vec<Ev
         wall_ms: ended.wall_ms,
         leaked: ended.leaked,
         record: ended.record.clone(),
+        session: ended.session.as_deref().map(talk::bounded_end),
     });
     events
+}
+
+/// What its session says of itself counts more than the exit code of whoever talked to it.
+fn failed_session(failure: Option<&SessionFailure>) -> AttemptEnd {
+    let failure = failure.map(|f| SessionFailure { class: f.class, why: cut(&f.why, 500) });
+    AttemptEnd::Failed(failure.map_or(Failure::NoAnswer, Failure::Session))
 }
 
 fn bounded(exit: &Exit) -> Exit {

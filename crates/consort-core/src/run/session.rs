@@ -105,6 +105,13 @@ pub enum Reach {
     Run,
 }
 
+impl Reach {
+    /// True for a single request, which is the default.
+    pub fn is_call(&self) -> bool {
+        *self == Reach::Call
+    }
+}
+
 /// What is to reach a living session: idempotent by its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Told {
@@ -122,7 +129,7 @@ pub enum TellKind {
     Answer {
         /// The ask's number.
         ask: u32,
-        /// Yes or no; for a question always yes.
+        /// Yes or no; a no to a question: nobody answers it, the agent decides by itself.
         yes: bool,
         /// The answer in words, or why not and what to do instead.
         note: Option<String>,

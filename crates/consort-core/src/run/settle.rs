@@ -3,7 +3,10 @@
 
 use super::ask::{Questions, WHOEVER, about_barrier, about_held};
 use super::event::{ApprovalKind, CheckpointTrigger, EventKind, HoldWhy, RoundKind, RunStatus, Verdict};
-use super::state::{BarrierStage, Due, LivePhase, Point, State, StepStatus, TaskStage, WorkspaceState};
+use super::session::{FailureClass, SessionFailure};
+use super::state::{
+    BarrierStage, Due, LivePhase, Point, State, StepState, StepStatus, TaskStage, WorkspaceState,
+};
 use super::{budget, decide};
 use crate::ids::{ApprovalId, AttemptId, CheckpointId, Step};
 use crate::plan::{CompletionBy, Input, Task, TaskKind, WorkspaceKind};
@@ -105,8 +108,11 @@ fn attempt(state: &State, ix: usize, at: usize) -> EventKind {
     let task = state.graph.task(ix);
     let it = &state.tasks[ix];
     let step = it.steps[at].step.clone();
-    let agent = task.agent(&step);
+    let fallback = it.steps[at].fallback;
     EventKind::AttemptStarting {
+        deadline_ms: task.agent_of(&step, fallback).timeout_ms,
+        resume: super::talk::resumed(state, ix, &step, fallback),
+        fallback,
         attempt: AttemptId {
             task: task.id.clone(),
             generation: it.generation,
@@ -114,7 +120,6 @@ fn attempt(state: &State, ix: usize, at: usize) -> EventKind {
             attempt: it.attempts + 1,
             step,
         },
-        deadline_ms: agent.timeout_ms,
     }
 }
 
@@ -254,7 +259,7 @@ fn refused(state: &State, ix: usize, why: &str, now: Timestamp) -> Vec<EventKind
         );
     }
     let failures = state.tasks[ix].refusals;
-    again(state, ix, &Step::Create, failures, &format!("nothing to capture: {why}"), now)
+    again(state, ix, &Step::Create, failures, &format!("nothing to capture: {why}"), now, 1)
 }
 
 fn failed(state: &State, ix: usize, step: &Step, last: &str, now: Timestamp) -> Vec<EventKind> {
@@ -265,13 +270,73 @@ fn failed(state: &State, ix: usize, step: &Step, last: &str, now: Timestamp) -> 
         let last = super::ask::cut(last, 500);
         return held(state, ix, HoldWhy::Attempts { step: step.to_string(), last });
     }
-    again(state, ix, step, failures, last, now)
+    match failed.and_then(|s| Some((s, s.failure.as_ref()?))) {
+        Some((failed, failure)) => by_class(state, ix, failed, failure, now),
+        None => again(state, ix, step, failures, last, now, 1),
+    }
 }
+
+/// What a session says would help decides what follows: another try, somebody else, or a person.
+fn by_class(
+    state: &State,
+    ix: usize,
+    failed: &StepState,
+    failure: &SessionFailure,
+    now: Timestamp,
+) -> Vec<EventKind> {
+    let SessionFailure { class, why } = failure;
+    let (step, failures) = (&failed.step, failed.failures);
+    match class {
+        FailureClass::Retry | FailureClass::Cap => again(state, ix, step, failures, why, now, 1),
+        FailureClass::Backoff => again(state, ix, step, failures, why, now, OVERLOADED),
+        FailureClass::Limited(until) => rests(state, ix, failed, *until, why, now),
+        FailureClass::Never | FailureClass::OtherRuntime => {
+            let agent = state.graph.task(ix).agent(step);
+            if usize::from(failed.fallback) < agent.fallbacks.len() {
+                let (task, step) = (state.graph.task(ix).id.clone(), step.clone());
+                let to = failed.fallback + 1;
+                return vec![EventKind::FellBack { task, step, to, why: super::ask::cut(why, 500) }];
+            }
+            beyond_help(state, ix, step, failure)
+        }
+        FailureClass::Person => beyond_help(state, ix, step, failure),
+    }
+}
+
+/// A person decides: no further try would help.
+fn beyond_help(state: &State, ix: usize, step: &Step, failure: &SessionFailure) -> Vec<EventKind> {
+    let SessionFailure { class, why } = failure;
+    held(state, ix, HoldWhy::Agent { step: step.to_string(), class: *class, why: super::ask::cut(why, 500) })
+}
+
+/// The pool's quota is used up, until then if its vendor says so.
+fn rests(
+    state: &State,
+    ix: usize,
+    failed: &StepState,
+    _until: Option<Timestamp>,
+    why: &str,
+    now: Timestamp,
+) -> Vec<EventKind> {
+    again(state, ix, &failed.step, failed.failures, why, now, OVERLOADED)
+}
+
+/// An overloaded service is left alone for so many times the usual pause.
+const OVERLOADED: u64 = 4;
 
 /// Malformed answers of a judge after which there is no score.
 const JUDGE_MALFORMED_MAX: u32 = 2;
 
-fn again(state: &State, ix: usize, step: &Step, failures: u32, last: &str, now: Timestamp) -> Vec<EventKind> {
+/// Another try, after so many times the usual pause, unless there were enough.
+fn again(
+    state: &State,
+    ix: usize,
+    step: &Step,
+    failures: u32,
+    last: &str,
+    now: Timestamp,
+    pauses: u64,
+) -> Vec<EventKind> {
     let limits = &state.graph.plan.limits;
     if failures >= limits.max_attempts.max(1) {
         return held(
@@ -284,7 +349,7 @@ fn again(state: &State, ix: usize, step: &Step, failures: u32, last: &str, now: 
         task: state.graph.task(ix).id.clone(),
         step: step.clone(),
         failures,
-        not_before: now.plus_ms(limits.backoff.after(failures)),
+        not_before: now.plus_ms(limits.backoff.after(failures).saturating_mul(pauses)),
         why: super::ask::cut(last, 500),
     }]
 }

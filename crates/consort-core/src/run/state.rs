@@ -1,8 +1,13 @@
 //! What is known about a run: the fold of its events.
 
+mod talk;
 mod task;
 
-pub use task::{Point, Round, Steering, StepState, StepStatus, TaskStage, TaskState, WorkspaceState};
+pub use talk::{Grant, Talk, Tell, Waiting};
+pub use task::{
+    AgentChange, AgentTurn, Point, Remembered, Round, Steering, StepState, StepStatus, TaskStage, TaskState,
+    WorkspaceState,
+};
 
 use super::StopWhy;
 use super::command::StartRun;
@@ -16,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Raised when the shape of the serialised state changes.
-pub const STATE_SCHEMA: u32 = 3;
+pub const STATE_SCHEMA: u32 = 4;
 
 /// The state of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,6 +69,9 @@ pub struct State {
     pub declared_inputs: BTreeMap<String, String>,
     /// Completion criteria that a person vouched for: name to who and how.
     pub declared_criteria: BTreeMap<String, String>,
+    /// Permissions that people granted for more than one request, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Grant>,
     /// Recorded decisions against the engine's verdict, for ever.
     pub overrides: Vec<Override>,
     /// Where the result was brought: the latest one.
@@ -139,7 +147,9 @@ pub struct Live {
     pub phase: LivePhase,
     /// When it was decided.
     pub since: Timestamp,
-    /// When it must end.
+    /// When it must end. Waiting for a person is not work: while it waits, this lies so much later as it
+    /// may wait, and afterwards so much later as it did. Its supervisor's own limit has to leave room for
+    /// that: whoever writes the specification of a session's process adds the time-outs of its asks.
     pub deadline: Timestamp,
     /// Its process, once known.
     pub process: Option<ProcessIdentity>,
@@ -148,6 +158,15 @@ pub struct Live {
     /// How many notes of its session are known.
     #[serde(default)]
     pub notes: u32,
+    /// Which agent: 0 is the plan's own, then its fallbacks in their order.
+    #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
+    pub fallback: u8,
+    /// The session that it is to go on in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<String>,
+    /// What its session has said and is to be told.
+    #[serde(default, skip_serializing_if = "Talk::is_empty")]
+    pub talk: Talk,
 }
 
 /// See [`Live`].
@@ -414,6 +433,7 @@ impl State {
             checkpoints: Vec::new(),
             declared_inputs: BTreeMap::new(),
             declared_criteria: BTreeMap::new(),
+            grants: Vec::new(),
             overrides: Vec::new(),
             integration: None,
             used: Used::default(),

@@ -27,6 +27,8 @@ pub enum Why {
 pub fn wanted(state: &State) -> Vec<Effect> {
     let mut effects: Vec<Effect> = Vec::new();
     for (attempt, live) in &state.live {
+        let told = super::talk::tells(attempt, live);
+        effects.extend(told.into_iter().map(|told| Effect::Ensure(Ensure::Told(told))));
         effects.push(match live.stopping {
             Some(why) => Effect::Stop(attempt.clone(), why),
             None if is_starting(state, attempt) => match start_of(state, attempt) {
@@ -184,8 +186,12 @@ fn integration(state: &State) -> Option<Ensure> {
 /// Everything that an attempt needs to be started.
 pub fn start_of(state: &State, attempt: &AttemptId) -> Option<Start> {
     let ix = state.graph.ix(&attempt.task)?;
-    let since = state.live.get(attempt).map_or(state.now, |l| l.since);
-    Some(compose(state, ix, attempt.clone(), since))
+    let live = state.live.get(attempt);
+    let start = compose(state, ix, attempt.clone(), live.map_or(state.now, |l| l.since));
+    Some(match live {
+        Some(live) => Start { resume: live.resume.clone(), fallback: live.fallback, ..start },
+        None => start,
+    })
 }
 
 /// How a consumer would be started first: what its prompt will be rendered from.

@@ -17,8 +17,8 @@ pub(super) use barriers::hold_text as barrier_hold_text;
 pub use build::run_view;
 pub(crate) use build::waived;
 pub(super) use build::{missing_inputs, trigger};
-pub use task::{GateView, LiveView, RoundView, SteeringView, TaskView};
-pub(super) use tasks::{hold_text, refusal_text, verdict_text};
+pub use task::{ChangeView, GateView, LiveView, RoundView, SteeringView, TaskView};
+pub(super) use tasks::{hold_text, refusal_text, turn_text, verdict_text};
 
 use super::words::Word;
 use crate::time::Timestamp;
@@ -90,6 +90,9 @@ pub struct RunView {
     pub calls: Calls,
     /// Cost.
     pub cost: Cost,
+    /// Permissions that reach further than the request that they answered, for ever.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<GrantView>,
     /// Acceptances against a verdict, for ever.
     pub overrides: Vec<OverrideView>,
     /// Strategies that a level asks for and that the workflow leaves out, for ever too.
@@ -301,6 +304,29 @@ pub struct OverrideView {
     pub refusals: Vec<String>,
     /// When.
     pub at: When,
+}
+
+/// A permission that reaches further than one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GrantView {
+    /// The question that it answered.
+    pub approval: String,
+    /// What is allowed: the tool, and which commands, paths or hosts.
+    pub rule: String,
+    /// Whose agents; `None`: all in the run.
+    pub task: Option<String>,
+    /// Who said it.
+    pub by: String,
+    /// When.
+    pub at: When,
+}
+
+impl GrantView {
+    /// In one line, for every view.
+    pub fn line(&self) -> String {
+        let whose = self.task.as_ref().map_or_else(|| "all agents".into(), |t| format!("the agents of {t}"));
+        format!("{whose} may {} ({}, by {})", self.rule, self.approval, self.by)
+    }
 }
 
 /// What to do next.

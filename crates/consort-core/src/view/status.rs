@@ -220,6 +220,7 @@ pub fn task_text(view: &RunView, task: &TaskView, now: Timestamp, width: usize) 
     }
     task.problems.iter().for_each(|(check, what)| add("problem", &format!("{check}: {what}")));
     task.steering.iter().for_each(|s| add("steered", &s.line()));
+    task.changes.iter().for_each(|c| add("agent", &c.line()));
     if !task.strays.is_empty() {
         add("not taken", &task.strays.join(", "));
     }

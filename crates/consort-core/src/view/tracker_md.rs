@@ -331,6 +331,7 @@ fn approvals(doc: &mut Doc, view: &RunView) {
     }
     doc.gap();
     guidance(doc, view);
+    agents(doc, view);
     if !view.declared.is_empty() {
         doc.heading(3, "Vouched for");
         view.declared
@@ -353,6 +354,21 @@ fn guidance(doc: &mut Doc, view: &RunView) {
         }
     }
     doc.gap();
+}
+
+/// Where another agent or session went on, and what people allowed for more than one request.
+fn agents(doc: &mut Doc, view: &RunView) {
+    let changes = view.tasks.iter().flat_map(|t| t.changes.iter().map(move |c| (t, c)));
+    let changes: Vec<String> =
+        changes.map(|(task, change)| format!("{}: {}", inline(&task.id), inline(&change.line()))).collect();
+    let grants = view.grants.iter().map(|grant| inline(&grant.line()));
+    for (title, lines) in [("Agents and sessions", changes), ("Granted", grants.collect())] {
+        if !lines.is_empty() {
+            doc.heading(3, title);
+            lines.iter().for_each(|line| doc.item("- ", line));
+            doc.gap();
+        }
+    }
 }
 
 fn answer_text(a: &ApprovalView) -> String {

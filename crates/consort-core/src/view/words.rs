@@ -115,7 +115,7 @@ pub(super) fn workspace(state: &State, ix: usize) -> &'static str {
         TaskStage::Held(HoldWhy::Conflict { .. }) | TaskStage::Deciding(Point::Conflict { .. }) => {
             "CONFLICTED"
         }
-        TaskStage::Held(HoldWhy::Attempts { .. })
+        TaskStage::Held(HoldWhy::Attempts { .. } | HoldWhy::Agent { .. })
         | TaskStage::Failed(_)
         | TaskStage::Deciding(Point::StepFailed { .. } | Point::EffectFailed(_) | Point::Refused(_)) => {
             "FAILED"

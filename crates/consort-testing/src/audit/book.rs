@@ -1,6 +1,6 @@
 //! What the auditor keeps while it reads: one page per task, barrier and question.
 
-use super::{Violation, gates, life, people};
+use super::{Violation, gates, life, people, talk};
 use crate::sim::Record;
 use consort_core::ids::{ApprovalId, AttemptId, Revision, Step, TaskId};
 use consort_core::plan::{Plan, Task};
@@ -87,6 +87,7 @@ pub(super) struct Book<'a> {
     pub done_now: BTreeSet<AttemptId>,
     pub stopping: BTreeSet<AttemptId>,
     pub starts: BTreeMap<AttemptId, u64>,
+    pub talks: talk::Talks,
     pub start: Option<StartRun>,
     pub declared: BTreeSet<String>,
     pub vouched: BTreeSet<String>,
@@ -115,6 +116,7 @@ impl<'a> Book<'a> {
             done_now: BTreeSet::new(),
             stopping: BTreeSet::new(),
             starts: BTreeMap::new(),
+            talks: talk::Talks::default(),
             start: None,
             declared: BTreeSet::new(),
             vouched: BTreeSet::new(),
@@ -180,6 +182,7 @@ impl<'a> Book<'a> {
         if self.over.is_some() {
             people::after_the_end(self, kind);
         }
+        talk::talk(self, kind, record);
         match kind {
             E::RunStarted { start, .. } => self.start = Some(start.clone()),
             E::RunnerOpened { .. } => self.open = true,

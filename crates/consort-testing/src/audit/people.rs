@@ -28,7 +28,10 @@ pub(super) fn question(book: &mut Book<'_>, kind: &EventKind) {
             });
             let against = matches!(
                 kind,
-                ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. } | ApprovalKind::Budget { .. }
+                ApprovalKind::Held { .. }
+                    | ApprovalKind::BarrierHeld { .. }
+                    | ApprovalKind::Budget { .. }
+                    | ApprovalKind::Permission { .. }
             );
             book.must(!(against && how.starts_with("flag")), "approval", || {
                 format!("{approval}: a flag decided what only a person may")
@@ -52,6 +55,9 @@ fn allowed(book: &Book<'_>, kind: &ApprovalKind, yes: bool) -> Vec<String> {
         }
         ApprovalKind::Task { task, .. } | ApprovalKind::Held { task, .. } => {
             book.plan.task(task).and_then(|t| t.approval.as_ref()).map(|a| &a.by)
+        }
+        ApprovalKind::Permission { attempt, .. } => {
+            book.plan.task(&attempt.task).and_then(|t| t.approval.as_ref()).map(|a| &a.by)
         }
         ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier } => {
             book.plan.barrier(barrier).and_then(|b| b.approval.as_ref()).map(|a| &a.by)

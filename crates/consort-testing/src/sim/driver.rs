@@ -70,6 +70,8 @@ enum Action {
     CarryOut(EffectKey),
     Deliver(usize),
     Finish(AttemptId),
+    Talk(AttemptId),
+    Expire(AttemptId),
     Say,
     Time,
 }
@@ -282,7 +284,8 @@ impl Sim {
         self.trouble()?;
         let Some(host) = &mut self.host else { return Ok(None) };
         host.follow(&self.world);
-        if host.is_idle() && self.world.ending().next().is_none() {
+        let working = self.world.ending().chain(self.world.talking()).next().is_some();
+        if host.is_idle() && !working {
             // Time passes only when everything decided so far is under way.
             self.settle_down()?;
         }
@@ -301,6 +304,8 @@ impl Sim {
             }
             Some(Action::Deliver(n)) => self.deliver(n),
             Some(Action::Finish(attempt)) => self.world.finish(&attempt),
+            Some(Action::Talk(attempt)) => self.world.talk(&attempt),
+            Some(Action::Expire(attempt)) => self.world.expire(&attempt),
             Some(Action::Say) => {
                 let state = &self.host.as_ref().expect("it lives").state;
                 if let Some(command) = self.people.say(state, self.chooser.as_mut()) {
@@ -329,12 +334,19 @@ impl Sim {
         let Some(host) = &self.host else { return Vec::new() };
         let mut actions: Vec<Action> = host.todo().into_iter().map(Action::CarryOut).collect();
         actions.extend((0..host.inbox.len()).map(Action::Deliver));
+        actions.extend(self.world.talking().cloned().map(Action::Talk));
         actions.extend(self.world.ending().cloned().map(Action::Finish));
         let busy = !actions.is_empty();
         if self.people.wants(&host.state) && (!busy || self.chooser.chance(100)) {
             actions.push(Action::Say);
         }
-        if next_deadline(&host.state).is_some() && (actions.is_empty() || self.chooser.chance(30)) {
+        if actions.is_empty() || self.chooser.chance(20) {
+            actions.extend(self.world.waiting().cloned().map(Action::Expire));
+        }
+        // A budget of time that is used up while nothing is to be started brings nothing.
+        let now = Timestamp(self.world.now + self.skew);
+        let due = next_deadline(&host.state).is_some_and(|(at, why)| why != Why::Budget || at > now);
+        if due && (actions.is_empty() || self.chooser.chance(30)) {
             actions.push(Action::Time);
         }
         actions
@@ -383,8 +395,12 @@ impl Sim {
             }
         }
         if self.chooser.chance(options.meddle) {
-            let command = match self.chooser.pick(3) {
+            let command = match self.chooser.pick(4) {
                 0 => Some(Command::Pause),
+                3 => {
+                    let state = &self.host.as_ref().expect("it lives").state;
+                    People::steer(state, self.chooser.as_mut())
+                }
                 1 => Some(Command::Checkpoint),
                 _ => People::retry(self.state()),
             };

@@ -68,8 +68,8 @@ impl Disk {
 pub(crate) enum Running {
     /// Begun, and nothing done yet.
     Todo(Box<Effect>),
-    /// An attempt is followed.
-    Following(AttemptId),
+    /// An attempt is followed, from so many notes of its session on.
+    Following(AttemptId, u32),
     /// Done; its report is on its way.
     Reported,
 }
@@ -161,7 +161,7 @@ impl Host {
         self.running.retain(|key, running| matches!(running, Running::Reported) || wanted.contains_key(key));
         for (key, effect) in wanted {
             self.running.entry(key).or_insert_with(|| match effect {
-                Effect::Watch(attempt, _) => Running::Following(attempt),
+                Effect::Watch(attempt, known) => Running::Following(attempt, known),
                 effect => Running::Todo(Box::new(effect)),
             });
         }
@@ -170,8 +170,8 @@ impl Host {
     /// Attempts that ended while they were followed report it.
     pub fn follow(&mut self, world: &World) {
         for (key, running) in &mut self.running {
-            let Running::Following(attempt) = running else { continue };
-            let reports = world.watch(attempt);
+            let Running::Following(attempt, known) = running else { continue };
+            let reports = world.watch(attempt, *known);
             if !reports.is_empty() {
                 *running = Running::Reported;
                 self.inbox.extend(reports.into_iter().map(|r| (Some(key.clone()), r)));
@@ -205,7 +205,7 @@ impl Host {
         let reports = match effect.as_ref() {
             Effect::Start(start) => world.start(start, disk.records.len() as u64),
             Effect::Stop(attempt, why) => world.stop(attempt, *why),
-            Effect::Watch(attempt, _) => world.watch(attempt),
+            Effect::Watch(attempt, known) => world.watch(attempt, *known),
             Effect::Ensure(wish) => {
                 let tips = match wish {
                     Ensure::Checkpoint { seq, .. } => disk

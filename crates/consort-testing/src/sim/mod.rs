@@ -21,4 +21,4 @@ pub use every::{Explored, Once, every_order};
 pub use host::{Crashed, Disk, Host, Record};
 pub use people::People;
 pub use players::{Play, Plays, Profile};
-pub use world::{Commit, Process, Seen, Started, World, commit_id, content_id};
+pub use world::{Commit, Heard, Line, Process, Seen, Started, Talks, World, commit_id, content_id, shell};

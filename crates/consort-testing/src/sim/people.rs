@@ -2,7 +2,7 @@
 
 use super::chance::Chooser;
 use consort_core::ids::ApprovalId;
-use consort_core::run::{Approval, ApprovalKind, Command, RunStatus, State, TaskStage, shown};
+use consort_core::run::{Approval, ApprovalKind, Command, Reach, RunStatus, State, TaskStage, shown};
 
 /// The people around a run.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +62,10 @@ impl People {
             return Some(Command::Retry { task, note, instead_of });
         }
         let mut command = self.answer(approval.clone(), chooser);
+        if let (Command::Approve { reach, .. }, ApprovalKind::Permission { .. }) = (&mut command, &asked.kind)
+        {
+            *reach = [Reach::Call, Reach::Call, Reach::Task, Reach::Run][chooser.pick(4)];
+        }
         // Most look at what they answer; now and then somebody looked at something else.
         if let Command::Approve { seen, .. } | Command::Reject { seen, .. } = &mut command
             && chooser.chance(700)
@@ -80,6 +84,12 @@ impl People {
             true if chooser.chance(300) => Command::give_up(approval, note),
             true => Command::reject(approval, note),
         }
+    }
+
+    /// A word for somebody.
+    pub fn steer(state: &State, chooser: &mut dyn Chooser) -> Option<Command> {
+        let task = state.graph.plan.tasks.get(chooser.pick(state.tasks.len()))?.id.clone();
+        Some(Command::Steer { task, text: "é".repeat(1_200) })
     }
 
     /// A task that somebody might try again.

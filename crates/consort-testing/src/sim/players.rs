@@ -2,7 +2,7 @@
 
 use super::chance::hash;
 use consort_core::ids::{AttemptId, Step, TaskId};
-use consort_core::run::Severity;
+use consort_core::run::{FailureClass, Severity};
 use std::collections::BTreeMap;
 
 /// How good the versions of one task's work are. The last entry of a list counts for all
@@ -65,6 +65,8 @@ pub enum Play {
     Empty,
     /// Cannot be started.
     NotStarted,
+    /// Its session says that it did not do its work, and what would help.
+    Fails(FailureClass),
 }
 
 /// Which attempt goes how.
@@ -77,8 +79,8 @@ pub struct Plays {
 }
 
 impl Plays {
-    /// How attempt `nth` (from 0) at this step goes.
-    pub fn of(&self, attempt: &AttemptId, nth: usize) -> Play {
+    /// How attempt `nth` (from 0) at this step goes; `talked`: whether it has a session.
+    pub fn of(&self, attempt: &AttemptId, nth: usize, talked: bool) -> Play {
         let key = (attempt.task.clone(), attempt.step.clone());
         if let Some(play) = self.scripted.get(&key).and_then(|plays| plays.get(nth)) {
             return *play;
@@ -89,6 +91,17 @@ impl Plays {
             return Play::Well;
         }
         let creator = attempt.step.is_creator();
+        if talked && (draw / 8_000).is_multiple_of(2) {
+            return Play::Fails(match draw / 16_000 % 7 {
+                0 => FailureClass::Never,
+                1 => FailureClass::Backoff,
+                2 => FailureClass::Limited(None),
+                3 => FailureClass::OtherRuntime,
+                4 => FailureClass::Person,
+                5 => FailureClass::Retry,
+                _ => FailureClass::Cap,
+            });
+        }
         match draw / 1_000 % 8 {
             0 => Play::Hang,
             1 => Play::Exit(1),

@@ -1,6 +1,9 @@
 //! What is really there, whatever a runner believes.
 
 mod repository;
+mod talk;
+
+pub use talk::{Heard, Line, Talks, shell};
 
 use super::chance::{hash, mix};
 use super::players::{Play, Plays, Profile};
@@ -49,6 +52,10 @@ pub struct Started {
     pub attempt: AttemptId,
     /// Records that were durable at that moment.
     pub durable: u64,
+    /// The session that it was to go on in.
+    pub resume: Option<String>,
+    /// Which agent.
+    pub fallback: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +63,7 @@ struct Attempt {
     process: Process,
     play: Play,
     start: Start,
+    session: Option<talk::Session>,
 }
 
 /// The outside world of one run.
@@ -77,6 +85,10 @@ pub struct World {
     pub profiles: BTreeMap<TaskId, Profile>,
     /// Which attempt goes how.
     pub plays: Plays,
+    /// What sessions do on their way.
+    pub talks: Talks,
+    /// What sessions were told and have heard, in order.
+    pub heard: Vec<Heard>,
     /// Effects that fail, by the start of their key: how often still.
     pub failing: BTreeMap<String, u32>,
     /// Handoffs that merges lose, how often still.
@@ -103,6 +115,8 @@ pub struct Seen {
     pub trees: BTreeMap<Revision, BTreeMap<String, ContentHash>>,
     /// Attempts that are alive.
     pub alive: Vec<AttemptId>,
+    /// What sessions have heard.
+    pub heard: Vec<Heard>,
 }
 
 /// An id for this text, as long as a git commit's.
@@ -129,6 +143,8 @@ impl World {
             ledger: Vec::new(),
             profiles: BTreeMap::new(),
             plays: Plays::default(),
+            talks: Talks::default(),
+            heard: Vec::new(),
             failing: BTreeMap::new(),
             lost_handoffs: 0,
             blockers: Vec::new(),
@@ -156,12 +172,14 @@ impl World {
             reflog: self.reflog.clone(),
             trees: self.commits.iter().map(|(id, c)| (id.clone(), c.tree.clone())).collect(),
             alive: alive.map(|(id, _)| id.clone()).collect(),
+            heard: self.heard.clone(),
         }
     }
 
     /// Attempts that are alive and would end by themselves.
     pub fn ending(&self) -> impl Iterator<Item = &AttemptId> {
-        let ends = |a: &Attempt| a.process == Process::Alive && a.play != Play::Hang;
+        let through = |a: &Attempt| a.session.as_ref().is_none_or(talk::Session::is_through);
+        let ends = move |a: &Attempt| a.process == Process::Alive && a.play != Play::Hang && through(a);
         self.attempts.iter().filter(move |(_, a)| ends(a)).map(|(id, _)| id)
     }
 
@@ -214,7 +232,7 @@ impl World {
             fallback: 0,
             nonce: String::new(),
         };
-        let claimed = Attempt { process: Process::Claimed, play: Play::Well, start };
+        let claimed = Attempt { process: Process::Claimed, play: Play::Well, start, session: None };
         self.attempts.insert(attempt.clone(), claimed);
     }
 
@@ -227,9 +245,12 @@ impl World {
         let before = self.ledger.iter().filter(|s| {
             s.attempt.task == attempt.task && s.attempt.step == attempt.step && s.attempt != attempt
         });
-        let play = self.plays.of(&attempt, before.count());
-        self.ledger.push(Started { attempt: attempt.clone(), durable });
-        let mut there = Attempt { process: Process::Alive, play, start: start.clone() };
+        let nth = before.count();
+        let play = self.plays.of(&attempt, nth, self.talks_to(start));
+        let (resume, fallback) = (start.resume.clone(), start.fallback);
+        self.ledger.push(Started { attempt: attempt.clone(), durable, resume, fallback });
+        let session = self.begin_session(start, nth);
+        let mut there = Attempt { process: Process::Alive, play, start: start.clone(), session };
         if play == Play::NotStarted {
             let ended = ended(Exit::NotStarted("no such program".into()), Given::Nothing);
             there.process = Process::Ended(ended.clone());
@@ -245,14 +266,18 @@ impl World {
         let Some(there) = self.attempts.get(attempt).filter(|a| a.process == Process::Alive).cloned() else {
             return;
         };
-        let process = match there.play {
+        let mut process = match there.play {
             Play::Vanish => Process::Vanished,
             Play::Exit(code) => Process::Ended(ended(Exit::Code(code), Given::Nothing)),
+            Play::Fails(_) => Process::Ended(ended(Exit::Code(1), Given::Nothing)),
             play => {
                 let given = self.give(&there.start, play);
                 Process::Ended(ended(Exit::Code(0), given))
             }
         };
+        if let Process::Ended(ended) = &mut process {
+            ended.session = talk::session_end(&there, there.play);
+        }
         if let Some(there) = self.attempts.get_mut(attempt) {
             there.process = process;
         }
@@ -270,11 +295,15 @@ impl World {
             None => self.claim(attempt),
             _ => {}
         }
-        self.watch(attempt)
+        self.watch(attempt, u32::MAX)
     }
 
-    /// What became of an attempt, if it is over.
-    pub fn watch(&self, attempt: &AttemptId) -> Vec<Report> {
+    /// What its session says beyond so many notes, else what became of an attempt, if it is over.
+    pub fn watch(&self, attempt: &AttemptId, known: u32) -> Vec<Report> {
+        let notes = self.notes(attempt, known);
+        if !notes.is_empty() {
+            return notes;
+        }
         let attempt = attempt.clone();
         match self.process(&attempt) {
             Some(Process::Alive) => Vec::new(),

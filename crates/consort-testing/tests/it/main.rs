@@ -7,6 +7,7 @@ mod drill;
 mod every;
 mod happy;
 mod house;
+mod models;
 mod planted;
 mod simulation;
 mod tables;

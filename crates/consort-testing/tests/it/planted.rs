@@ -5,10 +5,10 @@
 use consort_core::ids::Step;
 use consort_core::plan::Plan;
 use consort_core::planted::Bug;
-use consort_core::run::{Command, Report};
+use consort_core::run::{AskKind, Command, Reach, Report};
 use consort_testing::audit::{Violation, audit};
 use consort_testing::plans::{TaskExt, chain, plan, task, two_way};
-use consort_testing::sim::{Play, Profile, Sim};
+use consort_testing::sim::{Line, People, Play, Profile, Sim, shell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const CASE: &str = "CONSORT_PLANT";
@@ -77,8 +77,24 @@ fn scene(bug: Bug) -> Vec<Violation> {
                 run(&plan, &mut sim)
             })
             .collect(),
+        Bug::GrantForAnyRule => audited(&talked(), |sim| {
+            sim.options.approve_all = false;
+            let asks = |words| Line::Asks(AskKind::Permission, Some(shell(words)));
+            let lines = vec![asks("npm install"), asks("rm -r /")];
+            sim.world.talks.scripted.insert(("a".into(), Step::Create), vec![lines]);
+            sim.run_until(|s| s.open_approvals().next().is_some());
+            let reach = Reach::Run;
+            let yes = Command::Approve { approval: "A-001".into(), note: None, seen: None, reach };
+            sim.command(yes).expect("it is asked");
+            sim.people = People::kind();
+        }),
+        Bug::ReviewerResumes => audited(&talked(), |_| ()),
         Bug::GroupNotKilled => unreachable!("it lives in the worker, among real processes"),
     }
+}
+
+fn talked() -> Plan {
+    plan("p", vec![task("a").judged(1, 5).critics(&["S-007"]).talked(1)])
 }
 
 fn gated(min: u32) -> Plan {
@@ -124,6 +140,8 @@ fn rule(bug: Bug) -> &'static str {
         Bug::ApprovalForOlderCommit => "approval",
         Bug::AcknowledgementUnchecked => "problems",
         Bug::EventsOutOfOrder => "order",
+        Bug::GrantForAnyRule => "grants",
+        Bug::ReviewerResumes => "sessions",
         Bug::GroupNotKilled => "alive",
     }
 }
@@ -187,4 +205,6 @@ each_is_found! {
     approval_for_older_commit ApprovalForOlderCommit
     acknowledgement_unchecked AcknowledgementUnchecked
     events_out_of_order EventsOutOfOrder
+    grant_for_any_rule GrantForAnyRule
+    reviewer_resumes ReviewerResumes
 }

@@ -31,15 +31,28 @@ fn medley() -> Plan {
     plan
 }
 
+/// Agents that are talked to, with fallbacks and without, with a memory and without.
+fn talkative() -> Plan {
+    let judged = |id: &str| task(id).judged(2, 4).self_reviewed().critics(&["S-002", "S-007"]).talked(2);
+    let tasks = vec![
+        judged("a").approved_by(&["ann"]),
+        task("b").talked(0).approved_by(&["ann", "bob"]),
+        judged("c").needs(&["a"]).forgetful(),
+        task("d").needs(&["b"]).critics(&["S-007"]).talked(1),
+    ];
+    plan("talkative", tasks).at_once(3)
+}
+
 /// One of several plans, with one of several kinds of work.
 fn scene(seed: u64) -> Sim {
     let mut dice = Random::new(seed ^ 0xfeed);
-    let plan = match dice.pick(7) {
+    let plan = match dice.pick(9) {
         0 => chain(3),
         1 => fan(4),
         2 => two_way((2, 4)).approved_barriers(),
         3 => overlapping(),
         4 => seed_plan(),
+        5 | 6 => talkative(),
         _ => medley(),
     };
     let mut sim = Sim::seeded(&plan, seed);
@@ -49,6 +62,8 @@ fn scene(seed: u64) -> Sim {
         sim.world.profiles.insert(each.id.clone(), profile);
     }
     sim.world.plays.seeded = Some((seed, [0, 30, 150, 400][dice.pick(4)]));
+    sim.world.talks.seeded = Some((seed, [0, 300, 900][dice.pick(3)]));
+    sim.world.talks.lost = dice.pick(3) as u32;
     let some = |dice: &mut Random, most: u32| [0, most / 4, most][dice.pick(3)];
     let options = &mut sim.options;
     options.approve_all = dice.chance(400);

@@ -5,9 +5,10 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 /// A child that dies with its owner.
@@ -53,4 +54,38 @@ impl Piped {
     pub fn into_parts(self) -> (Child, ChildStdin, ChildStdout, ChildStderr) {
         (self.child, self.stdin, self.stdout, self.stderr)
     }
+}
+
+/// For a program to say its version.
+const VERSION_TIME: Duration = Duration::from_secs(10);
+
+/// What a program answers to `--version`: its first line up to the first space or bracket; `None` if it
+/// does not answer well within some seconds.
+pub fn version_of(program: &Path, env: &BTreeMap<String, String>) -> Option<String> {
+    let child = std::process::Command::new(program)
+        .arg("--version")
+        .env_clear()
+        .envs(env)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = child.ok()?;
+    let until = Instant::now() + VERSION_TIME;
+    let status = loop {
+        match child.try_wait().ok()? {
+            Some(status) => break status,
+            None if Instant::now() >= until => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    let mut said = Vec::new();
+    child.stdout.take()?.take(4096).read_to_end(&mut said).ok()?;
+    let text = String::from_utf8_lossy(&said);
+    let word = text.lines().next()?.split_whitespace().next()?.to_owned();
+    status.success().then_some(word).filter(|word| !word.is_empty())
 }

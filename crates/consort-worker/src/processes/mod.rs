@@ -38,7 +38,7 @@ mod spec;
 mod streams;
 mod supervise;
 
-pub use child::Piped;
+pub use child::{Piped, version_of};
 pub use direct::run_direct;
 pub use launch::{LaunchError, launch};
 pub use look::{LookError, Looked, Watched, look, stop, watch};

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::{post, question};
 use clap::Args;
-use consort_core::run::Command;
+use consort_core::run::{Command, Reach};
 
 /// Answers a question of a run with yes.
 ///
@@ -29,6 +29,11 @@ pub(crate) fn run(ctx: &Context, args: &Approve) -> Result<u8, Failure> {
     let run = place.run(Some(&args.run))?;
     let asked = question::find(&place.replay(&run)?.state, &args.approval)?;
     let done = format!("{} is approved.", asked.id);
-    let command = Command::Approve { approval: asked.id, note: args.message.clone(), seen: asked.seen };
+    let command = Command::Approve {
+        approval: asked.id,
+        note: args.message.clone(),
+        seen: asked.seen,
+        reach: Reach::Call,
+    };
     post::give(ctx, &place, &run, &command, &done)
 }

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::post;
 use clap::Args;
 use consort_core::ids::{ApprovalId, TaskId};
-use consort_core::run::{ApprovalKind, Command, GateRefusal, State, refusals_against, shown};
+use consort_core::run::{ApprovalKind, Command, GateRefusal, Reach, State, refusals_against, shown};
 
 /// Accepts the best version of a held task against the gate, by name and with a reason.
 ///
@@ -52,7 +52,7 @@ pub(crate) fn run(ctx: &Context, args: &Override) -> Result<u8, Failure> {
     let note = Some(format!("{} (overrides {})", args.reason.trim(), named.join(", ")));
     let done = format!("{} is accepted against the gate: {approval} is answered.", args.task);
     let seen = state.approvals.get(&approval).map(|asked| shown(&state, &approval, asked));
-    post::give(ctx, &place, &run, &Command::Approve { approval, note, seen }, &done)
+    post::give(ctx, &place, &run, &Command::Approve { approval, note, seen, reach: Reach::Call }, &done)
 }
 
 /// The open question about a held task that has a version, and what stands against that version.

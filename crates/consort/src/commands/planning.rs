@@ -4,11 +4,14 @@ use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::place::Place;
+use consort_core::definition::Offer;
 use consort_core::definition::{self, BaseFiles, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
-use consort_core::plan::{Forecast, Plan, Runtime, Task};
+use consort_core::plan::{AgentSpec, Forecast, Plan, Runtime, Task};
+use consort_worker::agents::offers::{self, Found};
 use consort_worker::workspace::Repo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A file that was read, and how it is called in messages.
 pub(crate) struct Source {
@@ -164,7 +167,21 @@ pub(crate) fn options(
         existing_ids: Vec::new(),
         base_files,
         library: Default::default(),
+        offers: if rehearse { offers::known() } else { offers() },
     }
+}
+
+/// The runtimes of this build as they are found here. Asked once: programs are started for it.
+pub(crate) fn found() -> &'static [Found] {
+    static FOUND: OnceLock<Vec<Found>> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let here = std::env::current_dir().unwrap_or_default();
+        offers::discover(&std::env::vars().collect(), &here)
+    })
+}
+
+fn offers() -> Vec<Offer> {
+    found().iter().map(|found| found.offer.clone()).collect()
 }
 
 /// `KEY=VALUE`, for clap.
@@ -198,8 +215,40 @@ pub(crate) fn refuse_without_agent(plan: &Plan) -> Result<(), Failure> {
     };
     let what = if plan.is_alone() { "this document".into() } else { format!("task `{}`{others}", first.id) };
     Err(Failure::invalid(format!("no agent is set up for {what}"))
-        .why("a run never falls back to anything silently")
-        .help("name a program under `agents:` in the workflow file: `default: {argv: [my-agent, --flag]}`"))
+        .why(format!("looked for {}", looked_for()))
+        .help("set one up: `consort doctor` says how, or name a program under `agents:`: `default: {argv: [my-agent]}`"))
+}
+
+/// What `auto` looked for, and what was not there.
+fn looked_for() -> String {
+    let one = |found: &Found| match &found.offer.found {
+        Ok(what) => format!("{} ({what}; it has no tools to write with)", found.offer.runtime),
+        Err(why) => format!("{} ({why})", found.offer.runtime),
+    };
+    found().iter().map(one).collect::<Vec<_>>().join(" and ")
+}
+
+/// Who does the work, in a line, where agents are talked to; `None` where none is.
+pub(crate) fn who(plan: &Plan) -> Option<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut add = |what: &str, agents: BTreeSet<String>| {
+        if !agents.is_empty() {
+            lines.push(format!("{what}: {}", agents.into_iter().collect::<Vec<_>>().join(", ")));
+        }
+    };
+    let named = |agent: &AgentSpec| match &agent.runtime {
+        Runtime::Session(session) => Some(match &session.model {
+            Some(model) => format!("{} ({model})", session.runtime),
+            None => session.runtime.clone(),
+        }),
+        _ => None,
+    };
+    add("work", plan.tasks.iter().filter_map(|task| named(&task.creator)).collect());
+    let reviewed = plan.tasks.iter().filter(|task| !task.review_groups.is_empty());
+    add("reviews", reviewed.filter_map(|task| named(&task.critic)).collect());
+    let judged = plan.tasks.iter().filter(|task| task.judged);
+    add("scores", judged.flat_map(|t| std::iter::once(&t.judge).chain(&t.panel)).filter_map(named).collect());
+    (!lines.is_empty()).then(|| lines.join("; "))
 }
 
 /// The size of a plan in a line.

@@ -262,6 +262,9 @@ fn schemas(plan: &Plan, there: &dyn Fn(&str) -> Result<bool, Failure>) -> Result
     Ok(())
 }
 
+/// What the walls around agents hold off today.
+pub(crate) const BOUNDARY: &str = "accidents: yes, attacks: no (agents run as you; writes outside their workspace and other agents are refused)";
+
 /// What a person reads before any work starts.
 fn announcement(plan: &Plan, start: &StartRun, driver: &Driver, facts: &Facts) -> String {
     let out = &driver.out;
@@ -274,6 +277,10 @@ fn announcement(plan: &Plan, start: &StartRun, driver: &Driver, facts: &Facts) -
         say("base", &format!("{}{on}", short(base.as_str())));
     }
     say("plan", &planning::size(plan));
+    if let Some(who) = planning::who(plan) {
+        say("agents", &who);
+        say("boundary", BOUNDARY);
+    }
     say("forecast", &planning::calls(plan));
     say("cost", &planning::cost(plan));
     say("approvals", &asked(plan, start, driver));

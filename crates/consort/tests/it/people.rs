@@ -3,7 +3,7 @@
 use crate::probes::{CREATOR, POOR};
 use crate::real::look::{audited, records};
 use crate::support::{SMALL, Said, World};
-use consort_core::run::{Command, EventKind as E, HoldWhy, Input};
+use consort_core::run::{Command, EventKind as E, HoldWhy, Input, Reach};
 use consort_local::inbox::Inbox;
 use std::fs;
 
@@ -130,8 +130,12 @@ fn a_no_with_words_reaches_the_creator_and_an_override_stays_in_sight() {
     let at = records(&dir).last().unwrap().now;
     let late = Command::Retry { task: "report".into(), note: None, instead_of: Some("A-001".into()) };
     Inbox::of(&dir).post("ada", "terminal", at, &late).unwrap();
-    let stale =
-        Command::Approve { approval: "A-002".into(), note: Some("x".into()), seen: Some(seen.into()) };
+    let stale = Command::Approve {
+        approval: "A-002".into(),
+        note: Some("x".into()),
+        seen: Some(seen.into()),
+        reach: Reach::Call,
+    };
     Inbox::of(&dir).post("lead", "terminal", at, &stale).unwrap();
     assert_eq!(world.consort(&["resume", HELD_RUN]).code, 3);
     assert_eq!(given(&world, HELD_RUN), 1);

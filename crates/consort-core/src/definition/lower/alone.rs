@@ -70,7 +70,7 @@ impl Lower<'_> {
         let Some(name) = &wish.agent else { return Ok(agents) };
         agents.only(name).ok_or_else(|| AloneFault::NoAgent {
             name: name.clone(),
-            known: self.file.agents.iter().map(|(name, _)| name.value.0.clone()).collect(),
+            known: self.file.agents.iter().map(|(name, _)| name.value.text.clone()).collect(),
         })
     }
 
@@ -177,9 +177,9 @@ fn task(wish: &Alone, gate: Gate, agents: &Agents, plan: &Plan) -> Task {
         approval: None,
         criteria: vec![],
         creator: agents.nobody(),
-        critic: agents.critic(),
-        judge: agents.judge(),
-        panel: agents.panel(judges),
+        critic: agents.critic(gate.level),
+        judge: agents.judge(gate.level),
+        panel: agents.panel(judges, gate.level),
         workspace: WorkspaceKind::None,
         given: Some(wish.bytes.clone()),
     }

@@ -15,6 +15,7 @@ pub(super) mod outputs;
 mod overlap;
 mod people;
 mod roles;
+mod sessions;
 mod sets;
 mod strategies;
 mod template;

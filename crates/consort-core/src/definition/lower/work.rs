@@ -142,7 +142,8 @@ impl<'f> Lower<'f> {
         lowered.form = self.form(task);
         lowered.approval = approval;
         lowered.criteria = criteria;
-        lowered.creator = self.creator(task.agent.as_ref(), &role, agents, &plan.limits);
+        lowered.creator = self.creator(task.agent.as_ref(), &role, lowered.criticality, agents, &plan.limits);
+        self.check_creator(&lowered.creator, (&spot.id, &spot.span));
         lowered.role = role;
         lowered.workspace = self.workspace(Some(task));
         lowered
@@ -189,10 +190,10 @@ impl<'f> Lower<'f> {
             rounds: gate.rounds,
             approval: None,
             criteria: vec![],
-            creator: agents.creator(HANDOFF_ROLE),
-            critic: agents.critic(),
-            judge: agents.judge(),
-            panel: agents.panel(gate.judges),
+            creator: agents.creator(HANDOFF_ROLE, gate.level),
+            critic: agents.critic(gate.level),
+            judge: agents.judge(gate.level),
+            panel: agents.panel(gate.judges, gate.level),
             workspace: self.workspace(None),
             given: None,
         }

@@ -32,8 +32,17 @@ pub(super) fn starting(
     state.front.queued.remove(&(ix, position));
     let deadline = at.plus_ms(deadline_ms);
     state.front.deadlines.insert((deadline, attempt.clone()));
-    let live =
-        Live { phase: LivePhase::Starting, since: at, deadline, process: None, stopping: None, notes: 0 };
+    let live = Live {
+        phase: LivePhase::Starting,
+        since: at,
+        deadline,
+        process: None,
+        stopping: None,
+        notes: 0,
+        fallback: 0,
+        resume: None,
+        talk: Default::default(),
+    };
     state.live.insert(attempt.clone(), live);
     state.used.agent_calls += 1;
     state.used.by_role.of(&attempt.step).calls += 1;
@@ -76,6 +85,10 @@ pub(super) fn ended(
         AttemptEnd::Failed(_) | AttemptEnd::Unknown | AttemptEnd::Stopped(_) => {
             let step = &mut it.steps[position];
             step.failures += 1;
+            step.failure = match end {
+                AttemptEnd::Failed(Failure::Session(failure)) => Some(failure.clone()),
+                _ => None,
+            };
             step.malformed += u32::from(matches!(end, AttemptEnd::Failed(Failure::Malformed(_))));
             step.unfounded += u32::from(matches!(end, AttemptEnd::Failed(Failure::Unfounded(_))));
             step.refused = match end {
@@ -164,6 +177,7 @@ pub(in crate::run) fn failure_text(end: &AttemptEnd) -> String {
         AttemptEnd::Failed(Failure::Malformed(why)) => format!("malformed answer: {why}"),
         AttemptEnd::Failed(Failure::Unfounded(why)) => why.clone(),
         AttemptEnd::Failed(Failure::NoAnswer) => "it ended without an answer".into(),
+        AttemptEnd::Failed(Failure::Session(failure)) => failure.why.clone(),
         AttemptEnd::Stopped(StopWhy::TimedOut) => "its time was used up".into(),
         AttemptEnd::Stopped(why) => format!("stopped: {why:?}"),
         AttemptEnd::Lost => "it never ran".into(),
@@ -177,6 +191,10 @@ pub(super) fn shift_deadlines(state: &mut State, by_ms: u64) {
     state.front.deadlines.clear();
     for (attempt, live) in &mut state.live {
         live.deadline = live.deadline.plus_ms(by_ms);
+        // What the machine slept through is given back once, not as waiting too.
+        if let Some(waiting) = &mut live.talk.waiting {
+            waiting.since = waiting.since.plus_ms(by_ms);
+        }
         if live.stopping.is_none() {
             state.front.deadlines.insert((live.deadline, attempt.clone()));
         }

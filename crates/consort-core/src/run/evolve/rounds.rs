@@ -101,7 +101,7 @@ pub(super) fn queue(state: &mut State, ix: usize, steps: &[Step]) -> Result<(), 
         return Err(format!("{} is not at a point where steps begin", state.graph.task(ix).id));
     }
     done(state, &Due::Task(ix));
-    let fresh = |step: &Step| StepState::new(step, 0, StepStatus::Queued);
+    let fresh = |step: &Step| state.tasks[ix].fresh_step(step, 0, StepStatus::Queued);
     state.tasks[ix].steps = steps.iter().map(fresh).collect();
     state.tasks[ix].stage = TaskStage::Working;
     state.front.queued.extend((0..steps.len()).map(|at| (ix, at)));
@@ -122,21 +122,69 @@ pub(super) fn step_retrying(
         Some(position) => position,
         None => {
             // A refused capture sends the task back to its creator.
-            it.steps = vec![StepState::new(step, failures, StepStatus::Failed)];
+            it.steps = vec![it.fresh_step(step, failures, StepStatus::Failed)];
             0
         }
     };
     it.steps[position].failures = failures;
+    with_others(it, position);
     it.steps[position].status = StepStatus::Resting(not_before);
     it.stage = TaskStage::Working;
     state.front.resting.insert((not_before, ix, position));
-    // A sibling may have failed too while this one was decided upon.
-    let it = &state.tasks[ix];
-    if let Some(other) = it.steps.iter().find(|s| s.status == StepStatus::Failed) {
-        let point = Point::StepFailed { step: other.step.clone(), last: "it failed".into() };
+    next_failed(state, ix);
+    Ok(())
+}
+
+/// A sibling may have failed too while another was decided upon.
+fn next_failed(state: &mut State, ix: usize) {
+    let failed = state.tasks[ix].steps.iter().find(|s| s.status == StepStatus::Failed);
+    if let Some(other) = failed {
+        let last = other.failure.as_ref().map_or_else(|| "it failed".into(), |failure| failure.why.clone());
+        let point = Point::StepFailed { step: other.step.clone(), last };
         tasks::decide(state, ix, point);
     }
+}
+
+/// Another agent does the step from here on, and all like it that are still to come.
+pub(super) fn fell_back(state: &mut State, ix: usize, step: &Step, to: u8) -> Result<(), String> {
+    let id = &state.graph.task(ix).id;
+    let it = &mut state.tasks[ix];
+    let failed = |s: &&mut StepState| s.step == *step && s.status == StepStatus::Failed;
+    let Some(each) = it.steps.iter_mut().find(failed).filter(|s| s.fallback + 1 == to) else {
+        return Err(format!("{id}: {step} cannot fall back to {to}"));
+    };
+    *each = StepState { fallback: to, ..StepState::new(step, 0, StepStatus::Queued) };
+    let all = it.fell.entry(StepState::agent(step)).or_default();
+    *all = to.max(*all);
+    let position = it.steps.iter().position(|s| s.step == *step);
+    it.stage = TaskStage::Working;
+    let waits = |s: &StepState| matches!(s.status, StepStatus::Queued | StepStatus::Resting(_));
+    let waiting: Vec<usize> = (0..it.steps.len()).filter(|at| waits(&it.steps[*at])).collect();
+    waiting.into_iter().for_each(|at| with_others(it, at));
+    done(state, &Due::Task(ix));
+    state.front.queued.extend(position.map(|at| (ix, at)));
+    next_failed(state, ix);
     Ok(())
+}
+
+/// A step that waits is done by the agent that does such steps by now, with a fresh count of tries.
+fn with_others(it: &mut TaskState, position: usize) {
+    let by_now = it.fell.get(&StepState::agent(&it.steps[position].step)).copied().unwrap_or(0);
+    let each = &mut it.steps[position];
+    if by_now > each.fallback {
+        each.fallback = by_now;
+        each.failures = 0;
+    }
+}
+
+/// A person sent the task on its way again: what was wrong with an agent may be mended.
+pub(super) fn first_agents(it: &mut TaskState) {
+    it.fell.clear();
+    let open = |s: &&mut StepState| !matches!(s.status, StepStatus::Live(_) | StepStatus::Done);
+    for each in it.steps.iter_mut().filter(open) {
+        each.fallback = 0;
+        each.failure = None;
+    }
 }
 
 /// The back-off of a step is over.

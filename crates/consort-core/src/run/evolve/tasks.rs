@@ -142,6 +142,7 @@ pub(super) fn asked(
         }
         ApprovalKind::Input { .. } => done(state, &Due::Inputs),
         ApprovalKind::Completion { .. } => done(state, &Due::Completion),
+        ApprovalKind::Permission { attempt, ask, .. } => super::talk::asked(state, attempt, *ask, approval)?,
         ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. } | ApprovalKind::Budget { .. } => {}
     }
     let question = Approval {

@@ -3,11 +3,13 @@
 use crate::ids::{ApprovalId, AttemptId, ContentHash, Revision, Step, StrategyId};
 use crate::quality::{Band, Composite};
 use crate::run::FindingsRef;
+use crate::run::SessionFailure;
 use crate::run::event::{HoldWhy, Judged, RoundKind, Verdict};
 use crate::run::graph::Graph;
 use crate::run::input::{Candidate, DimensionScore, Problem, Raised, Review, Severity};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One task.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +46,18 @@ pub struct TaskState {
     pub rounds: Vec<Round>,
     /// What people said, and the sets of rounds that they granted, oldest first.
     pub steering: Vec<Steering>,
+    /// The session of its creator, to go on in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Remembered>,
+    /// Which fallback does a kind of step by now: see [`StepState::agent`]. Nobody goes back by itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fell: BTreeMap<String, u8>,
+    /// Where another agent or another session went on than was to be expected: the latest ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<AgentChange>,
+    /// Requests that were refused to its creator's last attempt, by policy or by a person.
+    #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
+    pub denied: u32,
     /// When it became ready, when work began, when it was accepted.
     pub ready_at: Option<Timestamp>,
     /// See `ready_at`.
@@ -52,7 +66,49 @@ pub struct TaskState {
     pub accepted_at: Option<Timestamp>,
 }
 
-/// A person sent a task on its way again.
+/// Another agent, or another session, goes on with the work.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AgentChange {
+    /// When.
+    pub at: Timestamp,
+    /// At which step.
+    pub step: Step,
+    /// What.
+    pub turn: AgentTurn,
+}
+
+/// See [`AgentChange`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentTurn {
+    /// The fallback of this number does the step.
+    FellBack {
+        /// From 1.
+        to: u8,
+        /// Why.
+        why: String,
+    },
+    /// A new session began where an earlier one was to go on.
+    Fresh(String),
+    /// A new session goes on with a written summary.
+    HandedOver,
+}
+
+/// At most so many changes are kept; the journal has them all.
+const CHANGES_MAX: usize = 40;
+
+/// A session that can be resumed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The vendor's id.
+    pub id: String,
+    /// It knows this generation of the task's work and no other.
+    pub generation: u32,
+    /// Which agent's: 0 is the plan's own, then its fallbacks.
+    pub fallback: u8,
+}
+
+/// A person sent a task on its way again, or had a word for its agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Steering {
     /// Who.
@@ -167,6 +223,12 @@ pub struct StepState {
     pub unfounded: u32,
     /// Why the last answer was refused: the next try is told.
     pub refused: Option<String>,
+    /// Why its last session failed, and what helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<SessionFailure>,
+    /// Which agent does it: 0 is the plan's own, then its fallbacks in their order.
+    #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
+    pub fallback: u8,
     /// Where it stands.
     pub status: StepStatus,
 }
@@ -174,7 +236,25 @@ pub struct StepState {
 impl StepState {
     /// A step of which nobody has tried anything yet, except these failures.
     pub(in crate::run) fn new(step: &Step, failures: u32, status: StepStatus) -> Self {
-        StepState { step: step.clone(), failures, malformed: 0, unfounded: 0, refused: None, status }
+        StepState {
+            step: step.clone(),
+            failures,
+            malformed: 0,
+            unfounded: 0,
+            refused: None,
+            failure: None,
+            fallback: 0,
+            status,
+        }
+    }
+
+    /// Whose fallbacks these are: `creator`, `critic`, `judge`, `judge-2` and so on.
+    pub fn agent(step: &Step) -> String {
+        match step {
+            Step::Create | Step::SelfReview => "creator".into(),
+            Step::Review(_) => "critic".into(),
+            judge => judge.to_string(),
+        }
     }
 }
 
@@ -252,6 +332,10 @@ impl TaskState {
             problems: Vec::new(),
             rounds: Vec::new(),
             steering: Vec::new(),
+            session: None,
+            fell: BTreeMap::new(),
+            changes: Vec::new(),
+            denied: 0,
             ready_at: None,
             began_at: None,
             accepted_at: None,
@@ -268,6 +352,20 @@ impl TaskState {
         let guidance = guidance.map(str::to_owned);
         let round = self.iteration + 1;
         self.steering.push(Steering { by: by.to_owned(), guidance, round, new_set });
+    }
+
+    /// A step of which nobody has tried anything yet: by the agent that does such steps by now.
+    pub(in crate::run) fn fresh_step(&self, step: &Step, failures: u32, status: StepStatus) -> StepState {
+        let fallback = self.fell.get(&StepState::agent(step)).copied().unwrap_or(0);
+        StepState { fallback, ..StepState::new(step, failures, status) }
+    }
+
+    /// Another agent or session goes on.
+    pub(in crate::run) fn changed(&mut self, at: Timestamp, step: &Step, turn: AgentTurn) {
+        if self.changes.len() == CHANGES_MAX {
+            self.changes.remove(0);
+        }
+        self.changes.push(AgentChange { at, step: step.clone(), turn });
     }
 
     /// What was accepted, if anything.

@@ -2,11 +2,11 @@
 
 use crate::ids::{ApprovalId, Step, TaskId};
 use crate::run::{
-    ApprovalKind, AttemptEnd, Event, EventKind, Exit, Failure, GateRefusal, RoundKind, State, StopWhy,
-    Verdict,
+    AgentTurn, ApprovalKind, AskKind, AttemptEnd, Event, EventKind, Exit, Failure, GateRefusal, NoteKind,
+    Reach, RoundKind, SessionNote, State, StopWhy, Verdict,
 };
 use crate::time::Timestamp;
-use crate::view::model::{barrier_hold_text, hold_text, refusal_text, trigger};
+use crate::view::model::{barrier_hold_text, hold_text, refusal_text, trigger, turn_text};
 use crate::view::text::{clean, count, cut};
 use crate::view::words;
 
@@ -83,6 +83,9 @@ fn of_approval(kind: &EventKind, state: &State) -> Option<(String, String)> {
         EventKind::ApprovalRequested { approval, .. } if by_flag(state, approval).is_some() => None,
         EventKind::ApprovalRequested { approval, kind, who, question } => {
             let command = match kind {
+                ApprovalKind::Permission { kind: AskKind::Question, .. } => {
+                    format!("consort answer {} {approval}", run(state))
+                }
                 // There is more than one way on, and each needs words.
                 ApprovalKind::Held { revision: Some(_), .. } => format!("consort status {}", run(state)),
                 _ => format!("consort approve {} {approval}", run(state)),
@@ -91,8 +94,13 @@ fn of_approval(kind: &EventKind, state: &State) -> Option<(String, String)> {
             let may = if may.is_empty() { String::new() } else { format!(" ({} may)", may.join(" or ")) };
             Some((approval.to_string(), format!("asked of {who}: {question}; answer{may} with {command}")))
         }
-        EventKind::ApprovalGiven { approval, yes, by, how, note } => {
-            let word = if *yes { "approved" } else { "rejected" };
+        EventKind::ApprovalGiven { approval, yes, by, how, note, reach } => {
+            let word = match (yes, reach) {
+                (false, _) => "rejected",
+                (true, Reach::Call) => "approved",
+                (true, Reach::Task) => "approved for this task",
+                (true, Reach::Run) => "approved for this run",
+            };
             let asked = by_flag(state, approval).map(|question| format!(": {question}")).unwrap_or_default();
             let note = note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
             Some((approval.to_string(), format!("{word} by {by} ({how}){asked}{note}")))
@@ -169,6 +177,20 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
         E::WorkspaceReleased { task, salvaged: Some(place) } => {
             (task, format!("what was not committed is kept at {place}"))
         }
+        E::SessionNoted { attempt, note } => (&attempt.task, noted(&attempt.step, note)?),
+        E::AskAnswered { attempt, ask, grant } => {
+            let how = match grant {
+                Some(approval) => format!("granted by {approval}, which reaches this far"),
+                None => "refused: it asks more than anybody can answer".into(),
+            };
+            (&attempt.task, format!("{}: request {ask} {how}", doing(&attempt.step)))
+        }
+        E::SessionSteered { attempt, text, by, .. } => (&attempt.task, format!("told by {by}: {text}")),
+        E::TaskSteered { task, text, by } => (task, format!("{by} says to whoever works on it next: {text}")),
+        E::FellBack { task, step, to, why } => {
+            let turn = AgentTurn::FellBack { to: *to, why: why.clone() };
+            (task, format!("{}: {}", doing(step), turn_text(&turn)))
+        }
         E::EffectAbandoned { task, effect, why } => (task, format!("{effect} failed too often: {why}")),
         _ => return None,
     };
@@ -177,6 +199,20 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
 
 fn name(task: &TaskId) -> String {
     task.to_string()
+}
+
+/// What people care about of what a session tells: not that it went on as it should.
+fn noted(step: &Step, note: &SessionNote) -> Option<String> {
+    let what = match &note.kind {
+        NoteKind::Began { fresh: Some(why), .. } => turn_text(&AgentTurn::Fresh(why.clone())),
+        NoteKind::HandedOver { .. } => turn_text(&AgentTurn::HandedOver),
+        NoteKind::Heard { what } => match what.strip_prefix("turn/") {
+            Some(turn) => format!("has heard word {turn}"),
+            None => return None,
+        },
+        _ => return None,
+    };
+    Some(format!("{}: {what}", doing(step)))
 }
 
 /// `accepted with 0.9405, the version of round 2`
@@ -220,6 +256,7 @@ fn ended(end: &AttemptEnd) -> Option<String> {
         AttemptEnd::Failed(Failure::Malformed(why)) => format!("failed: malformed answer: {why}"),
         AttemptEnd::Failed(Failure::Unfounded(why)) => format!("asked once more: {why}"),
         AttemptEnd::Failed(Failure::NoAnswer) => "failed: no answer".into(),
+        AttemptEnd::Failed(Failure::Session(failure)) => format!("failed: {}", failure.why),
         AttemptEnd::Stopped(why) => format!("stopped: {}", stop(*why)),
         AttemptEnd::Lost => "was lost before it ran; it starts again".into(),
         AttemptEnd::Unknown => "vanished, and nobody can say how far it came".into(),

@@ -9,7 +9,8 @@ use serde::Serialize;
 pub struct ApprovalView {
     /// `A-001`.
     pub id: String,
-    /// `task`, `barrier`, `input`, `completion`, `held task`, `held barrier`, `budget`.
+    /// `task`, `barrier`, `input`, `completion`, `held task`, `held barrier`, `budget`; of an agent at
+    /// work `permission`, `question`.
     pub kind: &'static str,
     /// What it is about.
     pub subject: String,
@@ -34,7 +35,12 @@ pub struct ApprovalView {
     pub apart: Vec<(String, String, String)>,
     /// A no with words starts another round, and they guide it.
     pub steers: bool,
-    /// A yes goes against a verdict and needs a reason.
+    /// A yes can reach further than this request.
+    pub reaches: bool,
+    /// The step of the agent that asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// A yes needs words: a reason against a verdict, or the answer to a question.
     pub needs_reason: bool,
     /// When it was asked.
     pub asked_at: When,

@@ -4,8 +4,8 @@ use super::barriers::barrier_view;
 use super::questions::{approval_view, blockers};
 use super::tasks::{refusal_text, task_view};
 use super::{
-    Calls, CheckpointView, Cost, IntegrationView, NextActions, OverrideView, PhaseView, PipelineView, Queued,
-    Resumption, RunView, TaskView, WaivedView, When, next,
+    Calls, CheckpointView, Cost, GrantView, IntegrationView, NextActions, OverrideView, PhaseView,
+    PipelineView, Queued, Resumption, RunView, TaskView, WaivedView, When, next,
 };
 use crate::plan::{Input, Phase, Pipeline, Plan};
 use crate::run::{CheckpointTrigger, State, StepStatus, TaskStage};
@@ -43,6 +43,7 @@ pub fn run_view(state: &State) -> RunView {
         checkpoints: checkpoints(state),
         calls: calls(state),
         cost: cost(state),
+        grants: grants(state),
         overrides: overrides(state),
         waived: waived(&state.graph.plan),
         declared: declared(state),
@@ -244,6 +245,17 @@ fn cost(state: &State) -> Cost {
         unpriced: used.unpriced,
         text,
     }
+}
+
+fn grants(state: &State) -> Vec<GrantView> {
+    let of = state.grants.iter().map(|g| GrantView {
+        approval: g.approval.to_string(),
+        rule: clean(&g.rule.to_string()),
+        task: g.task.as_ref().map(ToString::to_string),
+        by: clean(&g.by),
+        at: When(g.at),
+    });
+    of.collect()
 }
 
 fn overrides(state: &State) -> Vec<OverrideView> {

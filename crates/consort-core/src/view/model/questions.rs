@@ -3,7 +3,7 @@
 use super::{AnswerView, ApprovalView, Blocker, VersionView, When};
 use crate::ids::{ApprovalId, DimensionId, TaskId};
 use crate::quality::Score;
-use crate::run::{self, Approval, ApprovalKind, Severity, State, shown, who_may};
+use crate::run::{self, Approval, ApprovalKind, AskKind, Severity, State, shown, who_may};
 use crate::view::text::clean;
 
 pub(super) fn approval_view(state: &State, id: &ApprovalId, approval: &Approval, run: &str) -> ApprovalView {
@@ -15,7 +15,11 @@ pub(super) fn approval_view(state: &State, id: &ApprovalId, approval: &Approval,
     let (versions, apart) = versions(state, &approval.kind);
     let needs_reason = matches!(approval.kind, ApprovalKind::Held { revision: Some(_), .. });
     let why = if needs_reason { " -m \"why\"" } else { "" };
-    let approve = format!("consort approve {question}{why}");
+    let words = matches!(approval.kind, ApprovalKind::Permission { kind: AskKind::Question, .. });
+    let approve = match words {
+        true => format!("consort answer {question} \"the answer\""),
+        false => format!("consort approve {question}{why}"),
+    };
     let reject = match meaning.steers {
         Some(_) => format!("consort reject {question} -m \"what to do differently\""),
         None => format!("consort reject {question} -m \"why\""),
@@ -27,7 +31,15 @@ pub(super) fn approval_view(state: &State, id: &ApprovalId, approval: &Approval,
         versions,
         apart,
         steers: meaning.steers.is_some(),
-        needs_reason,
+        needs_reason: needs_reason || words,
+        reaches: matches!(
+            approval.kind,
+            ApprovalKind::Permission { rule: Some(_), kind: AskKind::Permission, .. }
+        ),
+        step: match &approval.kind {
+            ApprovalKind::Permission { attempt, .. } => Some(attempt.step.to_string()),
+            _ => None,
+        },
         options: options(state, approval, &meaning, (&approve, &reject), run, &question),
         id: id.to_string(),
         kind: meaning.kind,
@@ -77,6 +89,10 @@ fn options(
             add(format!("consort override {run} {task}{} --reason \"why\"", rules.concat()), meaning.yes);
         }
         _ => add(approve.to_owned(), meaning.yes),
+    }
+    if let ApprovalKind::Permission { rule: Some(_), kind: AskKind::Permission, .. } = &approval.kind {
+        add(format!("{approve} --for task"), "and so are all requests like it of this task's agents");
+        add(format!("{approve} --for run"), "and so are all requests like it in this run");
     }
     add(reject.to_owned(), meaning.steers.unwrap_or(meaning.no));
     if let ApprovalKind::Held { task, .. } = &approval.kind {
@@ -164,6 +180,18 @@ fn meaning(kind: &ApprovalKind) -> Meaning {
             "it is tried again; blockers that its handoffs name are taken on record",
             ends_barrier,
             Some("all its handoffs are made again, with your words as guidance"),
+        ),
+        ApprovalKind::Permission { kind: AskKind::Permission, .. } => (
+            "permission",
+            "its agent may do this, once",
+            "its agent may not, and is told your words: what to do instead",
+            None,
+        ),
+        ApprovalKind::Permission { kind: AskKind::Question, .. } => (
+            "question",
+            "its agent is told your words and goes on",
+            "its agent is told that nobody answers, with your words, and decides by itself",
+            None,
         ),
         ApprovalKind::Budget { .. } => (
             "budget",

@@ -64,6 +64,9 @@ pub struct TaskView {
     pub set_began: u32,
     /// What people said about it, and the sets of rounds that they granted.
     pub steering: Vec<SteeringView>,
+    /// Where another agent or session went on than was to be expected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangeView>,
     /// When work began.
     pub started_at: Option<When>,
     /// When it was accepted.
@@ -105,6 +108,36 @@ pub struct LiveView {
     pub since: When,
     /// When it is stopped.
     pub deadline: When,
+    /// Questions of its agent that wait for an answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<String>,
+    /// By which its session can be resumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Which fallback it is, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<u8>,
+    /// Why its session is a new one where an earlier one was to go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<String>,
+}
+
+/// Another agent, or another session, went on with the work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChangeView {
+    /// When.
+    pub at: When,
+    /// At which step.
+    pub step: String,
+    /// What, and why.
+    pub what: String,
+}
+
+impl ChangeView {
+    /// `2026-02-20T00:00:00Z create: fallback 1 takes over: …`
+    pub fn line(&self) -> String {
+        format!("{} {}: {}", self.at, self.step, self.what)
+    }
 }
 
 /// One round of a task.

@@ -1,11 +1,11 @@
 //! Tasks: what each does, waits for, has scored.
 
-use super::{GateView, LiveView, RoundView, SteeringView, TaskView, When};
+use super::{ChangeView, GateView, LiveView, RoundView, SteeringView, TaskView, When};
 use crate::ids::{ApprovalId, Step};
 use crate::plan::{Input, TaskKind};
 use crate::run::{
-    ApprovalKind, BarrierStage, GateRefusal, HoldWhy, LivePhase, Point, Round, RoundKind, Severity, State,
-    Steering, StepStatus, TaskStage, Verdict,
+    AgentChange, AgentTurn, ApprovalKind, BarrierStage, GateRefusal, HoldWhy, Live, LivePhase, Point, Round,
+    RoundKind, Severity, State, Steering, StepStatus, TaskStage, Verdict,
 };
 use crate::time::Timestamp;
 use crate::view::text::{clean, count};
@@ -53,8 +53,22 @@ pub(super) fn task_view(state: &State, ix: usize) -> TaskView {
         problems: it.problems.iter().map(|p| (clean(&p.check), clean(&p.text))).collect(),
         set_began: it.set_began,
         steering: it.steering.iter().map(steering).collect(),
+        changes: it.changes.iter().map(change).collect(),
         started_at: it.began_at.map(When),
         completed_at: it.accepted_at.map(When),
+    }
+}
+
+fn change(change: &AgentChange) -> ChangeView {
+    ChangeView { at: When(change.at), step: change.step.to_string(), what: turn_text(&change.turn) }
+}
+
+/// What became of an agent, for people.
+pub(in crate::view) fn turn_text(turn: &AgentTurn) -> String {
+    match turn {
+        AgentTurn::FellBack { to, why } => format!("fallback {to} takes over: {}", clean(why)),
+        AgentTurn::Fresh(why) => format!("a new session instead of the last one: {}", clean(why)),
+        AgentTurn::HandedOver => "a new session goes on with a summary of the last one".into(),
     }
 }
 
@@ -97,6 +111,10 @@ fn live(state: &State, ix: usize) -> Vec<LiveView> {
         },
         since: When(live.since),
         deadline: When(live.deadline),
+        asks: live.talk.open.values().flatten().map(ToString::to_string).collect(),
+        session: live.talk.session.as_deref().map(clean),
+        fallback: Some(live.fallback).filter(|n| *n > 0),
+        fresh: live.talk.fresh.as_deref().map(clean),
     })
     .collect()
 }
@@ -184,7 +202,7 @@ fn working(state: &State, ix: usize) -> (String, Option<Timestamp>) {
     if !live.is_empty() {
         let steps: Vec<&Step> = live.iter().map(|(a, _)| &a.step).collect();
         let stopping = live.iter().all(|(_, l)| l.stopping.is_some());
-        let doing = doing(&steps, it.iteration);
+        let doing = doing(&steps, it.iteration) + &asking(live.iter().map(|(_, l)| *l));
         let text = if stopping { format!("stopping: {doing}") } else { doing };
         return (text, live.iter().map(|(_, l)| l.since).min());
     }
@@ -199,6 +217,17 @@ fn working(state: &State, ix: usize) -> (String, Option<Timestamp>) {
     let queued = it.steps.iter().filter(|s| s.status == StepStatus::Queued);
     let steps: Vec<String> = queued.map(|s| s.step.to_string()).collect();
     (format!("waits for a slot: {}", steps.join(", ")), None)
+}
+
+/// `, waits for A-003`, while agents wait for a person.
+fn asking<'s>(live: impl Iterator<Item = &'s Live>) -> String {
+    let ids: Vec<String> =
+        live.flat_map(|l| l.talk.open.values().flatten()).map(ToString::to_string).collect();
+    match ids.as_slice() {
+        [] => String::new(),
+        [one] => format!(", waits for {one}"),
+        [first, more @ ..] => format!(", waits for {first} and {} more", more.len()),
+    }
 }
 
 /// `creating`, `revising`, `self-review`, `critics S-002, S-004`, `judging`.
@@ -233,6 +262,7 @@ pub(in crate::view) fn hold_text(why: &HoldWhy) -> String {
         HoldWhy::Disagreement => "its judges disagree too much".into(),
         HoldWhy::BarrierRetries => "its barrier's retries are used up".into(),
         HoldWhy::Attempts { step, last } => format!("{step} failed too often: {}", clean(last)),
+        HoldWhy::Agent { step, why, .. } => format!("no agent can go on with {step}: {}", clean(why)),
         HoldWhy::Conflict { between, paths } => {
             let paths: Vec<String> = paths.iter().map(|p| clean(p)).collect();
             format!("{} and {} do not merge: {}", between.0, between.1, paths.join(", "))

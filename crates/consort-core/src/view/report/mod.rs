@@ -37,7 +37,10 @@ pub fn gate_files(state: &State, ix: usize, answer: &Answer<'_>) -> [(String, Ve
     ]
 }
 
+/// The same bytes in every build: keys in the order of the alphabet.
 fn pretty(value: &serde_json::Value) -> Vec<u8> {
+    let mut value = value.clone();
+    value.sort_all_objects();
     format!("{value:#}\n").into_bytes()
 }
 

@@ -223,6 +223,12 @@ fn people(text: &mut String, state: &State, view: &RunView) {
     for (task, steering) in view.tasks.iter().flat_map(|t| t.steering.iter().map(move |s| (t, s))) {
         let _ = writeln!(text, "- Guidance for {}: {}", task.id, cell(&steering.line(), 500));
     }
+    for (task, change) in view.tasks.iter().flat_map(|t| t.changes.iter().map(move |c| (t, c))) {
+        let _ = writeln!(text, "- Agent of {}: {}", task.id, cell(&change.line(), 500));
+    }
+    for grant in &view.grants {
+        let _ = writeln!(text, "- Granted: {}", cell(&grant.line(), 500));
+    }
     for waived in &view.waived {
         let _ = writeln!(text, "- {}", cell(&waived.line(), 500));
     }

@@ -4,9 +4,10 @@ mod defaults;
 mod examples;
 mod hostile;
 mod mistakes;
+mod sessions;
 
-use consort_core::definition::{BaseFiles, IdChoice, PlanOptions, check, render};
-use consort_core::plan::Plan;
+use consort_core::definition::{BaseFiles, IdChoice, Offer, PlanOptions, check, render};
+use consort_core::plan::{Plan, Tool};
 use std::collections::BTreeMap;
 
 pub(crate) fn options() -> PlanOptions {
@@ -18,6 +19,20 @@ pub(crate) fn options() -> PlanOptions {
         existing_ids: vec![],
         base_files: BaseFiles::none(),
         library: Default::default(),
+        offers: vec![offer("talker", &[Tool::Read, Tool::Write]), offer("answerer", &[])],
+    }
+}
+
+/// A runtime that this build has, and that cannot be used here.
+pub(crate) fn offer(runtime: &str, tools: &[Tool]) -> Offer {
+    Offer {
+        runtime: runtime.into(),
+        about: "a runtime of the tests".into(),
+        tools: tools.to_vec(),
+        servers: false,
+        skills: false,
+        found: Err("it is not here".into()),
+        model: None,
     }
 }
 

@@ -35,6 +35,7 @@ impl World {
                 }]
             }
             Ensure::Told(told) => {
+                self.tell(told);
                 vec![Report::SessionTold { attempt: told.attempt.clone(), what: told.what.to_string() }]
             }
             Ensure::Integrated { into, result, .. } => {

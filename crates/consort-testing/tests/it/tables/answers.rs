@@ -127,6 +127,7 @@ fn an_answer_holds_for_what_was_shown_and_a_late_one_is_told_what_changed() {
         approval: id.into(),
         note: Some("fine".into()),
         seen,
+        reach: Reach::Call,
     };
     let other = sim.command(answer("A-001", Some("00000000".into()))).expect_err("something else was seen");
     assert!(other.to_string().contains("not those that you were shown"), "{other}");

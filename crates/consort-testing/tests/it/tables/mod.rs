@@ -4,6 +4,8 @@ mod answers;
 mod gates;
 mod life;
 mod people;
+mod sessions;
+mod talk;
 mod trouble;
 
 use consort_core::ids::{Step, TaskId};

@@ -141,6 +141,7 @@ fn data(old: &str, prose: &str, marks: &Marks, keep: bool) -> String {
         _ => Map::new(),
     };
     object.insert(marks.key(), json!(prose.lines().collect::<Vec<_>>()));
+    object.sort_keys();
     let mut text = serde_json::to_string_pretty(&Value::Object(object)).unwrap_or_default();
     text.push('\n');
     text

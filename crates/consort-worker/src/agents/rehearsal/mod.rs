@@ -66,7 +66,7 @@ pub fn perform(request: Request, cwd: &Path, misdeeds: &[Misdeed]) -> Result<(),
                 true => review::praise(answer),
                 false => review::review(&room, &text, strategy, answer),
             };
-            give(&room, answer, &right.to_string(), misdeeds)
+            give(&room, answer, &sorted(right), misdeeds)
         }
         Purpose::Judge { .. } => {
             let answer = answer.ok_or("no answer is asked for")?;
@@ -76,7 +76,7 @@ pub fn perform(request: Request, cwd: &Path, misdeeds: &[Misdeed]) -> Result<(),
                 Misdeed::Lie => Some(Score::ONE),
                 _ => None,
             });
-            give(&room, answer, &review::judge(&room, &text, answer, forced).to_string(), misdeeds)
+            give(&room, answer, &sorted(review::judge(&room, &text, answer, forced)), misdeeds)
         }
     }
 }
@@ -135,7 +135,7 @@ fn self_review(room: &Room, answer: &AnswerBrief, misdeeds: &[Misdeed]) -> Resul
         "nonce": answer.nonce, "findings": [], "summary": format!("Rehearsal. Looked over the work: {done}."),
         "responses": responses(room, misdeeds),
     });
-    give(room, answer, &text.to_string(), misdeeds)
+    give(room, answer, &sorted(text), misdeeds)
 }
 
 /// Says of each finding that matters where it is fixed: a player writes everything that is asked for.
@@ -158,6 +158,12 @@ fn responses(room: &Room, misdeeds: &[Misdeed]) -> Vec<serde_json::Value> {
 fn strip_marks(prose: &str) -> String {
     let is_mark = |l: &&str| !l.contains("REHEARSAL BEGIN") && !l.contains("REHEARSAL END");
     prose.lines().filter(is_mark).fold(String::new(), |text, line| text + line + "\n")
+}
+
+/// The same bytes for the same answer, in whatever order its keys were written down.
+fn sorted(mut answer: serde_json::Value) -> String {
+    answer.sort_all_objects();
+    answer.to_string()
 }
 
 /// Writes the answer, right or as badly as a script demands.

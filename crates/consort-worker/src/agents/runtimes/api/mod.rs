@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 /// The runtime's word.
 pub const NAME: &str = "api";
 
+pub(crate) use call::wires;
+
 /// Most bytes of one attached file, and of all of them together.
 const ATTACHED_BYTES_MAX: (u64, u64) = (1 << 20, 4 << 20);
 
