@@ -25,6 +25,7 @@ impl<'f> Lower<'f> {
     /// Gives every agent its role, and says what roles the plan keeps.
     pub(super) fn roles(&mut self, tasks: &mut [Task], outline: &Outline<'f>) -> BTreeMap<String, Role> {
         let mut cast = Cast::default();
+        self.diagnostics.extend(self.options.library.found.iter().cloned());
         if self.options.library.roles.is_empty() {
             return cast.used;
         }

@@ -43,6 +43,8 @@ pub struct Library {
     pub servers: BTreeMap<String, String>,
     /// Templates of prompts that replace the built-in form, by purpose.
     pub prompts: BTreeMap<String, String>,
+    /// What is wrong with the templates.
+    pub found: Vec<Diagnostic>,
 }
 
 /// What people put before a role's name to say which skill it comes from.

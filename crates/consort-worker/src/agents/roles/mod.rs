@@ -1,6 +1,7 @@
 //! Role files and templates of prompts of a repository, read, and the set that comes with this build.
 //! What they mean is said by `consort_core::definition::roles`.
 
+use crate::agents::templates;
 use consort_core::definition::roles::{Library, ROLE_BYTES_MAX, RoleText};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -54,7 +55,8 @@ pub fn library(top: &Path) -> Library {
         roles.extend(files.iter().map(|path| role(top, path)));
     }
     roles.extend(built_in());
-    Library { roles, servers: servers(top), prompts: BTreeMap::new() }
+    let (prompts, found) = templates::check(PROMPTS, prompts(top));
+    Library { roles, servers: servers(top), prompts, found }
 }
 
 /// The roles of this build.
@@ -68,7 +70,7 @@ pub fn built_in() -> impl Iterator<Item = RoleText> {
 }
 
 /// Templates of prompts by the name of their file, each with what was read or why not.
-pub fn prompts(top: &Path) -> BTreeMap<String, Result<String, String>> {
+fn prompts(top: &Path) -> BTreeMap<String, Result<String, String>> {
     let mut files = Vec::new();
     listed(top, Path::new(PROMPTS), DEPTH_MAX, &mut files);
     files.iter().map(|path| (stem(path), read(&top.join(path)))).collect()
