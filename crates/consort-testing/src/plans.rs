@@ -459,6 +459,7 @@ pub fn seed_plan() -> Plan {
         rehearse: true,
         id: IdChoice::Declared,
         existing_ids: Vec::new(),
+        offers: Vec::new(),
         base_files: BaseFiles::none(),
         library: Default::default(),
     };

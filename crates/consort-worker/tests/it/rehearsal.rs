@@ -79,6 +79,7 @@ fn examples() -> Vec<Plan> {
             rehearse: true,
             id: definition::IdChoice::Declared,
             existing_ids: Vec::new(),
+            offers: Vec::new(),
             base_files: definition::BaseFiles::none(),
             library: Default::default(),
         };

@@ -231,5 +231,6 @@ pub(super) fn session_end(there: &Attempt, play: Play) -> Option<Box<SessionEnd>
         turns: 1,
         refused: session.refused,
         model: None,
+        ..SessionEnd::default()
     }))
 }

@@ -96,6 +96,7 @@ fn play(bug: Bug, planted: Option<Bug>) -> Vec<Violation> {
             scene.until(&REAL, |e| matches!(e, E::EffectFailed { .. }));
             scene
         }
+        Bug::GrantForAnyRule | Bug::ReviewerResumes => unreachable!("found in simulation: see SIMULATED"),
     };
     let found = scene.audited();
     if planted.is_none() {
@@ -166,6 +167,9 @@ fn await_that(what: &str, so: impl Fn() -> bool) {
     }
 }
 
+/// Bugs about agents that are talked to: these scenes have none. The simulator finds them.
+const SIMULATED: [Bug; 2] = [Bug::GrantForAnyRule, Bug::ReviewerResumes];
+
 /// The rule of the auditor, and the check of `verify`, that have to notice it.
 fn rules(bug: Bug) -> &'static [&'static str] {
     match bug {
@@ -181,6 +185,7 @@ fn rules(bug: Bug) -> &'static [&'static str] {
         Bug::ApprovalForOlderCommit => &["approval", "promises"],
         Bug::AcknowledgementUnchecked => &["problems", "acknowledgements"],
         Bug::EventsOutOfOrder => &["replay", "chain"],
+        Bug::GrantForAnyRule | Bug::ReviewerResumes => &[],
     }
 }
 
@@ -208,7 +213,7 @@ macro_rules! each_is_found {
 
         #[test]
         fn none_is_forgotten() {
-            assert_eq!([$(Bug::$bug),*].len(), Bug::ALL.len());
+            assert_eq!([$(Bug::$bug),*].len() + SIMULATED.len(), Bug::ALL.len());
         }
     };
 }
