@@ -44,10 +44,7 @@ pub(super) fn parse(text: &str, part: &Span) -> Result<(Node, bool), Diagnostic>
             place_back(&mut node, &moved, part.start);
             Ok((node, true))
         }
-        Err(_) => Err(Diagnostic {
-            message: mistake.message.replace("this is not YAML", "the front matter is not YAML"),
-            ..mistake
-        }),
+        Err(_) => Err(mistake),
     }
 }
 

@@ -158,6 +158,3 @@ fn foreign(source: &str, text: &Result<String, String>) -> Result<Arc<Foreign>, 
     }
     Ok(Arc::new(Foreign { name: source.to_owned(), text: text.clone() }))
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,6 +4,7 @@ mod defaults;
 mod examples;
 mod hostile;
 mod mistakes;
+mod roles;
 mod sessions;
 
 use consort_core::definition::{BaseFiles, IdChoice, Offer, PlanOptions, check, render};
@@ -31,6 +32,7 @@ pub(crate) fn offer(runtime: &str, tools: &[Tool]) -> Offer {
         tools: tools.to_vec(),
         servers: false,
         skills: false,
+        role_models: false,
         found: Err("it is not here".into()),
         model: None,
     }
