@@ -98,10 +98,19 @@ impl Form {
                 "  [y] yes   [n] no, once more with guidance   [g] give it up   [s] show more   [l] later"
                     .into()
             }
+            Stage::Choice if open.approval.reaches => {
+                "  [y] yes, once   [t] for this task   [r] for this run   [n] no   [s] show more   [l] later"
+                    .into()
+            }
+            Stage::Choice if open.approval.kind == "question" => {
+                "  [y] answer   [n] nobody answers   [s] show more   [l] later".into()
+            }
             Stage::Choice => "  [y] yes   [n] no   [s] show more   [l] later".into(),
             Stage::Reason(answer, text) => {
                 let what = match answer {
+                    Answer::Yes if open.approval.kind == "question" => "the answer?",
                     Answer::Yes => "why, against the verdict?",
+                    Answer::No if open.approval.kind == "permission" => "what to do instead?",
                     Answer::No if open.approval.steers => "what is to be different?",
                     Answer::No | Answer::GiveUp => "why not?",
                 };
@@ -121,6 +130,14 @@ impl Form {
                 'y' => {
                     *stage = Stage::Given;
                     return Some(Act::Answer(command(approval, Answer::Yes, None)));
+                }
+                key @ ('t' | 'r') if approval.reaches => {
+                    let mut command = command(approval, Answer::Yes, None);
+                    if let Command::Approve { reach, .. } = &mut command {
+                        *reach = if key == 't' { Reach::Task } else { Reach::Run };
+                    }
+                    *stage = Stage::Given;
+                    return Some(Act::Answer(command));
                 }
                 'n' => *stage = Stage::Reason(Answer::No, String::new()),
                 'g' if approval.steers => *stage = Stage::Reason(Answer::GiveUp, String::new()),
@@ -247,6 +264,21 @@ mod tests {
         assert_eq!(keys(&mut asking(true, true), "y\nfine\n"), [yes(Some("fine"))]);
         assert_eq!(keys(&mut asking(true, true), "g\n"), [no(None, true)]);
         assert_eq!(keys(&mut form(), "g\n"), [], "nothing to give up");
+    }
+
+    #[test]
+    fn a_request_of_an_agent_can_be_granted_for_more_than_once() {
+        let mut form = form();
+        assert_eq!(keys(&mut form, "t"), [], "only where there is a rule");
+        let Some(open) = &mut form.open else { panic!("it is open") };
+        (open.approval.reaches, open.approval.kind) = (true, "permission");
+        let granted = Command::Approve {
+            approval: "A-001".into(),
+            note: None,
+            seen: Some("1f0c93ab".into()),
+            reach: Reach::Task,
+        };
+        assert_eq!(keys(&mut form, "t"), [Act::Answer(granted)]);
     }
 
     #[test]

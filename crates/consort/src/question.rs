@@ -1,8 +1,8 @@
 //! Which question is meant, and what of it was seen: an answer holds for that and nothing else.
 
 use crate::failure::Failure;
-use consort_core::ids::ApprovalId;
-use consort_core::run::{ApprovalKind, Refusal, State, shown};
+use consort_core::ids::{ApprovalId, RunId};
+use consort_core::run::{ApprovalKind, AskKind, Refusal, State, shown};
 
 /// A question as it was typed, found in a run.
 pub(crate) struct Asked {
@@ -40,10 +40,20 @@ fn number(typed: &str) -> Option<ApprovalId> {
 /// The open question about a task or barrier.
 fn about(state: &State, subject: &str) -> Result<ApprovalId, Failure> {
     let of = |kind: &ApprovalKind| kind.subject() == subject;
-    if let Some((id, _)) = state.open_approvals().find(|(_, asked)| of(&asked.kind)) {
-        return Ok(id.clone());
-    }
+    let open: Vec<&ApprovalId> =
+        state.open_approvals().filter(|(_, asked)| of(&asked.kind)).map(|(id, _)| id).collect();
     let run = state.start.as_ref().map(|start| start.run.to_string()).unwrap_or_default();
+    match open.as_slice() {
+        [] => {}
+        [id] => return Ok((*id).clone()),
+        // Agents of one task may ask several things at once.
+        several => {
+            let ids: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+            return Err(Failure::invalid(format!("more than one thing is asked about `{subject}` now"))
+                .why(format!("{} wait for an answer", ids.join(", ")))
+                .help(format!("name one of them: `consort inbox {run}` shows what each asks")));
+        }
+    }
     let failure = Failure::invalid(format!("nothing is asked about `{subject}` now"))
         .help(format!("`consort status {run}` shows what is asked"));
     let last = state.approvals.iter().rev().find(|(_, asked)| of(&asked.kind));
@@ -51,6 +61,18 @@ fn about(state: &State, subject: &str) -> Result<ApprovalId, Failure> {
         Some((id, first)) => failure.why(Refusal::already(id, first)),
         None => failure,
     })
+}
+
+/// Refuses words for what asks for yes or no.
+///
+/// # Errors
+/// It is no agent's question.
+pub(crate) fn wants_words(state: &State, run: &RunId, id: &ApprovalId) -> Result<(), Failure> {
+    match state.approvals.get(id).map(|asked| &asked.kind) {
+        None | Some(ApprovalKind::Permission { kind: AskKind::Question, .. }) => Ok(()),
+        Some(_) => Err(Failure::invalid(format!("{id} asks for yes or no, not for words"))
+            .help(format!("`consort approve {run} {id}` says yes, `consort reject {run} {id} -m TEXT` no"))),
+    }
 }
 
 /// The open question about a task that is held, if it is.

@@ -1,7 +1,7 @@
 //! What people and programs read: pure projections of a run's state.
 //!
 //! ```text
-//! State ─▶ model::RunView ─▶ status_text · task_text · live::screen · approvals
+//! State ─▶ model::RunView ─▶ status_text · task_text · live::screen · approvals · inbox
 //!   │            └─────────▶ ORCHESTRATION_PLAN.md · …_WORKTRACKER.md · ORCHESTRATION.yaml
 //!   └── Event ─▶ live::line · origin
 //! ```
@@ -14,6 +14,7 @@ pub mod approvals;
 mod canvas;
 mod diagram;
 pub mod graph;
+pub mod inbox;
 pub mod live;
 mod markdown;
 pub mod model;
@@ -37,7 +38,7 @@ use crate::run::State;
 
 /// Raised with any change of the bytes that [`state_files`] gives for a state: files that another
 /// version rendered cannot be compared with ours.
-pub const VIEW_VERSION: u32 = 3;
+pub const VIEW_VERSION: u32 = 4;
 
 /// Widest line of what is ours to wrap, in columns.
 pub const WIDTH_MAX: usize = 120;

@@ -5,4 +5,5 @@ mod drive;
 mod graph;
 mod promises;
 mod seed;
+mod talk;
 mod views;

@@ -3,7 +3,7 @@
 
 use super::Violation;
 use super::book::Book;
-use crate::sim::{Record, Seen};
+use crate::sim::{Begun, Record, Seen};
 use consort_core::ids::{ApprovalId, AttemptId, Step, TaskId};
 use consort_core::plan::Rule;
 use consort_core::run::*;
@@ -36,7 +36,7 @@ pub(super) struct Talks {
     sessions: BTreeMap<(TaskId, u32), (String, u8)>,
     doers: BTreeMap<(TaskId, Step), Doer>,
     /// With what each attempt began.
-    began: BTreeMap<AttemptId, (Option<String>, u8)>,
+    began: BTreeMap<AttemptId, Begun>,
     turns: BTreeMap<(AttemptId, u32), String>,
 }
 
@@ -118,7 +118,7 @@ fn starting(book: &mut Book<'_>, attempt: &AttemptId, resume: Option<&String>, f
             format!("{attempt} goes on in {id}, which is not its own")
         });
     }
-    book.talks.began.insert(attempt.clone(), (resume.cloned(), fallback));
+    book.talks.began.insert(attempt.clone(), Begun { resume: resume.cloned(), fallback });
     let key = (attempt.task.clone(), attempt.step.clone());
     let doer = book.talks.doers.entry(key).or_default().clone();
     book.must(fallback >= doer.fallback, "fallbacks", || {
@@ -157,7 +157,7 @@ fn noted(book: &mut Book<'_>, attempt: &AttemptId, note: &SessionNote) {
 }
 
 fn remember(book: &mut Book<'_>, attempt: &AttemptId, session: String) {
-    let fallback = book.talks.began.get(attempt).map_or(0, |(_, fallback)| *fallback);
+    let fallback = book.talks.began.get(attempt).map_or(0, |begun| begun.fallback);
     if attempt.step.is_creator() {
         let key = (attempt.task.clone(), attempt.generation);
         book.talks.sessions.insert(key, (session, fallback));
@@ -251,9 +251,11 @@ pub(super) fn compare(book: &Book<'_>, seen: &Seen) -> Vec<Violation> {
         before.push(key);
     }
     for started in &seen.ledger {
-        let as_said = (started.resume.clone(), started.fallback);
-        if book.talks.began.get(&started.attempt).is_some_and(|began| *began != as_said) {
-            wrong("sessions", format!("{} began with {as_said:?}", started.attempt));
+        let said = book.talks.began.get(&started.attempt);
+        if let (Some(said), Some(begun)) = (said, &started.begun)
+            && said != begun
+        {
+            wrong("sessions", format!("{} began with {begun:?}", started.attempt));
         }
     }
     found

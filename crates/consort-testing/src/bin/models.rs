@@ -1,10 +1,12 @@
 //! The model server of the tests, for trying things by hand.
 //!
 //! `models [--scenario FILE] [--port N]` answers by a scenario in JSON, `models --players DIR...` lets
-//! real agents do what the players of a rehearsal would (DIR: where the state of runs lies). Prints its
-//! address, then a line per request. Ends with the terminal's interrupt.
+//! real agents do what the players of a rehearsal would (DIR: where the state of runs lies); there
+//! `--limited N` refuses the first N requests of each conversation (429), `--overloaded K` every K-th
+//! request (529). Prints its address, then a line per request. Ends with the terminal's interrupt.
 
 use consort_testing::model::players::Players;
+use consort_testing::model::trouble::Trouble;
 use consort_testing::model::{ModelServer, Reply, Rule, Rules, Scenario, Seen};
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,12 +25,16 @@ fn main() -> ExitCode {
 
 fn serve(mut args: impl Iterator<Item = String>) -> Result<(), String> {
     let (mut port, mut roots) = (0, Vec::new());
-    let mut scenario = None;
+    let (mut scenario, mut trouble) = (None, Trouble { retry_after_s: 1, ..Trouble::default() });
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("`{arg}` needs a value"));
         match arg.as_str() {
             "--port" => port = value()?.parse().map_err(|e| format!("--port: {e}"))?,
             "--players" => roots.push(PathBuf::from(value()?)),
+            "--limited" => trouble.limited_first = value()?.parse().map_err(|e| format!("--limited: {e}"))?,
+            "--overloaded" => {
+                trouble.overloaded_every = value()?.parse().map_err(|e| format!("--overloaded: {e}"))?;
+            }
             "--scenario" => {
                 let file = value()?;
                 let text = std::fs::read_to_string(&file).map_err(|e| format!("{file}: {e}"))?;
@@ -43,7 +49,10 @@ fn serve(mut args: impl Iterator<Item = String>) -> Result<(), String> {
     }
     let scenario = match (scenario, roots.is_empty()) {
         (Some(rules), true) => Scenario::from(rules),
-        (None, false) => Players::below(roots).scenario(),
+        (None, false) => {
+            let players = Players::below(roots);
+            trouble.around(move |request| players.answer(request))
+        }
         (None, true) => Rules::of([Rule::always().reply(Reply::text("Hello from a scripted model."))]).into(),
         (Some(_), false) => return Err("--scenario and --players exclude each other".into()),
     };

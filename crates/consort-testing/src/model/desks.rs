@@ -12,6 +12,9 @@ use std::time::SystemTime;
 /// How deep below a root the directories of runs may lie.
 const DEPTH_MAX: usize = 5;
 
+/// Where the part of a prompt begins that belongs to its task.
+const TASK: &str = "\n## Task\n";
+
 /// Looks for desks; prompts that were read once are remembered.
 pub(super) struct Desks {
     roots: Vec<PathBuf>,
@@ -52,8 +55,11 @@ impl Desks {
         let messages = request.messages.iter().enumerate().rev().filter(|(_, m)| m.role == Role::User);
         messages.into_iter().find_map(|(message, said)| {
             let place = |prompt: &Prompt| {
-                let texts = [&prompt.text, &prompt.escaped];
-                let end = |text: &&String| Some(said.text.rfind(text.as_str())? + text.len());
+                // Who calls a model directly gives it what all calls of a kind share as system text.
+                let own = prompt.text.find(TASK).map_or("", |at| &prompt.text[at + 1..]);
+                let texts = [prompt.text.as_str(), prompt.escaped.as_str(), own];
+                let end =
+                    |text: &&str| Some(said.text.rfind(*text).filter(|_| !text.is_empty())? + text.len());
                 texts.iter().filter_map(end).max()
             };
             let held = known.iter().filter_map(|(dir, prompt)| Some((place(prompt)?, prompt, dir)));

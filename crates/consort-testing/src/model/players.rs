@@ -8,6 +8,7 @@ use super::Scenario;
 use super::desks::{Desks, Found, working_directory};
 use super::reply::{Fault, Reply, Tokens};
 use super::request::{Message, ModelRequest, Role, answers};
+use super::tools::takes_structured;
 use consort_worker::agents::rehearsal::perform;
 use consort_worker::agents::request::Request;
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ pub struct Players {
 struct Play {
     writes: Vec<Write>,
     answer: Option<Value>,
+    /// Where the agent itself is asked to put the answer; `None`: its last message is the answer.
+    answer_file: Option<String>,
 }
 
 /// A file that a player made or changed.
@@ -105,10 +108,14 @@ fn next(play: &Play, request: &ModelRequest, since: &[Message]) -> Reply {
     if !reading.calls.is_empty() {
         turns.push(reading);
     }
-    if !play.writes.is_empty() {
-        let write =
-            |r: Reply, w: &Write| r.and_call("@write", json!({ "path": w.path, "content": w.content }));
-        turns.push(play.writes.iter().fold(Reply::text("Writing."), write));
+    let write = |r: Reply, w: &Write| r.and_call("@write", json!({ "path": w.path, "content": w.content }));
+    let mut writing = play.writes.iter().fold(Reply::text("Writing."), write);
+    let by_message = request.answer_schema.is_some() || takes_structured(request);
+    if let (Some(answer), Some(path), false) = (&play.answer, &play.answer_file, by_message) {
+        writing = writing.and_call("@write", json!({ "path": path, "content": answer.to_string() }));
+    }
+    if !writing.calls.is_empty() {
+        turns.push(writing);
     }
     // Without tools nothing can be written: somebody asks on the side.
     let turn = if request.tools.is_empty() { None } else { turns.into_iter().nth(answers(since)) };
@@ -139,6 +146,7 @@ fn play(desk: &Path) -> Result<Play, String> {
     let copy = room.path().join("copy");
     let before = copied(&cwd, &copy).map_err(|e| format!("{}: {e}", cwd.display()))?;
     let answer = room.path().join("answer.json");
+    let answer_file = answer_file(&text);
     request.scratch = room.path().join("scratch").display().to_string();
     if let Some(brief) = &mut request.answer {
         brief.path = answer.display().to_string();
@@ -158,7 +166,15 @@ fn play(desk: &Path) -> Result<Play, String> {
         Ok(text) => Some(serde_json::from_str(&text).map_err(|e| format!("the player's answer: {e}"))?),
         Err(_) => None,
     };
-    Ok(Play { writes, answer })
+    Ok(Play { writes, answer, answer_file })
+}
+
+/// The answer's path, where the prompt asks the agent to write the file: a driver that reads the last
+/// message says so in the request.
+fn answer_file(request: &str) -> Option<String> {
+    let request: Value = serde_json::from_str(request).ok()?;
+    let answer = &request["answer"];
+    (answer["by_reply"] != true).then(|| answer["path"].as_str().map(str::to_owned))?
 }
 
 /// Copies a working directory without what belongs to git; what was copied.

@@ -64,6 +64,11 @@ impl Answer {
     }
 }
 
+/// True if the client has a tool that takes a structured answer.
+pub(super) fn takes_structured(request: &ModelRequest) -> bool {
+    request.forced_tool.is_some() || request.offers(STRUCTURED)
+}
+
 /// The tool that takes a structured answer, unless it has taken one since the last prompt.
 fn structured_tool(request: &ModelRequest) -> Option<String> {
     let offered = request.offers(STRUCTURED).then(|| STRUCTURED.to_owned());

@@ -21,4 +21,6 @@ pub use every::{Explored, Once, every_order};
 pub use host::{Crashed, Disk, Host, Record};
 pub use people::People;
 pub use players::{Play, Plays, Profile};
-pub use world::{Commit, Heard, Line, Process, Seen, Started, Talks, World, commit_id, content_id, shell};
+pub use world::{
+    Begun, Commit, Heard, Line, Process, Seen, Started, Talks, World, commit_id, content_id, shell,
+};

@@ -52,9 +52,16 @@ pub struct Started {
     pub attempt: AttemptId,
     /// Records that were durable at that moment.
     pub durable: u64,
-    /// The session that it was to go on in.
+    /// How it was to begin, where one can see that.
+    pub begun: Option<Begun>,
+}
+
+/// In which session an attempt was to go on, and by which agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// The session; `None`: a new one.
     pub resume: Option<String>,
-    /// Which agent.
+    /// 0 is the plan's own agent, then its fallbacks.
     pub fallback: u8,
 }
 
@@ -247,8 +254,8 @@ impl World {
         });
         let nth = before.count();
         let play = self.plays.of(&attempt, nth, self.talks_to(start));
-        let (resume, fallback) = (start.resume.clone(), start.fallback);
-        self.ledger.push(Started { attempt: attempt.clone(), durable, resume, fallback });
+        let begun = Some(Begun { resume: start.resume.clone(), fallback: start.fallback });
+        self.ledger.push(Started { attempt: attempt.clone(), durable, begun });
         let session = self.begin_session(start, nth);
         let mut there = Attempt { process: Process::Alive, play, start: start.clone(), session };
         if play == Play::NotStarted {

@@ -1,6 +1,7 @@
 //! One verb per file: its arguments, its help, what it does.
 
 pub(crate) mod alone;
+pub(crate) mod answer;
 pub(crate) mod approve;
 pub(crate) mod cancel;
 pub(crate) mod check;
@@ -9,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod hidden;
+pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod integrate;
 pub(crate) mod lint;
@@ -27,6 +29,7 @@ pub(crate) mod schema;
 pub(crate) mod score;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod steer;
 pub(crate) mod strategies;
 pub(crate) mod transcript;
 pub(crate) mod verify;

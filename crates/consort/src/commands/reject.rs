@@ -9,7 +9,8 @@ use consort_core::run::Command;
 /// Answers a question of a run with no: with guidance for another round, or for good.
 ///
 /// About work that can be done once more (a task, held or to be approved, and a barrier) a no starts
-/// another round, and its agents are told what `-m` says. `--give-up` ends it instead.
+/// another round, and its agents are told what `-m` says. `--give-up` ends it instead. An agent that asks for
+/// a permission goes on without it, and is told what `-m` says: what to do instead.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  consort reject review-20260220-001 A-002 -m 'section 3 has no sources'\n  consort reject review-20260220-001 agent-a-001 --give-up -m 'not worth another round'"

@@ -10,6 +10,7 @@ mod commands;
 mod crashes;
 mod examples;
 mod hostile;
+mod inbox;
 mod interrupts;
 mod levels;
 mod lint;

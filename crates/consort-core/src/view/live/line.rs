@@ -97,6 +97,7 @@ fn of_approval(kind: &EventKind, state: &State) -> Option<(String, String)> {
         EventKind::ApprovalGiven { approval, yes, by, how, note, reach } => {
             let word = match (yes, reach) {
                 (false, _) => "rejected",
+                (true, Reach::Call) if is_question(state, approval) => "answered",
                 (true, Reach::Call) => "approved",
                 (true, Reach::Task) => "approved for this task",
                 (true, Reach::Run) => "approved for this run",
@@ -117,6 +118,12 @@ fn of_approval(kind: &EventKind, state: &State) -> Option<(String, String)> {
         }
         _ => None,
     }
+}
+
+/// True if it wants words and not yes or no.
+fn is_question(state: &State, approval: &ApprovalId) -> bool {
+    let asked = state.approvals.get(approval).map(|asked| &asked.kind);
+    matches!(asked, Some(ApprovalKind::Permission { kind: AskKind::Question, .. }))
 }
 
 /// The question, if a flag answered it.

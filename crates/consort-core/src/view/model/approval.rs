@@ -36,6 +36,7 @@ pub struct ApprovalView {
     /// A no with words starts another round, and they guide it.
     pub steers: bool,
     /// A yes can reach further than this request.
+    #[serde(skip_serializing_if = "crate::plan::is_false")]
     pub reaches: bool,
     /// The step of the agent that asks.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,6 +22,9 @@ pub(super) fn approval_view(state: &State, id: &ApprovalId, approval: &Approval,
     };
     let reject = match meaning.steers {
         Some(_) => format!("consort reject {question} -m \"what to do differently\""),
+        None if matches!(approval.kind, ApprovalKind::Permission { .. }) => {
+            format!("consort reject {question} -m \"what to do instead\"")
+        }
         None => format!("consort reject {question} -m \"why\""),
     };
     ApprovalView {

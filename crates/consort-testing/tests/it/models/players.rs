@@ -111,7 +111,7 @@ async fn a_creator_writes_revises_and_looks_over_what_its_player_would() {
 }
 
 #[tokio::test]
-async fn critics_and_judges_answer_in_every_wire_with_and_without_tools() {
+async fn critics_and_judges_without_tools_answer_in_every_wire() {
     let scene = Scene::new();
     let text = "# Note\n\n## Summary\n\nA candidate that lacks nearly everything one could ask for.\n";
     for (attempt, request, key) in
@@ -125,7 +125,9 @@ async fn critics_and_judges_answer_in_every_wire_with_and_without_tools() {
             // Other text before and behind, and the prompt as a piece of JSON.
             let quoted = json!({ "task": handed.prompt }).to_string();
             for prompt in [format!("Listen.\n\n{}\n\n## Files\n\nmore", handed.prompt.trim()), quoted] {
-                let back = super::ask(&server, wire, &prompt, false).await;
+                let mut body = super::body(wire, &prompt, false);
+                body.as_object_mut().unwrap().remove("tools");
+                let back = post(&server, path(wire, false), &body).await;
                 let said = understood(wire, false, &back);
                 answers.push(serde_json::from_str::<Value>(&said.text).unwrap());
             }
@@ -134,6 +136,23 @@ async fn critics_and_judges_answer_in_every_wire_with_and_without_tools() {
         assert!(answers[0][key].is_array() || answers[0][key].is_object(), "{}", answers[0]);
         assert!(answers.iter().all(|a| *a == answers[0]), "{key}");
     }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_asked_for_a_file_writes_its_answer_itself() {
+    let scene = Scene::new();
+    let server = ModelServer::start(Players::below([scene.root()]).scenario());
+    let handed = scene.hand("writer/1.1.2/S-002", review());
+    write(&handed.cwd.join("candidate.md"), "# Note\n\nA candidate that lacks nearly everything.\n");
+    let mut talk = Talk::new(&TOOLS);
+    talk.say(&handed.prompt);
+    let said = talk.next(&server).await;
+    assert_eq!(names(&said), ["Write"]);
+    talk.obey(&said);
+    let last = talk.next(&server).await;
+    let written = std::fs::read_to_string(handed.desk.join("answer.json")).unwrap();
+    assert_eq!(written, last.text);
+    assert!(serde_json::from_str::<Value>(&written).unwrap()["findings"].is_array(), "{written}");
 }
 
 #[tokio::test]

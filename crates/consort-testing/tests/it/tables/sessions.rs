@@ -2,19 +2,28 @@
 
 use super::*;
 use consort_testing::plans::{PlanExt, TaskExt, plan, task, two_way};
-use consort_testing::sim::{Line, Profile};
+use consort_testing::sim::{Line, Profile, Started};
 
 /// Task, step, session it goes on in, agent: of every start, in order.
 fn starts(sim: &Sim, task: &str) -> Vec<String> {
     let of = sim.world.ledger.iter().filter(|s| s.attempt.task.as_str() == task);
     of.map(|s| {
-        let resume = s.resume.as_deref().unwrap_or("-");
+        let begun = s.begun.clone().expect("the world knows");
+        let resume = begun.resume.as_deref().unwrap_or("-");
         format!(
             "{}.{} {} in {resume} by {}",
-            s.attempt.iteration, s.attempt.attempt, s.attempt.step, s.fallback
+            s.attempt.iteration, s.attempt.attempt, s.attempt.step, begun.fallback
         )
     })
     .collect()
+}
+
+fn resume(s: &Started) -> Option<String> {
+    s.begun.clone().expect("the world knows").resume
+}
+
+fn by(s: &Started) -> u8 {
+    s.begun.clone().expect("the world knows").fallback
 }
 
 fn fails(class: FailureClass) -> Play {
@@ -48,7 +57,7 @@ fn a_creator_goes_on_in_its_session_and_reviewers_never_do() {
 fn another_generation_and_a_forgetful_agent_begin_anew() {
     let (sim, _) =
         played(&plan("p", vec![task("a").judged(2, 3).self_reviewed().talked(0).forgetful()]), |_| ());
-    assert!(sim.world.ledger.iter().all(|s| s.resume.is_none()));
+    assert!(sim.world.ledger.iter().all(|s| resume(s).is_none()));
 
     let mut plan = two_way((1, 3)).approved_barriers();
     plan.tasks = plan.tasks.into_iter().map(|t| t.talked(0)).collect();
@@ -58,8 +67,7 @@ fn another_generation_and_a_forgetful_agent_begin_anew() {
     reject(&mut sim, "A-001", "once more").expect("the barrier is asked about");
     sim.run();
     let seconds = sim.world.ledger.iter().filter(|s| s.attempt.generation == 2);
-    let first: Vec<_> =
-        seconds.filter(|s| s.attempt.step == Step::Create).map(|s| s.resume.clone()).collect();
+    let first: Vec<_> = seconds.filter(|s| s.attempt.step == Step::Create).map(resume).collect();
     assert_eq!(first, [None, None]);
     clean(&sim);
 }
@@ -96,15 +104,15 @@ fn a_failure_is_decided_by_its_class() {
         (Backoff, 1, &["0", "0"], false),
         (Limited(None), 1, &["0", "0"], false),
     ];
-    for (class, fallbacks, by, held) in cases {
+    for (class, fallbacks, tries, held) in cases {
         let plan = plan("p", vec![task("a").talked(fallbacks)]);
         let (sim, _) = played(&plan, |sim| script(sim, "a", Step::Create, &[fails(class)]));
-        let did: Vec<String> = sim.world.ledger.iter().map(|s| s.fallback.to_string()).collect();
-        assert_eq!(did, by, "{class:?} with {fallbacks} fallbacks");
+        let did: Vec<String> = sim.world.ledger.iter().map(|s| by(s).to_string()).collect();
+        assert_eq!(did, tries, "{class:?} with {fallbacks} fallbacks");
         let is_held =
             matches!(stage(&sim, "a"), TaskStage::Held(HoldWhy::Agent { class: why, .. }) if *why == class);
         assert_eq!(is_held, held, "{class:?}: {:?}", stage(&sim, "a"));
-        assert_eq!(count(&sim, "FellBack"), usize::from(by.contains(&"1")), "{class:?}");
+        assert_eq!(count(&sim, "FellBack"), usize::from(tries.contains(&"1")), "{class:?}");
     }
 }
 
@@ -155,7 +163,7 @@ fn a_person_who_sends_it_on_begins_with_the_first_agent() {
     assert!(asked.starts_with("a: no agent can go on with create: é"), "{asked}");
     approve(&mut sim, "A-001").expect("the key is mended");
     assert_eq!(sim.run(), End::Over(RunStatus::Complete));
-    assert_eq!(sim.world.ledger.iter().map(|s| s.fallback).collect::<Vec<_>>(), [0, 1, 0]);
+    assert_eq!(sim.world.ledger.iter().map(by).collect::<Vec<_>>(), [0, 1, 0]);
     clean(&sim);
 }
 

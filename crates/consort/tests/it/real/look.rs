@@ -93,7 +93,6 @@ fn seen(world: &World, run: &str, repo: Option<&Repo>, records: &[Record]) -> Se
         reflog: Vec::new(),
         trees: trees.collect(),
         alive: alive(world).into_iter().filter_map(|p| p.attempt).collect(),
-        // No agent of these scenes is talked to.
         heard: Vec::new(),
     }
 }
@@ -167,8 +166,7 @@ fn ledger(world: &World, durable: u64) -> Vec<Started> {
         let times = times.entry(attempt).or_default();
         *times = n.max(*times);
     }
-    let entry =
-        |(attempt, n): (AttemptId, usize)| vec![Started { attempt, durable, resume: None, fallback: 0 }; n];
+    let entry = |(attempt, n): (AttemptId, usize)| vec![Started { attempt, durable, begun: None }; n];
     times.into_iter().flat_map(entry).collect()
 }
 
