@@ -27,6 +27,7 @@ fn agent() -> AgentSpec {
         pool: None,
         caps: consort_core::plan::Caps::default(),
         fallbacks: Vec::new(),
+        role: None,
     }
 }
 
@@ -229,6 +230,8 @@ pub fn plan(id: &str, tasks: Vec<Task>) -> Plan {
         risks: Vec::new(),
         variables: BTreeMap::new(),
         rehearsal: true,
+        roles: Default::default(),
+        prompts: Default::default(),
     };
     place(&mut plan);
     plan
@@ -459,6 +462,7 @@ pub fn seed_plan() -> Plan {
         existing_ids: Vec::new(),
         offers: Vec::new(),
         base_files: BaseFiles::none(),
+        library: Default::default(),
     };
     match check("workflow.yaml", SEED, &options) {
         Ok(checked) => checked.plan,

@@ -2,6 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Bytes of the file's text.
 pub type Span = Range<usize>;
@@ -27,6 +28,15 @@ pub struct Label {
     pub text: String,
 }
 
+/// Another file than the one that is checked, such as a role's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Its path, as people know it.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+}
+
 /// One mistake or warning. The first label is the place of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -40,12 +50,15 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to write instead.
     pub help: Vec<String>,
+    /// The file that the labels are in, if it is not the one that is checked.
+    pub file: Option<Arc<Foreign>>,
 }
 
 impl Diagnostic {
     /// A mistake: the file is refused.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, message: message.into(), labels: vec![], help: vec![] }
+        let message = message.into();
+        Self { severity: Severity::Error, code, message, labels: vec![], help: vec![], file: None }
     }
 
     /// A remark: the file is accepted.
@@ -67,8 +80,21 @@ impl Diagnostic {
         self
     }
 
+    /// Says that the labels are in another file.
+    #[must_use]
+    pub fn in_file(mut self, file: Arc<Foreign>) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// The path of the file that it is about; `name` is that of the one that is checked.
+    pub fn file_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.file.as_ref().map_or(name, |file| &file.name)
+    }
+
     /// The place of the mistake as line and column, both from 1, in characters.
     pub fn position(&self, text: &str) -> (usize, usize) {
+        let text = self.file.as_ref().map_or(text, |file| &file.text);
         let start = self.labels.first().map_or(0, |label| label.span.start).min(text.len());
         let before = text.get(..start).unwrap_or("");
         let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
@@ -92,10 +118,12 @@ pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// Mistakes first, each kind in the order of the file.
 pub(super) fn sort(diagnostics: &mut Vec<Diagnostic>) {
-    diagnostics.sort_by_key(|d| (d.severity, d.labels.first().map_or(0, |label| label.span.start)));
+    let file = |d: &Diagnostic| d.file.as_ref().map(|file| file.name.clone());
+    let start = |d: &Diagnostic| d.labels.first().map_or(0, |label| label.span.start);
+    diagnostics.sort_by_key(|d| (d.severity, file(d), start(d)));
     let mut seen = std::collections::HashSet::new();
     diagnostics.retain(|d| {
-        seen.insert((d.code, d.message.clone(), d.labels.first().map(|label| label.span.clone())))
+        seen.insert((d.code, d.message.clone(), d.labels.first().map(|label| label.span.clone()), file(d)))
     });
 }
 
@@ -109,7 +137,10 @@ pub fn render(diagnostics: &[Diagnostic], name: &str, text: &str, color: bool) -
     let shown_text = tame(text);
     let mut out = String::new();
     for diagnostic in diagnostics.iter().take(SHOWN_MAX) {
-        out.push_str(&renderer.render(&[group(diagnostic, &name, &shown_text)]));
+        out.push_str(&match &diagnostic.file {
+            None => renderer.render(&[group(diagnostic, &name, &shown_text)]),
+            Some(file) => renderer.render(&[group(diagnostic, &printable(&file.name), &tame(&file.text))]),
+        });
         out.push_str("\n\n");
     }
     out.push_str(&tally(diagnostics));

@@ -64,6 +64,9 @@ section! {
         fallbacks: List<At<AgentName>>,
         /// true: a revision starts a session of its own. Default: false, the creator's session goes on.
         forget: Option<At<bool>>,
+        /// The file of instructions that it is told: `consort roles` lists them. Default: the task's role; `critic` and
+        /// `judge` for those who review and score.
+        role: Option<At<Id>>,
         /// What it may do.
         policy: Option<Policy>,
         /// Program and arguments, never a shell line.

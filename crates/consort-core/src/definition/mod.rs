@@ -22,6 +22,7 @@ mod file_work;
 mod lower;
 mod numbers;
 pub mod offers;
+pub mod roles;
 mod schema;
 mod tree;
 mod values;
@@ -29,7 +30,7 @@ mod words;
 
 pub use alone::{Alone, AloneFault, Asked, alone, is_artifact_path};
 pub use base::BaseFiles;
-pub use diagnostic::{Diagnostic, Label, Severity, Span, render};
+pub use diagnostic::{Diagnostic, Foreign, Label, Severity, Span, render};
 pub use offers::Offer;
 pub use schema::schema;
 pub(crate) use schema::schema_of;
@@ -63,6 +64,8 @@ pub struct PlanOptions {
     pub existing_ids: Vec<String>,
     /// What is in the repository at the commit that a run begins with.
     pub base_files: BaseFiles,
+    /// Roles and templates of prompts.
+    pub library: roles::Library,
     /// Runtimes of this build beside `command` and `rehearsal`, the preferred one first.
     pub offers: Vec<Offer>,
 }

@@ -16,6 +16,8 @@ pub struct Offer {
     pub servers: bool,
     /// It takes skills.
     pub skills: bool,
+    /// The models that role files name are its own.
+    pub role_models: bool,
     /// `Ok`: it can be used here, and what was found. `Err`: why not.
     pub found: Result<String, String>,
     /// The model that is taken where nobody says one; `None`: it chooses itself.

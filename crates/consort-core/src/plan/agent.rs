@@ -32,6 +32,9 @@ pub struct AgentSpec {
     /// Who takes over, in this order, when this one cannot work at all. Their own lists are empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallbacks: Vec<AgentSpec>,
+    /// The role that it is told, by its name in the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
 }
 
 /// How we talk to an agent.
@@ -155,7 +158,8 @@ pub struct Role {
     pub description: String,
     /// Where it came from: `built in`, or a path relative to the repository.
     pub source: String,
-    /// What it is told, in Markdown.
+    /// What it is told, in Markdown. Empty in a session's own copy: the plan keeps the words once.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub instructions: String,
     /// Tools that it needs; empty: whatever its runtime offers by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

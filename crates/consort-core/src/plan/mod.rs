@@ -73,6 +73,12 @@ pub struct Plan {
     pub variables: BTreeMap<String, String>,
     /// True if players stand in for all agents.
     pub rehearsal: bool,
+    /// The roles that its agents are told, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, Role>,
+    /// A project's own templates of prompts, by purpose: `create`, `self-review`, `review`, `judge`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prompts: BTreeMap<String, String>,
 }
 
 /// Identification, as in the seed's header.

@@ -28,6 +28,7 @@ fn agent() -> AgentSpec {
         pool: None,
         caps: consort_core::plan::Caps::default(),
         fallbacks: Vec::new(),
+        role: None,
     }
 }
 
@@ -438,6 +439,8 @@ pub(crate) fn plan() -> Plan {
         ],
         variables: BTreeMap::new(),
         rehearsal: true,
+        roles: Default::default(),
+        prompts: Default::default(),
     }
 }
 

@@ -50,6 +50,7 @@ fn claude_code(env: &BTreeMap<String, String>, root: &Path) -> Found {
         tools: vec![Tool::Read, Tool::Write, Tool::Search, Tool::Shell, Tool::Fetch, Tool::WebSearch],
         servers: true,
         skills: true,
+        role_models: true,
         found,
         model: None,
     };
@@ -115,6 +116,7 @@ fn models(env: &BTreeMap<String, String>) -> Found {
             tools: Vec::new(),
             servers: false,
             skills: false,
+            role_models: false,
             found,
             model: key.map(|(_, model)| (*model).to_owned()),
         },

@@ -1,11 +1,11 @@
 //! How an agent's program is started: argument vector, environment, standard input, files. All
 //! plain values: somebody else writes and starts them.
 
-use super::prompt;
 use super::rehearsal::misbehave;
 use super::request::Request;
 use super::session::brief::BRIEF;
 use super::talk;
+use super::templates;
 use consort_core::ids::AttemptId;
 use consort_core::plan::{AgentSpec, PromptBy, Runtime};
 use consort_core::run::Start;
@@ -109,6 +109,12 @@ pub enum OutfitError {
         /// Where it was looked for.
         looked: String,
     },
+    /// The project's own template of the prompt gives none.
+    #[error("the project's template of this prompt cannot be used: {why}; `consort check` looks at it")]
+    Template {
+        /// What the template engine says.
+        why: String,
+    },
 }
 
 /// Puts together what one attempt's process needs. The same arguments give the same bytes.
@@ -122,8 +128,8 @@ pub fn outfit(
     desk: &Desk,
 ) -> Result<Outfit, OutfitError> {
     let attempt = &start.attempt;
-    let prompt = prompt::render(request);
     let task = attempt.task.to_string();
+    let prompt = templates::compose(request).map_err(|why| OutfitError::Template { why })?;
     let mut env = environment(spec, attempt, desk);
     let mut files =
         vec![(desk.request(), request.to_json().into_bytes()), (desk.prompt(), prompt.into_bytes())];

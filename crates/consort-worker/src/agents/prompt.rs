@@ -13,43 +13,58 @@ use std::fmt::Write;
 /// for every call of a kind, then what holds for the task, then the strategy, and only at the end
 /// what belongs to this candidate and this call.
 pub fn render(request: &Request) -> String {
-    let mut p = Page(String::new());
-    rules(&mut p, request);
-    match &request.purpose {
-        Purpose::Create => {
-            task(&mut p, request);
-            inputs(&mut p, request);
-            duties(&mut p, request);
+    joined(&sections(request))
+}
+
+/// Sections one after another, a blank line before each heading.
+fn joined(sections: &[(&'static str, String)]) -> String {
+    let mut whole = String::new();
+    for (_, text) in sections {
+        // What has no heading of its own goes on with the section before it.
+        if !whole.is_empty() && text.starts_with("## ") {
+            whole.push('\n');
         }
-        Purpose::SelfReview { strategy } => {
-            protocol(&mut p, strategy);
-            answer(&mut p, request);
-            task(&mut p, request);
-            inputs(&mut p, request);
-            duties(&mut p, request);
-        }
-        Purpose::Review { strategy } => {
-            answer(&mut p, request);
-            task(&mut p, request);
-            bar(&mut p, request);
-            inputs(&mut p, request);
-            protocol(&mut p, strategy);
-        }
-        Purpose::Judge { strategy } => {
-            protocol(&mut p, strategy);
-            rubric(&mut p, request);
-            answer(&mut p, request);
-            task(&mut p, request);
-            bar(&mut p, request);
-            inputs(&mut p, request);
-        }
+        whole.push_str(text);
     }
-    candidate(&mut p, request);
-    said(&mut p, request);
-    open(&mut p, request);
-    this_call(&mut p, request);
-    refused(&mut p, request);
-    p.0
+    whole
+}
+
+/// The parts of a prompt by name, in their order. What a call has nothing to say in is empty.
+pub(super) fn sections(request: &Request) -> Vec<(&'static str, String)> {
+    type Part = (&'static str, fn(&mut Page, &Request));
+    const STRATEGY: Part = ("strategy", |p, r| match &r.purpose {
+        Purpose::Create => {}
+        Purpose::SelfReview { strategy } | Purpose::Review { strategy } | Purpose::Judge { strategy } => {
+            protocol(p, strategy);
+        }
+    });
+    const ANSWER: Part = ("answer", answer);
+    const TASK: Part = ("task", task);
+    const INPUTS: Part = ("inputs", inputs);
+    const DUTIES: Part = ("outputs", duties);
+    const BAR: Part = ("form", bar);
+    const DIMENSIONS: Part = ("dimensions", rubric);
+    let middle: &[Part] = match &request.purpose {
+        Purpose::Create => &[TASK, INPUTS, DUTIES],
+        Purpose::SelfReview { .. } => &[STRATEGY, ANSWER, TASK, INPUTS, DUTIES],
+        Purpose::Review { .. } => &[ANSWER, TASK, BAR, INPUTS, STRATEGY],
+        Purpose::Judge { .. } => &[STRATEGY, DIMENSIONS, ANSWER, TASK, BAR, INPUTS],
+    };
+    let first: [Part; 2] = [("rules", rules), ("role", role)];
+    let last: [Part; 5] = [
+        ("candidate", candidate),
+        ("guidance", said),
+        ("open", open),
+        ("call", this_call),
+        ("refused", refused),
+    ];
+    let all = first.iter().chain(middle).chain(&last);
+    all.map(|(name, part)| {
+        let mut page = Page(String::new());
+        part(&mut page, request);
+        (*name, page.0)
+    })
+    .collect()
 }
 
 /// True if a prompt names this handoff with this hash: what a barrier verifies of its consumers.
@@ -112,6 +127,30 @@ fn rules(p: &mut Page, request: &Request) {
         let id = rule.id.as_ref().map(|id| format!("{id}, ")).unwrap_or_default();
         let kind = if rule.hard { "hard rule" } else { "rule" };
         p.line(format!("- {} ({id}{kind}): {}", one_line(&rule.name), one_line(&rule.enforcement)));
+    }
+}
+
+/// What the agent is there for, in its role's words. Its headings are put below those of a prompt.
+fn role(p: &mut Page, request: &Request) {
+    let Some(role) = &request.role else { return };
+    p.head(&format!("Role: {}", one_line(&role.name)));
+    let mut fence: Option<char> = None;
+    for line in role.instructions.trim().lines() {
+        let mark = line.trim_start().chars().next().filter(|c| matches!(c, '`' | '~'));
+        if mark.is_some_and(|c| line.trim_start().starts_with(&c.to_string().repeat(3))) {
+            fence = if fence == mark { None } else { fence.or(mark) };
+        }
+        let depth = line.chars().take_while(|c| *c == '#').count();
+        match fence.is_none() && (1..=2).contains(&depth) && line[depth..].starts_with(' ') {
+            true => p.line(format!("###{}", &line[depth..])),
+            false => p.line(line),
+        }
+    }
+    if !role.forbidden.is_empty() {
+        p.line("");
+        p.line("Never:");
+        p.line("");
+        role.forbidden.iter().for_each(|what| p.line(format!("- {}", one_line(what))));
     }
 }
 

@@ -48,6 +48,25 @@ pub struct Request {
     pub answer: Option<AnswerBrief>,
     /// Directory for temporary files.
     pub scratch: String,
+    /// What the agent is there for, in the words of its role's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleBrief>,
+    /// The project's own template of the prompt: for whoever renders it, not for the agent.
+    #[serde(skip)]
+    pub template: Option<String>,
+}
+
+/// What an agent is there for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleBrief {
+    /// Such as `researcher`.
+    pub name: String,
+    /// In Markdown.
+    pub instructions: String,
+    /// What must never happen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forbidden: Vec<String>,
 }
 
 /// What one attempt is for.

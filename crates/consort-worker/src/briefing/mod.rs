@@ -4,9 +4,9 @@
 use crate::agents::outfit::{self, Desk, Outfit, OutfitError};
 use crate::agents::request::{
     AnswerBrief, DimensionBrief, HandoffBrief, InputKind, Level, OpenFinding, Outputs, Purpose,
-    REQUEST_VERSION, Request, RequestFile, RequestInput, RequestProblem, StrategyBrief, TaskBrief,
+    REQUEST_VERSION, Request, RequestFile, RequestInput, RequestProblem, RoleBrief, StrategyBrief, TaskBrief,
 };
-use crate::agents::strategies;
+use crate::agents::{strategies, templates};
 use crate::dirs::RunDirs;
 use crate::judges::{self, Finding, Response, Rules, Shown, nonce};
 use consort_core::ids::{AttemptId, ContentHash, DimensionId, Step, StrategyId};
@@ -166,7 +166,18 @@ pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request 
             .collect(),
         answer: answer(plan, start, desk),
         scratch: desk.temporary().display().to_string(),
+        role: role(plan, spec(task, step, start.fallback)),
+        template: plan.prompts.get(templates::name(step)).cloned(),
     }
+}
+
+fn role(plan: &Plan, agent: &AgentSpec) -> Option<RoleBrief> {
+    let role = plan.roles.get(agent.role.as_ref()?)?;
+    Some(RoleBrief {
+        name: role.name.clone(),
+        instructions: role.instructions.clone(),
+        forbidden: role.forbidden.clone(),
+    })
 }
 
 /// What the answer of one attempt is measured by, owned: see [`Rules`].

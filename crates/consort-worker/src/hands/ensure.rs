@@ -2,7 +2,7 @@
 
 use super::{CheckpointContent, Hands};
 use crate::agents::outfit::Desk;
-use crate::agents::{prompt, session};
+use crate::agents::{prompt, session, templates};
 use crate::judges::Finding;
 use crate::workspace::{Captured, Plane, PlaneError, integrate};
 use crate::{briefing, checks};
@@ -348,7 +348,9 @@ impl Hands {
             env: Default::default(),
             try_number: 1,
         };
-        let text = prompt::render(&briefing::request(self.plan(), start, &briefing::Told::default(), &desk));
+        let request = briefing::request(self.plan(), start, &briefing::Told::default(), &desk);
+        // A template that gives no prompt shows no handoff.
+        let text = templates::compose(&request).unwrap_or_default();
         let named = |handoff: &TaskId| {
             let input = start.inputs.iter().find(|i| i.handoff && i.task.as_ref() == Some(handoff));
             input.is_some_and(|i| {

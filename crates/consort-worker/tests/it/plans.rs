@@ -25,6 +25,7 @@ pub fn agent(runtime: Runtime) -> AgentSpec {
         pool: None,
         caps: consort_core::plan::Caps::default(),
         fallbacks: Vec::new(),
+        role: None,
     }
 }
 
@@ -281,6 +282,8 @@ pub fn plan(tasks: Vec<Task>) -> Plan {
         risks: Vec::new(),
         variables: BTreeMap::new(),
         rehearsal: true,
+        roles: Default::default(),
+        prompts: Default::default(),
     }
 }
 

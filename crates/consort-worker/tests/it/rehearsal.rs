@@ -81,6 +81,7 @@ fn examples() -> Vec<Plan> {
             existing_ids: Vec::new(),
             offers: Vec::new(),
             base_files: definition::BaseFiles::none(),
+            library: Default::default(),
         };
         match definition::check("workflow.yaml", &text, &options) {
             Ok(checked) => checked.plan,

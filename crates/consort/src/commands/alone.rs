@@ -18,6 +18,7 @@ use consort_core::view::clean;
 use consort_local::host::{self, Begin};
 use consort_local::lock::{LockError, RunLock};
 use consort_local::places::PlacesError;
+use consort_worker::agents::roles;
 use consort_worker::checks::DOCUMENT_BYTES_MAX;
 use consort_worker::store::Store;
 use std::path::{Path, PathBuf};
@@ -128,7 +129,12 @@ fn planned(
 ) -> Result<Plan, Failure> {
     // Of the workflow only its agents and rules are used, and nothing in the repository is changed.
     let variables = common.variables.iter().cloned().collect();
-    let mut options = planning::options(variables, common.rehearse, definition::BaseFiles::none());
+    let mut options = planning::options(
+        variables,
+        common.rehearse,
+        definition::BaseFiles::none(),
+        roles::library(place.top()),
+    );
     options.id = IdChoice::Auto;
     options.existing_ids = place.places.list_runs()?.into_iter().map(|id| id.0).collect();
     let of_file = workflow.map(|source| (source.name.as_str(), source.text.as_str()));

@@ -11,6 +11,7 @@ use crate::out::{Out, quoted};
 use crate::place::Place;
 use clap::Args;
 use consort_core::view::model::{RunView, run_view};
+use consort_worker::agents::roles;
 use consort_worker::workspace::{Git, create_repository};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,12 @@ pub(crate) fn run(ctx: &Context, args: &Demo) -> Result<u8, Failure> {
     let source = Source { name: FILE.into(), text: WORKFLOW.into() };
     let plan = source.plan(
         &there,
-        &planning::options(Default::default(), true, planning::base_files(&dir, Some(&repo))),
+        &planning::options(
+            Default::default(),
+            true,
+            planning::base_files(&dir, Some(&repo)),
+            roles::library(&dir),
+        ),
         false,
     )?;
     let place = Place::find(&dir)?;

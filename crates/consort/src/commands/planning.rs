@@ -5,9 +5,11 @@ use crate::exit;
 use crate::failure::Failure;
 use crate::place::Place;
 use consort_core::definition::Offer;
+use consort_core::definition::roles::Library;
 use consort_core::definition::{self, BaseFiles, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
 use consort_core::plan::{AgentSpec, Forecast, Plan, Runtime, Task};
 use consort_worker::agents::offers::{self, Found};
+use consort_worker::agents::roles;
 use consort_worker::workspace::Repo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -60,7 +62,7 @@ impl Source {
         let one = |d: &Diagnostic| {
             let (line, column) = d.position(&self.text);
             serde_json::json!({
-                "file": self.name,
+                "file": d.file_name(&self.name),
                 "line": line,
                 "column": column,
                 "severity": if d.severity == Severity::Error { "error" } else { "warning" },
@@ -105,12 +107,16 @@ pub(crate) fn read_text(
 
 /// Options for a plan that is only looked at here: in a run of now it would be this one.
 pub(crate) fn options_here(ctx: &Context, variables: &[(String, String)]) -> PlanOptions {
-    let base_files = match Place::with_repo(&ctx.dir) {
-        Ok((place, repo)) => base_files(place.top(), repo.as_ref()),
+    let (base_files, library) = match Place::with_repo(&ctx.dir) {
+        Ok((place, repo)) => (base_files(place.top(), repo.as_ref()), roles::library(place.top())),
         // Without git, or without a first commit, what lies here is the best that can be known.
-        Err(_) => base_files(Place::find(&ctx.dir).as_ref().map_or(&ctx.dir, |place| place.top()), None),
+        Err(_) => {
+            let place = Place::find(&ctx.dir);
+            let top = place.as_ref().map_or(ctx.dir.as_path(), |place| place.top());
+            (base_files(top, None), roles::library(top))
+        }
     };
-    options(variables.iter().cloned().collect(), false, base_files)
+    options(variables.iter().cloned().collect(), false, base_files, library)
 }
 
 /// What a run begins with: the files of the commit, or those of a plain directory.
@@ -158,6 +164,7 @@ pub(crate) fn options(
     variables: BTreeMap<String, String>,
     rehearse: bool,
     base_files: BaseFiles,
+    library: Library,
 ) -> PlanOptions {
     PlanOptions {
         today: crate::follow::now().date().replace('-', ""),
@@ -166,6 +173,7 @@ pub(crate) fn options(
         id: IdChoice::Declared,
         existing_ids: Vec::new(),
         base_files,
+        library,
         offers: if rehearse { offers::known() } else { offers() },
     }
 }

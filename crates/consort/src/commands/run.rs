@@ -21,6 +21,7 @@ use consort_local::host::{self, Begin};
 use consort_local::lock::RunLock;
 use consort_local::places::PlacesError;
 use consort_local::settings::Given;
+use consort_worker::agents::roles;
 use consort_worker::workspace::Repo;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -98,7 +99,9 @@ fn frozen(
     repo: Option<&Repo>,
 ) -> Result<Plan, Failure> {
     let base_files = planning::base_files(place.top(), repo);
-    let mut options = planning::options(args.variables.iter().cloned().collect(), args.rehearse, base_files);
+    let library = roles::library(place.top());
+    let variables = args.variables.iter().cloned().collect();
+    let mut options = planning::options(variables, args.rehearse, base_files, library);
     options.existing_ids = place.places.list_runs()?.into_iter().map(|id| id.0).collect();
     if args.id == Some(Id::Auto) {
         options.id = IdChoice::Auto;

@@ -287,6 +287,7 @@ impl Lower<'_> {
             pool: agent.filter(|_| talked_to).and_then(|a| a.pool.as_ref()).map(|at| self.template.text(at)),
             caps: agent.filter(|_| talked_to).map_or_else(Caps::default, |a| self.caps(a)),
             fallbacks: Vec::new(),
+            role: agent.and_then(|a| a.role.as_ref()).map(|at| at.value.0.clone()),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Lower;
 use super::agents::Agents;
 use super::header::dashed;
+use super::outline::Outline;
 use super::sets::sets;
 use crate::definition::alone::{Alone, AloneFault, Asked};
 use crate::definition::{BaseFiles, catalogue, escalation};
@@ -39,7 +40,8 @@ impl Lower<'_> {
             Asked::Review { strategies } => self.review_gate(strategies)?,
         };
         let workflow = self.workflow_alone(wish, &gate);
-        let task = task(wish, gate, &agents, &of_file);
+        let mut task = task(wish, gate, &agents, &of_file);
+        let roles = self.roles(std::slice::from_mut(&mut task), &Outline::default());
         let rehearsed = |agent: &crate::plan::AgentSpec| matches!(agent.runtime, Runtime::Rehearsal { .. });
         let rehearsal = if task.judged {
             rehearsed(&task.judge) && task.panel.iter().all(rehearsed)
@@ -59,6 +61,7 @@ impl Lower<'_> {
             constraints: vec![],
             risks: vec![],
             rehearsal,
+            roles,
             ..of_file
         }))
     }

@@ -14,6 +14,7 @@ mod outline;
 pub(super) mod outputs;
 mod overlap;
 mod people;
+mod roles;
 mod sessions;
 mod sets;
 mod strategies;
@@ -28,6 +29,7 @@ use crate::ids::{BarrierId, TaskId};
 use crate::plan::{self, Backoff, Budget, CheckpointFrequency, Limits, PLAN_SCHEMA, Plan, WorkspaceKind};
 use links::Links;
 use outline::Outline;
+use std::collections::BTreeMap;
 
 /// Most tasks in a plan, handoffs included.
 pub(super) const TASKS_MAX: usize = 20_000;
@@ -115,11 +117,14 @@ impl<'f> Lower<'f> {
             risks: self.risks(),
             variables: self.template.values(),
             rehearsal: self.options.rehearse,
+            roles: BTreeMap::new(),
+            prompts: self.options.library.prompts.clone(),
         };
         plan.pipelines = self.pipelines(&outline);
         plan.barriers = self.barriers(&outline, &plan.quality);
         self.check_catalogue();
         plan.tasks = self.tasks(&outline, &links, &agents, &plan);
+        plan.roles = self.roles(&mut plan.tasks, &outline);
         plan.strategies = self.used_strategies(&plan.tasks);
         if let Some(order) = &order {
             self.check_inputs(&outline, &links, order);

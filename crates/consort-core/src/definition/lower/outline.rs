@@ -87,6 +87,12 @@ impl<'f> TaskSpot<'f> {
             Kind::Handoff { .. } => None,
         }
     }
+
+    /// Where it says its role; else where its name stands.
+    pub(super) fn said_role(&self) -> Span {
+        let role = self.declared().and_then(|task| task.role.as_ref());
+        role.map_or_else(|| self.span.clone(), |at| at.span.clone())
+    }
 }
 
 impl<'f> Outline<'f> {

@@ -4,6 +4,7 @@ mod defaults;
 mod examples;
 mod hostile;
 mod mistakes;
+mod roles;
 mod sessions;
 
 use consort_core::definition::{BaseFiles, IdChoice, Offer, PlanOptions, check, render};
@@ -18,6 +19,7 @@ pub(crate) fn options() -> PlanOptions {
         id: IdChoice::Declared,
         existing_ids: vec![],
         base_files: BaseFiles::none(),
+        library: Default::default(),
         offers: vec![offer("talker", &[Tool::Read, Tool::Write]), offer("answerer", &[])],
     }
 }
@@ -30,6 +32,7 @@ pub(crate) fn offer(runtime: &str, tools: &[Tool]) -> Offer {
         tools: tools.to_vec(),
         servers: false,
         skills: false,
+        role_models: false,
         found: Err("it is not here".into()),
         model: None,
     }

@@ -79,7 +79,9 @@ mod tests {
             "workflow: {{id: x, title: X}}\nquality: {{gate: none}}\nagents: {{default: {agent}}}\ntasks:\n{tasks}"
         );
         let base = consort_core::definition::BaseFiles::none();
-        check("x.yaml", &text, &planning::options(Default::default(), rehearse, base)).unwrap().plan
+        check("x.yaml", &text, &planning::options(Default::default(), rehearse, base, Default::default()))
+            .unwrap()
+            .plan
     }
 
     #[test]
@@ -126,8 +128,13 @@ mod tests {
                 "{limits}quality: {{gate: none}}\nagents: {{default: {agent}}}\ntasks:\n  a: {{text: x, path: a.md}}\n  b: {{text: x, path: b.md}}\n"
             );
             let base = consort_core::definition::BaseFiles::none();
-            let plan =
-                check("x.yaml", &text, &planning::options(Default::default(), false, base)).unwrap().plan;
+            let plan = check(
+                "x.yaml",
+                &text,
+                &planning::options(Default::default(), false, base, Default::default()),
+            )
+            .unwrap()
+            .plan;
             assert_eq!(planning::cost(&plan), expected, "{agent}");
         }
     }
