@@ -6,6 +6,7 @@
 //! Nothing here knows a run: `briefing` turns what the brain wants into a [`request::Request`].
 
 pub mod answer_schema;
+pub mod features;
 pub mod offers;
 pub mod outfit;
 pub mod prices;

@@ -9,6 +9,7 @@ use crate::agents::request::{
 use crate::agents::{strategies, templates};
 use crate::dirs::RunDirs;
 use crate::judges::{self, Finding, Response, Rules, Shown, nonce};
+use crate::store::Store;
 use consort_core::ids::{AttemptId, ContentHash, DimensionId, Step, StrategyId};
 use consort_core::plan::{
     AgentSpec, Names, Output, Plan, Reads, Runtime, Strategy, Task, TaskKind, judged_criteria,
@@ -104,6 +105,28 @@ pub struct Told {
     pub findings: Vec<(FindingsRef, Vec<Finding>)>,
     /// What the creator of the candidate says became of earlier findings.
     pub responses: Vec<Response>,
+}
+
+impl Told {
+    /// What an attempt is told of what others said, from the content store.
+    ///
+    /// # Errors
+    /// In a sentence: something is not in the store, or is no review.
+    pub fn load(store: &Store, start: &Start) -> Result<Self, String> {
+        let get = |hash: &ContentHash, what: &str| {
+            let bytes = store.get(hash).map_err(|e| e.to_string())?;
+            bytes.ok_or_else(|| format!("the {what} {hash} is not in the content store"))
+        };
+        let review = |of: &FindingsRef| {
+            Ok((of.clone(), judges::findings_of(&of.strategy, &get(&of.answer, "review")?)?))
+        };
+        let findings = start.findings.iter().map(review).collect::<Result<_, String>>()?;
+        let responses = match &start.responses {
+            Some(answer) => judges::responses_of(&get(answer, "self-review")?)?,
+            None => Vec::new(),
+        };
+        Ok(Self { findings, responses })
+    }
 }
 
 /// What one attempt asks.

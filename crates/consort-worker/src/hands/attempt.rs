@@ -7,7 +7,7 @@ use crate::agents::outfit::{Desk, Outfit};
 use crate::agents::session;
 use crate::briefing::{self, Exhibit, ExhibitSource};
 use crate::durable;
-use crate::judges::{self, Finding, Response};
+use crate::judges::{self, Finding};
 use crate::processes::{self, LaunchError, ProcessSpec, Watched};
 use consort_core::ids::{AttemptId, ContentHash, Revision, Step};
 use consort_core::plan::{Runtime, Task, WorkspaceKind};
@@ -219,10 +219,7 @@ impl Hands {
         } else {
             self.export(start, &desk.cwd)?;
         }
-        let told = briefing::Told {
-            findings: self.findings(&start.findings)?,
-            responses: start.responses.as_ref().map_or(Ok(Vec::new()), |answer| self.responses(answer))?,
-        };
+        let told = briefing::Told::load(&self.bench.store, start)?;
         let outfit = briefing::outfit(self.plan(), start, &told, &desk).map_err(|e| e.to_string())?;
         lay_out(&outfit).map_err(|e| format!("cannot prepare `{}`: {e}", desk.dir.display()))?;
         let spec = ProcessSpec {
@@ -351,12 +348,6 @@ impl Hands {
         }
         let Some(artifact) = candidate.artifacts.iter().find(|a| a.path == path) else { return Ok(None) };
         self.bench.store.get(&artifact.hash).map_err(|e| e.to_string())
-    }
-
-    fn responses(&self, answer: &ContentHash) -> Result<Vec<Response>, String> {
-        let bytes = self.bench.store.get(answer).map_err(|e| e.to_string())?;
-        let bytes = bytes.ok_or_else(|| format!("the self-review {answer} is not in the content store"))?;
-        judges::responses_of(&bytes)
     }
 
     pub(super) fn findings(&self, refs: &[FindingsRef]) -> Result<Vec<(FindingsRef, Vec<Finding>)>, String> {

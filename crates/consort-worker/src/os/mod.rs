@@ -2,8 +2,12 @@
 //! one and how to signal it without ever hitting a later process of the same number.
 
 #[cfg(target_os = "linux")]
+mod cgroup;
+#[cfg(target_os = "linux")]
 mod linux;
 
+#[cfg(target_os = "linux")]
+pub use cgroup::Cgroup;
 #[cfg(target_os = "linux")]
 pub use linux::{
     Capabilities, Ending, Proc, child_identity, descendants, group_members, identity, inherit_nothing,

@@ -1,14 +1,18 @@
 //! `consort doctor`
 
+use super::planning;
+use super::run::BOUNDARY;
 use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::place::{Place, Run};
 use clap::Args;
 use consort_local::journal::unsuitable_filesystem;
-use consort_worker::os::Capabilities;
+use consort_worker::agents::offers::Found;
+use consort_worker::os::{Capabilities, Cgroup};
 use consort_worker::workspace::{GIT_NEEDED, Git, GitError, Repo};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// Looks at this machine and this directory.
@@ -33,15 +37,15 @@ enum State {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
-    name: &'static str,
+    name: Cow<'static, str>,
     state: State,
     text: String,
     help: Option<String>,
 }
 
 impl Finding {
-    fn new(name: &'static str, state: State, text: impl Into<String>) -> Self {
-        Self { name, state, text: text.into(), help: None }
+    fn new(name: impl Into<Cow<'static, str>>, state: State, text: impl Into<String>) -> Self {
+        Self { name: name.into(), state, text: text.into(), help: None }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
@@ -55,10 +59,12 @@ pub(crate) fn run(ctx: &Context, args: &Doctor) -> Result<u8, Failure> {
     found.extend(git());
     found.push(sqlite());
     found.extend(system());
+    found.push(cgroup());
     found.extend(here(ctx));
+    found.extend(agents(planning::found()));
     found.push(
-        Finding::new("boundary", State::Note, "accidents: yes, attacks: not yet")
-            .help("agents run as you, with your files and your network: let only agents you trust run here"),
+        Finding::new("boundary", State::Note, BOUNDARY)
+            .help("they have your files and your network: let only agents you trust run here"),
     );
     let bad = found.iter().any(|f| f.state == State::Bad);
     if args.json {
@@ -138,6 +144,48 @@ fn system() -> Vec<Finding> {
     missing.into_iter().map(|text| Finding::new("processes", State::Bad, text)).collect()
 }
 
+fn cgroup() -> Finding {
+    match Cgroup::probe() {
+        Cgroup::Delegated(dir) => {
+            Finding::new("cgroup", State::Good, format!("version 2, delegated: {}", dir.display()))
+        }
+        Cgroup::NotDelegated(dir) => {
+            let text = format!("version 2, but {} is not yours", dir.display());
+            Finding::new("cgroup", State::Note, text).help(WITHOUT_CGROUP)
+        }
+        Cgroup::Missing => Finding::new("cgroup", State::Note, "no cgroup v2 here").help(WITHOUT_CGROUP),
+    }
+}
+
+const WITHOUT_CGROUP: &str = "what agents leave behind is found by subreaper and run marker; `systemd-run --user --scope consort ...` delegates one";
+
+/// Runtimes that are talked to. None is needed: any program can be an agent, and players rehearse.
+fn agents(all: &[Found]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for one in all {
+        let runtime = one.offer.runtime.clone();
+        let (state, text) = match &one.offer.found {
+            Ok(what) => (State::Good, what.clone()),
+            Err(why) => (State::Note, why.clone()),
+        };
+        let text = match &one.program {
+            Some(program) => format!("{text} ({})", program.display()),
+            None => text,
+        };
+        let finding = Finding::new(runtime.clone(), state, text);
+        found.push(Finding { help: one.help.clone(), ..finding });
+        found.extend(one.note.as_ref().map(|note| Finding::new(runtime, State::Note, note)));
+    }
+    if all.iter().all(|one| one.offer.found.is_err()) {
+        let text = "none can be used: workflows can be rehearsed, and programs of `argv` run";
+        found.push(
+            Finding::new("agents", State::Note, text)
+                .help("consort run FILE --rehearse plays one without a model"),
+        );
+    }
+    found
+}
+
 /// The directory that consort was started in.
 fn here(ctx: &Context) -> Vec<Finding> {
     let place = match ctx.place() {
@@ -188,7 +236,7 @@ fn repository(ctx: &Context, top: &Path) -> Finding {
             Finding::new("repository", State::Note, format!("{} is not in a git repository", top.display()))
                 .help("runs work here in plain directories, without merging and `consort integrate`")
         }
-        Err(failure) => Finding { name: "repository", ..finding_of(&failure) },
+        Err(failure) => Finding { name: "repository".into(), ..finding_of(&failure) },
     }
 }
 
@@ -229,7 +277,7 @@ fn left_behind(place: &Place) -> Vec<Finding> {
                 found.push(Finding::new("run", State::Note, text).help(format!("consort resume {}", run.id)));
             }
             Ok(_) => {}
-            Err(failure) => found.push(Finding { name: "run", ..finding_of(&failure) }),
+            Err(failure) => found.push(Finding { name: "run".into(), ..finding_of(&failure) }),
         }
     }
     found

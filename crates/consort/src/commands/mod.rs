@@ -1,5 +1,6 @@
 //! One verb per file: its arguments, its help, what it does.
 
+pub(crate) mod agents;
 pub(crate) mod alone;
 pub(crate) mod answer;
 pub(crate) mod approve;
@@ -19,11 +20,13 @@ pub(crate) mod logs;
 pub(crate) mod override_;
 pub(crate) mod pause;
 pub(crate) mod planning;
+pub(crate) mod prompt;
 pub(crate) mod reject;
 pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod review;
+pub(crate) mod roles;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod score;

@@ -65,13 +65,21 @@ impl Source {
                 "file": d.file_name(&self.name),
                 "line": line,
                 "column": column,
-                "severity": if d.severity == Severity::Error { "error" } else { "warning" },
+                "severity": severity(d),
                 "code": d.code,
                 "message": d.message,
                 "help": d.help,
             })
         };
         found.iter().map(one).collect()
+    }
+}
+
+/// Its weight as a word.
+pub(crate) fn severity(found: &Diagnostic) -> &'static str {
+    match found.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
     }
 }
 
@@ -256,6 +264,13 @@ pub(crate) fn who(plan: &Plan) -> Option<String> {
     let judged = plan.tasks.iter().filter(|task| task.judged);
     add("scores", judged.flat_map(|t| std::iter::once(&t.judge).chain(&t.panel)).filter_map(named).collect());
     (!lines.is_empty()).then(|| lines.join("; "))
+}
+
+/// Roles that do not come with this build, with their files; `None` where there are none.
+pub(crate) fn roles_of_files(plan: &Plan) -> Option<String> {
+    let own = plan.roles.values().filter(|role| role.source != roles::BUILT_IN_SOURCE);
+    let named: Vec<String> = own.map(|role| format!("{} ({})", role.name, role.source)).collect();
+    (!named.is_empty()).then(|| named.join(", "))
 }
 
 /// The size of a plan in a line.

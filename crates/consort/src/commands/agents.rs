@@ -1,0 +1,105 @@
+//! `consort agents`
+
+use super::planning;
+use crate::context::Context;
+use crate::exit;
+use crate::failure::Failure;
+use clap::Args;
+use consort_worker::agents::features::{self, Feature, Has};
+use consort_worker::agents::offers::Found;
+use serde_json::json;
+
+/// Lists the runtimes of this build: what each can do, and whether it can be used here.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  consort agents\n  consort agents --json")]
+pub(crate) struct Agents {
+    /// Prints [{runtime, about, found, usable, program, version, model, note, help, features: [{name, has}]}].
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runtimes that need no finding.
+const PLAIN: [(&str, &str); 2] = [
+    ("command", "any program that does one task and ends: `argv`"),
+    ("rehearsal", "a player without model, key or network"),
+];
+
+pub(crate) fn run(ctx: &Context, args: &Agents) -> Result<u8, Failure> {
+    let found = planning::found();
+    if args.json {
+        let talked: Vec<_> = found.iter().map(as_json).collect();
+        let plain = PLAIN.iter().map(|(runtime, about)| {
+            json!({ "runtime": runtime, "about": about, "usable": true, "features": features::of(runtime, None) })
+        });
+        ctx.out.json(&talked.into_iter().chain(plain).collect::<Vec<_>>())?;
+    } else {
+        ctx.out.print(&text(ctx, found))?;
+    }
+    Ok(exit::DONE)
+}
+
+fn as_json(found: &Found) -> serde_json::Value {
+    let offer = &found.offer;
+    let (usable, what) = match &offer.found {
+        Ok(what) => (true, what),
+        Err(why) => (false, why),
+    };
+    json!({
+        "runtime": offer.runtime,
+        "about": offer.about,
+        "usable": usable,
+        "found": what,
+        "program": found.program,
+        "version": found.version,
+        "model": offer.model,
+        "note": found.note,
+        "help": found.help,
+        "features": features::of(&offer.runtime, Some(offer)),
+    })
+}
+
+fn text(ctx: &Context, found: &[Found]) -> String {
+    let paint = ctx.out.stdout;
+    let mut text = String::new();
+    let mut columns: Vec<(&str, Vec<Feature>)> = Vec::new();
+    for one in found {
+        let offer = &one.offer;
+        let state = match &offer.found {
+            Ok(what) => paint.good(&format!("can be used: {what}")),
+            Err(why) => paint.warning(&format!("cannot be used: {why}")),
+        };
+        text += &format!("{:10}  {}\n{:10}  {state}\n", offer.runtime, offer.about, "");
+        for line in [&one.note, &one.help].into_iter().flatten() {
+            text += &format!("{:10}  {}\n", "", paint.dim(line));
+        }
+        columns.push((&offer.runtime, features::of(&offer.runtime, Some(offer))));
+    }
+    for (runtime, about) in PLAIN {
+        text += &format!("{runtime:10}  {about}\n");
+        columns.push((runtime, features::of(runtime, None)));
+    }
+    text += &matrix(&columns);
+    text + "engine: not the runtime itself but consort sees to it. What a command can do is its own affair.\n"
+}
+
+fn matrix(columns: &[(&str, Vec<Feature>)]) -> String {
+    let mut text = format!("\n{:24}", "FEATURE");
+    for (runtime, _) in columns {
+        text += &format!("  {runtime:9}");
+    }
+    text = text.trim_end().to_owned() + "\n";
+    let rows = columns.first().map_or(0, |(_, features)| features.len());
+    for row in 0..rows {
+        let mut line = format!("{:24}", columns[0].1[row].name);
+        for (_, features) in columns {
+            let has = match features[row].has {
+                Has::Yes => "yes",
+                Has::No => "-",
+                Has::Engine => "engine",
+            };
+            line += &format!("  {has:9}");
+        }
+        text += &(line.trim_end().to_owned() + "\n");
+    }
+    text
+}
