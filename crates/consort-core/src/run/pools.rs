@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 
 /// A rest of which nobody says how long it is: doubling from the first to the last, in milliseconds.
 const REST_MS: (u64, u64) = (60_000, 30 * 60_000);
+/// The first one where the vendor's own time has just passed.
+const PASSED_MS: u64 = 2_000;
 /// No vendor's word is believed beyond this, in milliseconds.
 const REST_MS_MAX: u64 = 7 * 86_400_000;
 /// A pause so short is the agent's own affair: it goes on by itself.
@@ -76,7 +78,8 @@ fn rest(
 ) -> (Timestamp, EventKind) {
     let known = state.pools.get(pool);
     let rests = known.map_or(0, |pool| pool.rests) + 1;
-    let (first, most) = REST_MS;
+    let first = if until.is_some() { PASSED_MS } else { REST_MS.0 };
+    let most = REST_MS.1;
     let own = now.plus_ms(first.saturating_mul(1 << (rests - 1).min(16)).min(most));
     let until = until.filter(|until| *until > now).unwrap_or(own).min(now.plus_ms(REST_MS_MAX));
     // Another agent of the pool may know of a longer rest.

@@ -22,6 +22,8 @@ use tokio::time::Instant;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// For a turn to end after it was interrupted.
 const INTERRUPTED: Duration = Duration::from_secs(10);
+/// After so long without a sign that another turn began, it was taken together with the last one.
+const TOGETHER: Duration = Duration::from_secs(3);
 /// Least time between two notes about what was used up.
 const USED_EVERY: Duration = Duration::from_secs(20);
 
@@ -54,6 +56,8 @@ pub(super) struct Conversation {
     /// Turns that were said and are not over.
     turns_open: u32,
     interrupted: Option<(Instant, Over)>,
+    /// A turn ended while another one was still to be answered: an agent may take both at once.
+    settling: Option<(Instant, TurnEnd)>,
     handing_over: bool,
     handed_over: u32,
 }
@@ -83,6 +87,7 @@ impl Conversation {
             next_turn: 1,
             turns_open: 0,
             interrupted: None,
+            settling: None,
             handing_over: false,
             handed_over: 0,
             control,
@@ -147,6 +152,13 @@ impl Conversation {
                     if let Some(why) = self.look().await {
                         return Some(why);
                     }
+                    if let Some(end) = self.settled() {
+                        match self.turn_ended(end).await {
+                            Step::On => {}
+                            Step::Done => return None,
+                            Step::Over(why) => return Some(why),
+                        }
+                    }
                 }
             }
         }
@@ -154,6 +166,7 @@ impl Conversation {
 
     async fn heard(&mut self, event: Event) -> Step {
         self.clocks.alive();
+        self.settling = None;
         match event {
             Event::Began { session, model, .. } => self.begins(session, model),
             Event::PermissionRequest(request) => self.asked(request).await,
@@ -170,6 +183,7 @@ impl Conversation {
             Event::Closed { why } => return self.closed(why).await,
             Event::ToolCall { .. }
             | Event::Thought { .. }
+            | Event::TurnBegan
             | Event::Retry { .. }
             | Event::Model { .. }
             | Event::Refused { .. }
@@ -264,6 +278,11 @@ impl Conversation {
         if let Some((_, reason)) = self.interrupted.take() {
             return Step::Over(reason);
         }
+        if self.handing_over && self.turns_open > 0 {
+            // The turn that was interrupted for it; the summary is still to come.
+            self.settling = Some((Instant::now(), end));
+            return Step::On;
+        }
         if let Some(error) = &end.error {
             let too_full = end.stop == StopReason::ContextFull && self.brief.resume.is_some();
             if self.can_begin_afresh() || (too_full && self.fresh.is_none()) {
@@ -284,13 +303,27 @@ impl Conversation {
         if self.handing_over {
             return self.handed(&end.text).await;
         }
-        if self.turns_open > 0 || self.hear_people().await {
+        if self.turns_open > 0 {
+            self.settling = Some((Instant::now(), end));
+            return Step::On;
+        }
+        if self.hear_people().await {
             return Step::On;
         }
         match answer::keep(&self.brief, &end) {
             Ok(()) => Step::Done,
             Err(why) => Step::Over(over(FailureClass::Retry, &why)),
         }
+    }
+
+    /// The end of all turns that were said, if the agent took them together: nothing followed the last end.
+    fn settled(&mut self) -> Option<TurnEnd> {
+        let (since, _) = self.settling.as_ref()?;
+        if since.elapsed() < TOGETHER {
+            return None;
+        }
+        self.turns_open = 0;
+        self.settling.take().map(|(_, end)| TurnEnd { turns: 0, refused: 0, ..end })
     }
 
     async fn filled(&mut self, used: u64, max: u64) {
@@ -312,13 +345,8 @@ impl Conversation {
 
     /// The summary is there: a fresh session goes on with it.
     async fn handed(&mut self, summary: &str) -> Step {
-        if summary.trim().is_empty() || self.turns_open > 0 {
-            // The turn that was interrupted; the summary is still to come.
-            return if self.turns_open > 0 {
-                Step::On
-            } else {
-                Step::Over(over(FailureClass::Retry, "its context is full, and it left no summary"))
-            };
+        if summary.trim().is_empty() {
+            return Step::Over(over(FailureClass::Retry, "its context is full, and it left no summary"));
         }
         self.handing_over = false;
         self.handed_over += 1;

@@ -21,6 +21,8 @@ pub enum Event {
         /// The program's version, if it says so.
         version: Option<String>,
     },
+    /// Another turn began.
+    TurnBegan,
     /// It said something.
     Text {
         /// What.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 const RUN: &str = "multi-instance-20260220-001";
 
-/// The seed's file with agents. One round for each task is enough here: `just conformance-full` does all.
-fn workflow(rounds: &str) -> String {
+/// The seed's file with agents, all of its rounds.
+fn workflow() -> String {
     let text = include_str!("../../../../../examples/multi-instance/workflow.yaml");
     let agents = "
 variables: {url: {about: the service}}
@@ -23,18 +23,7 @@ agents:
 limits:
   backoff: {first: 100ms, max: 1s}
 ";
-    let text = text.replacen("\nlimits:\n", agents, 1);
-    let level = text.replacen("  level: C2\n", "  level: C1\n", 1);
-    level.replacen("rounds: {min: 3}", rounds, 1)
-}
-
-/// All of it, or as little as a gate allows.
-fn rounds() -> &'static str {
-    if std::env::var_os("CONSORT_CONFORMANCE_FULL").is_some() {
-        "rounds: {min: 3}"
-    } else {
-        "rounds: {min: 1}"
-    }
+    text.replacen("\nlimits:\n", agents, 1)
 }
 
 fn players(world: &World) -> Players {
@@ -53,7 +42,7 @@ fn artifacts(lab: &Lab) -> String {
 
 #[test]
 fn the_seeds_workflow_is_done_by_real_agents_clean_and_disturbed() {
-    let text = workflow(rounds());
+    let text = workflow();
     let Some(clean) = Lab::open(&text, |world| players(world).scenario()) else { return };
     let said = clean.run();
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);

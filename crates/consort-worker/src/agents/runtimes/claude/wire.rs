@@ -133,7 +133,7 @@ impl Talk {
                 }]
             }
             // Every turn begins with one.
-            "init" => Vec::new(),
+            "init" => vec![Event::TurnBegan],
             "api_retry" => {
                 let delay_ms =
                     message.get("retry_delay_ms").and_then(Value::as_f64).unwrap_or(0.0).max(0.0) as u64;
