@@ -220,6 +220,7 @@ pub fn plan(id: &str, tasks: Vec<Task>) -> Plan {
             max_barrier_retries: 2,
             max_attempts: 3,
             backoff: Backoff { first_ms: 1_000, max_ms: 8_000 },
+            patience_ms: consort_core::plan::PATIENCE_MS,
             attempt_timeout_ms: 60_000,
             grace_ms: 1_000,
             budget: Budget::default(),

@@ -21,6 +21,7 @@ use consort_worker::dirs::RunDirs;
 use consort_worker::hands::{Hands, Workbench};
 use consort_worker::workspace::{Plane, Repo};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// For benchmarks: where the number of journal transactions goes.
@@ -95,7 +96,18 @@ impl Driver {
         let (store, root) = (self.place.places.open_store(), self.place.top().to_owned());
         Ok(Box::new(move |graph, start| {
             let (nonce, base, env) = (start.nonce.clone(), start.base.clone(), environment());
-            let bench = Workbench { run, dirs, plane, base, store, root, self_exe: exe, nonce, env };
+            let bench = Workbench {
+                run,
+                dirs,
+                plane,
+                base,
+                store,
+                root,
+                self_exe: exe,
+                nonce,
+                prices: own_prices(&env),
+                env,
+            };
             Ok(Hands::new(graph, bench))
         }))
     }
@@ -250,4 +262,11 @@ fn complete(view: &RunView, say: &mut impl FnMut(String)) {
 /// A commit id as people read it.
 pub(crate) fn short(revision: &str) -> &str {
     revision.get(..12).unwrap_or(revision)
+}
+
+/// Where a person's own table of prices lies, beside the settings.
+fn own_prices(env: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let given = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let config = given("XDG_CONFIG_HOME").or_else(|| given("HOME").map(|home| home.join(".config")))?;
+    Some(config.join("consort").join(consort_worker::agents::prices::PRICES))
 }

@@ -1,7 +1,7 @@
 //! The file's words for quality: levels, strategies, gates, approvals, limits.
 
 use super::decode::{At, List, Map, section, short_form};
-use super::numbers::{Bytes, MicroUsd, Millis};
+use super::numbers::{Bytes, MicroUsd, Millis, Tokens};
 use super::values::{Id, Plain, Strategy};
 pub(super) use super::words::BarrierSets;
 use super::words::NoGate;
@@ -203,6 +203,8 @@ section! {
         max_attempts: Option<At<u32>>,
         /// Waiting time between two tries.
         backoff: Option<Backoff>,
+        /// How long a quota is waited for that gives nothing; then a person is asked. Default: 12h.
+        patience: Option<At<Millis>>,
         /// Wall time of one try. Default: 1h.
         attempt_timeout: Option<At<Millis>>,
         /// Time between asking a process to end and killing it. Default: 10s.
@@ -231,6 +233,8 @@ section! {
         agent_calls: Option<At<u32>>,
         /// Cost as reported by agents, in US dollars.
         usd: Option<At<MicroUsd>>,
+        /// Tokens as reported by agents, in and out, such as `5M`.
+        tokens: Option<At<Tokens>>,
         /// Time since the start, pauses not counted.
         wall: Option<At<Millis>>,
     }

@@ -39,12 +39,26 @@ pub struct Limits {
     pub max_attempts: u32,
     /// Waiting time between two tries of one step.
     pub backoff: Backoff,
+    /// How long a quota is waited for that gives nothing, in milliseconds; then a person is asked.
+    #[serde(default = "half_a_day", skip_serializing_if = "is_half_a_day")]
+    pub patience_ms: u64,
     /// Wall time of one attempt, in milliseconds, unless its agent says otherwise.
     pub attempt_timeout_ms: u64,
     /// Time between asking a process to end and killing it, in milliseconds.
     pub grace_ms: u64,
     /// What the whole run may use up.
     pub budget: Budget,
+}
+
+/// 12 hours.
+pub const PATIENCE_MS: u64 = 12 * 3_600_000;
+
+fn half_a_day() -> u64 {
+    PATIENCE_MS
+}
+
+fn is_half_a_day(ms: &u64) -> bool {
+    *ms == PATIENCE_MS
 }
 
 /// Doubling back-off.
@@ -71,6 +85,9 @@ pub struct Budget {
     pub agent_calls_max: Option<u32>,
     /// Cost as reported by agents, in millionths of a US dollar.
     pub micro_usd_max: Option<u64>,
+    /// Tokens as reported by agents, in and out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_max: Option<u64>,
     /// Time since the start of the run, in milliseconds, pauses and suspends not counted.
     pub wall_ms_max: Option<u64>,
 }

@@ -20,6 +20,7 @@ fn limits(state: &State, now: Timestamp) -> impl Iterator<Item = Reached> + '_ {
     let all = [
         ("agent_calls", u64::from(used.agent_calls), budget.agent_calls_max.map(u64::from)),
         ("micro_usd", used.micro_usd, budget.micro_usd_max),
+        ("tokens", used.tokens_in.saturating_add(used.tokens_out), budget.tokens_max),
         ("wall_ms", wall, budget.wall_ms_max),
     ];
     all.into_iter().filter_map(move |(limit, used, max)| {
@@ -34,9 +35,10 @@ pub(super) fn gate(state: &State, now: Timestamp) -> Option<Vec<EventKind>> {
     let asked = state
         .open_approvals()
         .any(|(_, a)| matches!(&a.kind, ApprovalKind::Budget { limit } if limit == reached.limit));
-    if asked {
-        return Some(Vec::new());
-    }
+    Some(if asked { Vec::new() } else { ask(state, reached) })
+}
+
+fn ask(state: &State, reached: Reached) -> Vec<EventKind> {
     let Reached { limit, used, max } = reached;
     let mut events = vec![EventKind::BudgetReached { limit: limit.into(), used, max }];
     let question = format!(
@@ -47,7 +49,52 @@ pub(super) fn gate(state: &State, now: Timestamp) -> Option<Vec<EventKind>> {
         "the person who pays",
         question,
     ));
-    Some(events)
+    events
+}
+
+/// Whether there is room in the budget for all that an attempt may use up.
+pub(super) enum Room {
+    /// It may start.
+    There,
+    /// What others have reserved may come free.
+    Later,
+    /// Only a person can make room.
+    Never(Vec<EventKind>),
+}
+
+/// Room for the next attempt of this step: what it may use up is reserved before it starts, so that
+/// many that start at once do not overshoot together.
+pub(super) fn reserve(state: &State, ix: usize, at: usize) -> Room {
+    let step = &state.tasks[ix].steps[at];
+    let own = state.graph.task(ix).agent_of(&step.step, step.fallback).caps;
+    let own = [("micro_usd", own.micro_usd_max), ("tokens", own.tokens_max)];
+    for reached in limits(state, state.now) {
+        let Some((_, cap)) = own.iter().find(|(limit, _)| *limit == reached.limit) else { continue };
+        let reserved = reserved(state, reached.limit);
+        let needed = reached.used.saturating_add(reserved).saturating_add(cap.unwrap_or(0));
+        if needed <= reached.max {
+            continue;
+        }
+        let asked = |a: &super::state::Approval| matches!(&a.kind, ApprovalKind::Budget { limit } if limit == reached.limit);
+        return match state.live.is_empty() && !state.open_approvals().any(|(_, a)| asked(a)) {
+            true => Room::Never(ask(state, reached)),
+            false => Room::Later,
+        };
+    }
+    Room::There
+}
+
+/// What living attempts may use up together, or have already used up.
+fn reserved(state: &State, limit: &str) -> u64 {
+    let of = |(attempt, live): (&crate::ids::AttemptId, &super::state::Live)| {
+        let agent = state.graph.task(state.graph.ix(&attempt.task)?).agent_of(&attempt.step, live.fallback);
+        let used = &live.talk.used;
+        Some(match limit {
+            "micro_usd" => agent.caps.micro_usd_max.unwrap_or(0).max(used.micro_usd.unwrap_or(0)),
+            _ => agent.caps.tokens_max.unwrap_or(0).max(used.tokens_in.saturating_add(used.tokens_out)),
+        })
+    };
+    state.live.iter().filter_map(of).fold(0, u64::saturating_add)
 }
 
 /// What an approval raises a limit to: by its original amount, and above what is used.
@@ -56,6 +103,7 @@ pub(super) fn next_max(state: &State, limit: &str) -> u64 {
     let original = match limit {
         "agent_calls" => budget.agent_calls_max.map(u64::from),
         "micro_usd" => budget.micro_usd_max,
+        "tokens" => budget.tokens_max,
         _ => budget.wall_ms_max,
     };
     let step = original.unwrap_or(0).max(1);

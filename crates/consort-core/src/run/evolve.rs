@@ -11,7 +11,7 @@ mod tasks;
 use super::event::{ApprovalKind, BarrierHold, CheckpointTrigger, Event, EventKind, RunStatus};
 use super::state::{
     AgentTurn, ApprovalAnswer, BarrierStage, Checkpoint, Due, Grant, Integration, LivePhase, Override, Point,
-    State, TaskStage, WorkspaceState,
+    PoolState, State, TaskStage, WorkspaceState,
 };
 use crate::ids::{BarrierId, CheckpointId, TaskId};
 use barriers::{barrier_due, less};
@@ -439,6 +439,11 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             let ix = index(state, task)?;
             state.front.ensuring.remove(&ix);
             decide(state, ix, Point::EffectFailed(why.clone()));
+        }
+        E::PoolRested { pool, until, rests, why } => {
+            let since = state.pools.get(pool).map_or(at, |known| known.since);
+            let why = why.clone();
+            state.pools.insert(pool.clone(), PoolState { until: *until, rests: *rests, since, why });
         }
         E::BudgetReached { .. } => {}
         E::BudgetRaised { limit, max, .. } => {

@@ -346,7 +346,8 @@ pub(super) fn gone(state: &State, attempt: &AttemptId, end: AttemptEnd) -> Vec<E
     events.push(EventKind::AttemptEnded {
         attempt: attempt.clone(),
         end,
-        usage: super::Usage::default(),
+        // What it said before it was gone is spent.
+        usage: state.live.get(attempt).map(|live| live.talk.used).unwrap_or_default(),
         wall_ms: 0,
         leaked: 0,
         record: None,

@@ -24,6 +24,7 @@ mod handle;
 mod input;
 mod judging;
 mod people;
+mod pools;
 mod progress;
 mod reports;
 mod session;
@@ -64,8 +65,8 @@ pub use session::{
 };
 pub use state::{
     AgentChange, AgentTurn, Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Grant,
-    Integration, Live, LivePhase, Override, Point, Remembered, Round, STATE_SCHEMA, State, Steering,
-    StepState, StepStatus, Talk, TaskStage, TaskState, Tell, Used, Waiting, WorkspaceState,
+    Integration, Live, LivePhase, Override, Point, PoolState, Remembered, Round, STATE_SCHEMA, State,
+    Steering, StepState, StepStatus, Talk, TaskStage, TaskState, Tell, Used, Waiting, WorkspaceState,
 };
 pub use versions::{Apart, Version, apart};
 pub use wanted::{Why, checkpoint_tips, inputs_of, is_settled, measured_by, next_deadline, start_of, wanted};

@@ -5,6 +5,7 @@ use super::ask::cut;
 use super::event::{AttemptEnd, BarrierHold, EventKind, Failure};
 use super::handle::gone;
 use super::input::{Artifact, Ended, Exit, Given, Report};
+use super::session::NoteKind;
 use super::session::SessionFailure;
 use super::settle::{hold_barrier, holds};
 use super::state::{BarrierStage, State, TaskStage, WorkspaceState};
@@ -46,7 +47,13 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
             gone(state, attempt, AttemptEnd::Unknown)
         }
         Report::AttemptVanished { .. } => Vec::new(),
-        Report::SessionNoted { attempt, note } => talk::noted(state, attempt, note),
+        Report::SessionNoted { attempt, note } => {
+            let mut events = talk::noted(state, attempt, note);
+            if let (NoteKind::Limited { until }, false) = (&note.kind, events.is_empty()) {
+                events.extend(super::pools::noted(state, attempt, *until, now));
+            }
+            events
+        }
         Report::SessionTold { attempt, what } => talk::told(state, attempt, what),
         Report::CandidateCaptured { task, generation, iteration, .. }
         | Report::CandidateRefused { task, generation, iteration, .. } => {
@@ -266,7 +273,7 @@ pub(super) fn ended(state: &State, attempt: &AttemptId, ended: &Ended) -> Vec<Ev
     events.push(EventKind::AttemptEnded {
         attempt: attempt.clone(),
         end,
-        usage: ended.usage,
+        usage: if ended.usage == super::Usage::default() { live.talk.used } else { ended.usage },
         wall_ms: ended.wall_ms,
         leaked: ended.leaked,
         record: ended.record.clone(),

@@ -7,7 +7,7 @@ use super::session::{FailureClass, SessionFailure};
 use super::state::{
     BarrierStage, Due, LivePhase, Point, State, StepState, StepStatus, TaskStage, WorkspaceState,
 };
-use super::{budget, decide};
+use super::{budget, decide, pools};
 use crate::ids::{ApprovalId, AttemptId, CheckpointId, Step};
 use crate::plan::{CompletionBy, Input, Task, TaskKind, WorkspaceKind};
 use crate::quality::Composite;
@@ -89,8 +89,12 @@ fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
     if let Some(events) = budget::gate(state, now) {
         return events;
     }
-    if let Some((ix, at)) = state.front.queued.first() {
-        return vec![attempt(state, *ix, *at)];
+    if let Some((ix, at)) = pools::first_awake(state, now) {
+        return match budget::reserve(state, ix, at) {
+            budget::Room::There => vec![attempt(state, ix, at)],
+            budget::Room::Later => Vec::new(),
+            budget::Room::Never(events) => events,
+        };
     }
     let preparing = state.front.ensuring.iter().filter(|ix| state.tasks[**ix].stage == TaskStage::Preparing);
     if state.live.len() + preparing.take(max).count() >= max {
@@ -289,7 +293,7 @@ fn by_class(
     match class {
         FailureClass::Retry | FailureClass::Cap => again(state, ix, step, failures, why, now, 1),
         FailureClass::Backoff => again(state, ix, step, failures, why, now, OVERLOADED),
-        FailureClass::Limited(until) => rests(state, ix, failed, *until, why, now),
+        FailureClass::Limited(until) => rests(state, ix, failed, *until, failure, now),
         FailureClass::Never | FailureClass::OtherRuntime => {
             let agent = state.graph.task(ix).agent(step);
             if usize::from(failed.fallback) < agent.fallbacks.len() {
@@ -309,16 +313,32 @@ fn beyond_help(state: &State, ix: usize, step: &Step, failure: &SessionFailure) 
     held(state, ix, HoldWhy::Agent { step: step.to_string(), class: *class, why: super::ask::cut(why, 500) })
 }
 
-/// The pool's quota is used up, until then if its vendor says so.
+/// The pool's quota is used up, until then if its vendor says so: the step waits for it and loses no try.
 fn rests(
     state: &State,
     ix: usize,
     failed: &StepState,
-    _until: Option<Timestamp>,
-    why: &str,
+    until: Option<Timestamp>,
+    failure: &SessionFailure,
     now: Timestamp,
 ) -> Vec<EventKind> {
-    again(state, ix, &failed.step, failed.failures, why, now, OVERLOADED)
+    let (step, why) = (&failed.step, failure.why.as_str());
+    let agent = state.graph.task(ix).agent_of(step, failed.fallback);
+    if agent.pool.is_none() {
+        return again(state, ix, step, failed.failures, why, now, OVERLOADED);
+    }
+    let Some((not_before, rested)) = pools::hit(state, (ix, step, failed.fallback), until, failure, now)
+    else {
+        return beyond_help(state, ix, step, failure);
+    };
+    let retry = EventKind::StepRetrying {
+        task: state.graph.task(ix).id.clone(),
+        step: step.clone(),
+        failures: failed.failures.saturating_sub(1),
+        not_before,
+        why: super::ask::cut(why, 500),
+    };
+    vec![rested, retry]
 }
 
 /// An overloaded service is left alone for so many times the usual pause.

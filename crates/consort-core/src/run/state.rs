@@ -82,6 +82,9 @@ pub struct State {
     pub raised: BTreeMap<String, u64>,
     /// Effects that failed and rest.
     pub failing: BTreeMap<String, Failing>,
+    /// Quotas that were hit and with which nothing has gone well since.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<String, PoolState>,
     /// What the tables below were derived from; kept so that costs depend on what is in flight.
     #[serde(skip)]
     pub(super) front: Frontier,
@@ -395,6 +398,19 @@ pub struct Failing {
     pub why: String,
 }
 
+/// A quota that was hit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PoolState {
+    /// Nobody of this pool begins before.
+    pub until: Timestamp,
+    /// How often it was hit since something went well.
+    pub rests: u32,
+    /// Since when nothing has gone well.
+    pub since: Timestamp,
+    /// The last reason.
+    pub why: String,
+}
+
 impl State {
     /// Before the first event.
     pub fn new(graph: Arc<Graph>) -> Self {
@@ -439,6 +455,7 @@ impl State {
             used: Used::default(),
             raised: BTreeMap::new(),
             failing: BTreeMap::new(),
+            pools: BTreeMap::new(),
             front,
             graph,
         }

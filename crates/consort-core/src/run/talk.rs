@@ -31,6 +31,7 @@ pub(super) fn noted(state: &State, attempt: &AttemptId, note: &SessionNote) -> V
         NoteKind::Asked(ask) if is_new(live, ask) => events.extend(asked(state, attempt, ask)),
         NoteKind::AskExpired { ask } => {
             let open = live.talk.open.get(ask).cloned().flatten();
+            let open = open.filter(|id| state.front.open_approvals.contains(id));
             let why = "nobody answered in time: the answer was the default, no".to_owned();
             events.extend(open.map(|approval| EventKind::ApprovalVoided { approval, why }));
         }
@@ -196,6 +197,8 @@ pub(super) fn is_open(state: &State, attempt: &AttemptId, ask: u32) -> bool {
 pub(super) fn over(state: &State, attempt: &AttemptId) -> Vec<EventKind> {
     let open = state.live.get(attempt).into_iter().flat_map(|live| live.talk.open.values().flatten());
     let why = || "its agent's attempt is over".to_owned();
+    // The end of a run has voided what was left.
+    let open = open.filter(|id| state.front.open_approvals.contains(*id));
     open.map(|approval| EventKind::ApprovalVoided { approval: approval.clone(), why: why() }).collect()
 }
 

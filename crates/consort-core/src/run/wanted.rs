@@ -17,6 +17,8 @@ pub enum Why {
     Attempt(AttemptId),
     /// A failed step may be tried again.
     Retry,
+    /// A pool takes requests again.
+    Pool,
     /// A failed effect may be tried again.
     Effect(String),
     /// The run's wall-time budget ends.
@@ -63,8 +65,9 @@ pub fn next_deadline(state: &State) -> Option<(Timestamp, Why)> {
     }
     let attempt = state.front.deadlines.first().map(|(at, a)| (*at, Why::Attempt(a.clone())));
     let retry = state.front.resting.first().map(|(at, ..)| (*at, Why::Retry));
+    let pool = super::pools::next_wake(state).map(|at| (at, Why::Pool));
     let budget = super::budget::wall_deadline(state).filter(|at| *at > state.now).map(|at| (at, Why::Budget));
-    [attempt, retry, rest_of_effects(state), budget].into_iter().flatten().min_by_key(|(at, _)| *at)
+    [attempt, retry, pool, rest_of_effects(state), budget].into_iter().flatten().min_by_key(|(at, _)| *at)
 }
 
 /// True if the run is over and nothing of it is left to be done: effects that failed and rest until

@@ -407,6 +407,7 @@ pub(crate) fn plan() -> Plan {
             max_barrier_retries: 2,
             max_attempts: 3,
             backoff: Backoff { first_ms: 1_000, max_ms: 60_000 },
+            patience_ms: consort_core::plan::PATIENCE_MS,
             attempt_timeout_ms: 600_000,
             grace_ms: 10_000,
             budget: Budget::default(),

@@ -163,6 +163,8 @@ fn processes_start_in_known_places_only() {
     let known = [
         "consort-worker/src/processes/spawn.rs",
         "consort-worker/src/workspace/git.rs",
+        // Below the driver of a session, and versions of programs.
+        "consort-worker/src/processes/child.rs",
         // A rehearsal's misbehaviour: a daemon that escapes.
         "consort-worker/src/agents/rehearsal/os.rs",
         // Tests and benchmarks start the real thing.

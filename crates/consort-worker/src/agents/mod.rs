@@ -9,6 +9,7 @@ pub mod answer_schema;
 pub mod features;
 pub mod offers;
 pub mod outfit;
+pub mod prices;
 pub mod prompt;
 pub mod rehearsal;
 pub mod request;

@@ -268,7 +268,7 @@ impl Hands {
             control: dirs.control(attempt),
             home: dirs.home(attempt),
             cwd,
-            prices: None,
+            prices: self.bench.prices.clone(),
             root: self.bench.root.clone(),
             self_exe: self.bench.self_exe.clone(),
             env: self.bench.env.clone(),

@@ -43,6 +43,8 @@ pub struct Workbench {
     pub self_exe: PathBuf,
     /// The run's nonce: judges and critics echo a hash of it.
     pub nonce: String,
+    /// A person's table of prices, if there may be one.
+    pub prices: Option<PathBuf>,
     /// The runner's own environment, from which agents get what their plan names.
     pub env: BTreeMap<String, String>,
 }

@@ -259,6 +259,7 @@ pub fn plan(tasks: Vec<Task>) -> Plan {
             max_barrier_retries: 2,
             max_attempts: 3,
             backoff: Backoff { first_ms: 100, max_ms: 1_000 },
+            patience_ms: consort_core::plan::PATIENCE_MS,
             attempt_timeout_ms: 60_000,
             grace_ms: 1_000,
             budget: Budget::default(),

@@ -36,8 +36,12 @@ fn path(world: &World, version: Option<&str>) -> PathBuf {
 fn ask(world: &World, version: Option<&str>, keys: &[&str], args: &[&str]) -> Said {
     let mut command: Command = world.command(args);
     command.env("PATH", path(world, version));
-    KEYS.iter().for_each(|key| drop(command.env_remove(key)));
-    keys.iter().for_each(|key| drop(command.env(key, "a-secret-that-nobody-sees")));
+    for key in KEYS {
+        command.env_remove(key);
+    }
+    for key in keys {
+        command.env(key, "a-secret-that-nobody-sees");
+    }
     let said = Said::of(command.output().unwrap());
     assert!(!said.stdout.contains("a-secret") && !said.stderr.contains("a-secret"), "{}", said.stdout);
     said
@@ -153,8 +157,9 @@ fn check_shows_mistakes_of_role_files_and_templates_where_they_are() {
 
 #[test]
 fn a_prompt_is_shown_as_it_was_sent_or_as_it_would_be() {
+    let workflow = SMALL.replace("criticality: C1", "criticality: C2");
     let world =
-        World::new(&SMALL.replace("{role: writer, text: Write more.", "{role: tester, text: Write more."));
+        World::new(&workflow.replace("{role: writer, text: Write more.", "{role: tester, text: Write more."));
     world.write(".claude/agents/writer.md", "---\nname: writer\n---\nWrite in short sentences.\n");
     world.write(".consort/prompts/create.md", "In our house we begin with a greeting.\n\n{{ body }}\n");
     let said = world.consort(&["run", "workflow.yaml", "--rehearse"]);
@@ -169,11 +174,14 @@ fn a_prompt_is_shown_as_it_was_sent_or_as_it_would_be() {
     assert!(judge.stdout.contains("## Role: judge\n"), "{}{}", judge.stdout, judge.stderr);
     // What is written in the repository now changes nothing in a run that has begun.
     world.write(".claude/agents/writer.md", "Write at length.\n");
-    let never = world.consort(&["prompt", run, "second", "--step", "S-002"]);
+    let again = world.consort(&["prompt", run, "second", "--step", "create"]);
+    assert!(again.stdout.contains("## Role: tester\n"), "{}{}", again.stdout, again.stderr);
+    let never = world.consort(&["prompt", run, "second", "--step", "S-012"]);
+    assert_eq!(never.code, 2);
+    assert!(never.stderr.contains("its steps are create, self-review, "), "{}", never.stderr);
     let later = world.consort(&["prompt", run, "first", "--step", "create", "--attempt", "99"]);
     assert_eq!(later.code, 2);
     assert!(later.stderr.contains("no such attempt 99"), "{}", later.stderr);
-    assert!(never.code == 2 || never.stderr.contains("not sent yet"), "{}{}", never.stdout, never.stderr);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod alone;
 mod bad_input;
 mod catalogue;
 mod commands;
+mod conversations;
 mod crashes;
 mod examples;
 mod hostile;

@@ -48,6 +48,13 @@ pub(crate) struct Said {
     pub stderr: String,
 }
 
+/// The PATH of the tests without directories in which an agent lies: whoever runs them may have some.
+pub(crate) fn path_without_agents() -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let own = path.split(':').filter(|dir| !Path::new(dir).join("claude").exists());
+    own.collect::<Vec<_>>().join(":")
+}
+
 impl World {
     /// A directory that is no repository.
     pub(crate) fn plain() -> Self {
@@ -100,6 +107,14 @@ impl World {
             .env_remove("CONSORT_COLOR")
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("GIT_DIR")
+            .env("PATH", path_without_agents())
+            // Whoever runs the tests may have agents; the tests have their own.
+            .env_remove("ANTHROPIC_API_KEY")
+            .env_remove("ANTHROPIC_AUTH_TOKEN")
+            .env_remove("ANTHROPIC_BASE_URL")
+            .env_remove("CLAUDE_CODE_OAUTH_TOKEN")
+            .env_remove("OPENAI_API_KEY")
+            .env_remove("GEMINI_API_KEY")
             .stdin(Stdio::null());
         command
     }

@@ -173,6 +173,7 @@ impl<'f> Lower<'f> {
             max_barrier_retries: count(limits.and_then(|l| l.max_barrier_retries.as_ref()), 2),
             max_attempts: count(limits.and_then(|l| l.max_attempts.as_ref()), 3),
             backoff: Backoff { first_ms, max_ms },
+            patience_ms: limits.and_then(|l| l.patience.as_ref()).map_or(plan::PATIENCE_MS, |at| at.value.0),
             attempt_timeout_ms: limits
                 .and_then(|l| l.attempt_timeout.as_ref())
                 .map_or(3_600_000, |at| at.value.0),
@@ -180,6 +181,7 @@ impl<'f> Lower<'f> {
             budget: Budget {
                 agent_calls_max: budget.and_then(|b| b.agent_calls.as_ref()).map(|at| at.value),
                 micro_usd_max: budget.and_then(|b| b.usd.as_ref()).map(|at| at.value.0),
+                tokens_max: budget.and_then(|b| b.tokens.as_ref()).map(|at| at.value.0),
                 wall_ms_max: budget.and_then(|b| b.wall.as_ref()).map(|at| at.value.0),
             },
         }

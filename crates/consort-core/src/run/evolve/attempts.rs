@@ -68,6 +68,9 @@ pub(super) fn ended(
     wall_ms: u64,
 ) -> Result<(), String> {
     let ix = super::index(state, &attempt.task)?;
+    if *end == AttemptEnd::Done {
+        went_well(state, attempt);
+    }
     let live = state.live.remove(attempt).ok_or_else(|| format!("{attempt} is not live"))?;
     state.front.deadlines.remove(&(live.deadline, attempt.clone()));
     count(state, end, usage, wall_ms);
@@ -101,6 +104,20 @@ pub(super) fn ended(
     }
     conclude(state, ix, position, end);
     Ok(())
+}
+
+/// Its pool gives again.
+fn went_well(state: &mut State, attempt: &AttemptId) {
+    let Some(pool) = crate::run::pools::of_attempt(state, attempt).map(str::to_owned) else { return };
+    let now = state.now;
+    let rests = state.pools.get_mut(&pool).is_some_and(|known| {
+        known.rests = 0;
+        known.since = now;
+        known.until > now
+    });
+    if !rests {
+        state.pools.remove(&pool);
+    }
 }
 
 fn requeue(state: &mut State, ix: usize, position: usize) {

@@ -47,6 +47,7 @@ pub(super) fn noted(
                 .retain(|tell| !matches!(&tell.what, TellKind::Answer { ask: of, .. } if of == ask));
             go_on(state, attempt, at);
         }
+        NoteKind::Used(used) => live.talk.used = *used,
         NoteKind::Heard { what } => live.talk.tells.retain(|tell| tell.what.to_string() != *what),
         _ => {}
     }

@@ -2,6 +2,7 @@
 
 use crate::ids::{ApprovalId, TaskId};
 use crate::plan::Rule;
+use crate::run::input::Usage;
 use crate::run::session::TellKind;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct Talk {
     /// What it is to be told: answers until they lie where it looks, turns until it has heard them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tells: Vec<Tell>,
+    /// What it has used up, as it says itself.
+    #[serde(default)]
+    pub used: Usage,
     /// Turns that people added so far.
     #[serde(default)]
     pub turns: u32,

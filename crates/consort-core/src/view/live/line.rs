@@ -38,6 +38,10 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
         E::RunUnpaused { by } => (run(state), format!("goes on, by {by}")),
         E::RunCancelling { by } => (run(state), format!("is being cancelled by {by}")),
         E::RunEnded { status } => (run(state), format!("ended: {}", words::run(*status))),
+        E::PoolRested { pool, until, why, .. } => (
+            run(state),
+            format!("the quota of {pool} is used up: its agents rest until {} ({why})", clock(*until)),
+        ),
         E::BudgetReached { limit, used, max } => {
             (run(state), format!("budget {limit} used up: {used} of {max}"))
         }

@@ -4,6 +4,7 @@
 //! run of this program, ours and the floor taking turns. It never fails: a missed goal is a number,
 //! not an error. `bench NAME…` measures some, `bench generate` writes the files in `bench/` again.
 
+mod agents;
 mod brain;
 mod cold;
 mod gate;
@@ -33,6 +34,7 @@ const ALL: &[(&str, Measure)] = &[
     ("status", cold::status),
     ("memory", memory::waiting),
     ("prompts", prompts::seed),
+    ("agents", agents::first_request),
 ];
 
 fn main() {

@@ -78,6 +78,8 @@ pub(super) fn create() -> Request {
         outputs: Outputs { paths: vec!["docs/note.md".into()], writes: Vec::new() },
         levels: Vec::new(),
         form: Form::default(),
+        role: None,
+        template: None,
         criteria: Vec::new(),
         handoff: None,
         open_findings: Vec::new(),

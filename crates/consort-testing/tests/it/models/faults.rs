@@ -90,7 +90,7 @@ async fn a_hanging_stream_ends_with_its_client_and_with_the_server() {
         }
         let url = server.url();
         let asked = tokio::spawn(async move {
-            let client = reqwest::Client::new();
+            let client = super::client();
             let body = super::body(wire, "go", true);
             let mut response =
                 client.post(format!("{url}{}", super::path(wire, true))).json(&body).send().await.unwrap();

@@ -37,8 +37,14 @@ impl Back {
     }
 }
 
+/// A client, wherever this is built: beside a worker that brings encryption without a provider.
+pub(super) fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 pub(super) async fn post(server: &ModelServer, path: &str, body: &Value) -> Back {
-    let client = reqwest::Client::new();
+    let client = client();
     let mut response = client.post(format!("{}{path}", server.url())).json(body).send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let (mut text, mut whole) = (Vec::new(), true);

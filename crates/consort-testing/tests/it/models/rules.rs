@@ -31,7 +31,7 @@ async fn the_first_rule_whose_conditions_all_hold_answers() {
     bare.as_object_mut().unwrap().remove("tools");
     let back = post(&server, "/v1/messages", &bare).await;
     assert_eq!(understood(Wire::Anthropic, false, &back).text, "no tools");
-    let client = reqwest::Client::new().post(format!("{}/v1/messages", server.url()));
+    let client = super::client().post(format!("{}/v1/messages", server.url()));
     let back = client.header("x-api-key", "wrong").json(&body(Wire::Anthropic, "x", false));
     let back: serde_json::Value = back.send().await.unwrap().json().await.unwrap();
     assert_eq!(back["content"][0]["text"], "wrong key");

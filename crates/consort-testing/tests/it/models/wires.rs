@@ -160,7 +160,7 @@ async fn a_structured_answer_comes_in_the_form_that_is_asked_for() {
 #[tokio::test]
 async fn probes_are_answered_and_are_no_requests_to_a_model() {
     let server = writer();
-    let client = reqwest::Client::new();
+    let client = super::client();
     let head = client.head(server.url()).send().await.unwrap();
     assert_eq!(head.status(), 200);
     let models: Value =

@@ -4,6 +4,7 @@
 mod call;
 mod failure;
 
+use crate::agents::prices::Prices;
 use crate::agents::session::brief::Brief;
 use crate::agents::session::log::Raw;
 use crate::agents::session::port::{
@@ -30,12 +31,14 @@ pub(crate) fn open(
     env: &BTreeMap<String, String>,
     raw: Raw,
 ) -> Result<Connection, String> {
+    let prices = Prices::load(brief.prices.as_deref()).map_err(|e| e.to_string())?;
     let call = Call::new(brief, env)?;
     let attached = attached(brief)?;
     let (tell, events) = mpsc::channel(EVENTS_WAITING);
     let (say, said) = mpsc::channel(EVENTS_WAITING);
     let talk = Talk {
         call,
+        prices,
         raw,
         attached,
         id: id.to_owned(),
@@ -47,6 +50,7 @@ pub(crate) fn open(
 
 struct Talk {
     call: Call,
+    prices: Prices,
     raw: Raw,
     attached: String,
     id: String,
@@ -91,7 +95,8 @@ impl Talk {
             }
         };
         self.raw.came(&reply.text);
-        self.spent = self.spent.plus(&reply.spent);
+        let micro_usd = self.prices.cost(&reply.model, &reply.spent);
+        self.spent = self.spent.plus(&Spent { micro_usd, ..reply.spent });
         let _ = tell.send(Event::Text { text: reply.text.clone() }).await;
         let _ = tell.send(Event::Usage(self.spent)).await;
         TurnEnd { stop: reply.stop, text: reply.text, turns: 1, ..nothing() }
