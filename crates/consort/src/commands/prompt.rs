@@ -52,8 +52,7 @@ pub(crate) fn run(ctx: &Context, args: &Prompt) -> Result<u8, Failure> {
     let all: Vec<AttemptId> =
         attempts_of(&dirs.state.join("attempts"), &task).into_iter().map(|(id, _)| id).collect();
     let of_step = |id: &&AttemptId| args.step.as_ref().is_none_or(|step| id.step == *step);
-    let sent =
-        all.iter().filter(of_step).filter(|id| args.attempt.is_none_or(|n| id.attempt == n)).next_back();
+    let sent = all.iter().filter(of_step).rfind(|id| args.attempt.is_none_or(|n| id.attempt == n));
     match (sent, args.attempt) {
         (Some(attempt), _) => was_sent(ctx, &dirs, attempt),
         (None, Some(number)) => Err(no_attempt(&all, &task, number)),

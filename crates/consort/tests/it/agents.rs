@@ -3,7 +3,6 @@
 use crate::support::{SMALL, Said, World};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::process::Command;
 
 /// Variables that would make an agent usable.
 const KEYS: [&str; 6] = [
@@ -34,7 +33,7 @@ fn path(world: &World, version: Option<&str>) -> PathBuf {
 }
 
 fn ask(world: &World, version: Option<&str>, keys: &[&str], args: &[&str]) -> Said {
-    let mut command: Command = world.command(args);
+    let mut command = world.command(args);
     command.env("PATH", path(world, version));
     for key in KEYS {
         command.env_remove(key);
