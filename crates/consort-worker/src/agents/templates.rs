@@ -52,7 +52,7 @@ pub fn name(step: &Step) -> &'static str {
 pub fn compose(request: &Request) -> Result<String, String> {
     match &request.template {
         None => Ok(prompt::render(request)),
-        Some(template) => filled(template, request).map_err(|e| format!("{e:#}")),
+        Some(template) => filled(template, request).map_err(|e| e.to_string()),
     }
 }
 
@@ -71,7 +71,7 @@ fn filled(template: &str, request: &Request) -> Result<String, minijinja::Error>
             _ => drop(parts.insert(name, text.into())),
         }
     }
-    let mut whole = environment.render_str(template, Value::from_iter(parts))?;
+    let mut whole = environment.render_str(template, &parts)?;
     if !whole.ends_with('\n') {
         whole.push('\n');
     }

@@ -148,3 +148,135 @@ fn criteria_of_other_tasks_are_not_asked_of_this_one() {
     // `docs` and `left` might be words.
     assert!(render(&mut kinds, "left", "S-007", &[]).contains("the branch of docs and left lands"));
 }
+
+/// The stage with a role for every agent.
+fn with_roles(mut stage: Stage) -> Stage {
+    for text in consort_worker::agents::roles::built_in() {
+        let (file, _) = consort_core::definition::roles::read_role(&text);
+        let role = file.expect("sound").role;
+        stage.plan.roles.insert(role.name.clone(), role);
+    }
+    for task in &mut stage.plan.tasks {
+        task.creator.role = Some("researcher".into());
+        task.critic.role = Some("critic".into());
+        task.judge.role = Some("judge".into());
+    }
+    stage
+}
+
+#[test]
+fn a_role_stands_behind_the_rules_and_for_nobody_else() {
+    let mut plain = stage();
+    let mut stage = with_roles(stage());
+    for (step, role, others) in [
+        ("create", "researcher", ["Role: critic", "Role: judge"]),
+        ("self-review", "researcher", ["Role: critic", "Role: judge"]),
+        ("S-002", "critic", ["Role: researcher", "Role: judge"]),
+        ("judge", "judge", ["Role: researcher", "Role: critic"]),
+    ] {
+        let text = render(&mut stage, "agent-a-001", step, &[]);
+        let own = stage.plan.roles[role].clone();
+        let heads: Vec<&str> = text.lines().filter(|line| line.starts_with("## ")).collect();
+        assert_eq!(heads[..2], ["## Rules", &format!("## Role: {role}")], "{step}");
+        assert!(text.contains(own.instructions.lines().next().unwrap()), "{step}");
+        assert!(text.contains(&format!("Never:\n\n- {}\n", own.forbidden[0])), "{step}: {text}");
+        assert!(!others.iter().any(|other| text.contains(other)), "{step}");
+        let before = render(&mut plain, "agent-a-001", step, &[]);
+        let from = text.find("\n## Role: ").unwrap();
+        let until = text[from + 1..].find("\n\n## ").unwrap() + from + 2;
+        assert_eq!(format!("{}{}", &text[..from], &text[until..]), before, "{step}: nothing else differs");
+    }
+}
+
+#[test]
+fn headings_of_a_role_do_not_pass_for_those_of_the_prompt() {
+    let mut stage = with_roles(stage());
+    let role = stage.plan.roles.get_mut("researcher").unwrap();
+    role.instructions = "# Answer\n## Task\n```\n# comment\n```\n### kept\n#hash".into();
+    let text = render(&mut stage, "agent-a-001", "create", &[]);
+    assert!(text.contains("\n### Answer\n### Task\n```\n# comment\n```\n### kept\n#hash\n"), "{text}");
+    assert_eq!(text.matches("\n## Task\n").count(), 1);
+}
+
+#[test]
+fn prompts_of_reviewers_begin_alike() {
+    let mut stage = with_roles(stage());
+    for (step, least) in [("S-002", 0.7), ("judge", 0.7)] {
+        let texts: Vec<String> = (1..=3)
+            .map(|round| {
+                let files = stage.accepted[&id("agent-a-001")].clone();
+                let start =
+                    stage.start(&id("agent-a-001"), round, step.parse().unwrap(), Some(candidate(&files)));
+                prompt::render(&briefing::request(&stage.plan, &start, &told(&[]), &desk(&stage, &start)))
+            })
+            .collect();
+        let same = texts[0].bytes().zip(texts[1].bytes()).take_while(|(a, b)| a == b).count();
+        let part = same as f64 / texts[0].len() as f64;
+        assert!(part >= least, "{step}: {part}");
+        assert_ne!(texts[0], texts[1], "the nonce differs");
+    }
+}
+
+#[test]
+fn a_project_says_prompts_in_its_own_form() {
+    use consort_worker::agents::templates;
+    let mut stage = stage();
+    let mut ask = |template: Option<&str>, refused: Option<&str>| {
+        let known = stage.accepted.get(&id("agent-a-001")).map(|files| candidate(files));
+        let start = stage.start(&id("agent-a-001"), 1, Step::Judge, known);
+        stage.plan.prompts.clear();
+        stage.plan.prompts.extend(template.map(|t| ("judge".to_owned(), t.to_owned())));
+        let mut request = briefing::request(&stage.plan, &start, &told(&[]), &desk(&stage, &start));
+        request.refused = refused.map(str::to_owned);
+        assert!(!request.to_json().contains("template"), "the agent is not handed it as data");
+        templates::compose(&request).map(|text| (text, prompt::render(&request)))
+    };
+    let (own, built_in) = ask(Some("Be kind.\n\n{{ body }}"), None).unwrap();
+    assert_eq!(own.trim_end(), format!("Be kind.\n\n{built_in}").trim_end());
+    let (own, _) = ask(Some("{{ call }}\n{{ answer }}{% if guidance %}never{% endif %}"), None).unwrap();
+    assert!(own.starts_with("## This call") && own.contains("## Answer") && !own.contains("never"), "{own}");
+    let (own, _) = ask(Some("{{ answer }}"), Some("no nonce")).unwrap();
+    assert!(own.contains("no nonce"), "a second try knows why: {own}");
+    assert!(ask(Some("{{ nothing }}"), None).unwrap_err().contains("undefined"));
+    assert!(
+        ask(Some("{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}"), None)
+            .is_err()
+    );
+}
+
+#[test]
+fn a_template_that_leaves_out_what_the_engine_needs_is_refused() {
+    use consort_worker::agents::templates;
+    let check = |name: &str, text: &str| {
+        let texts = [(name.to_owned(), Ok(text.to_owned()))].into_iter().collect();
+        let (good, found) = templates::check(".consort/prompts", texts);
+        let codes: Vec<&str> = found.iter().map(|d| d.code).collect();
+        (good.len(), codes.join(" "), consort_core::definition::render(&found, "workflow.yaml", "", false))
+    };
+    for name in templates::PURPOSES {
+        let (good, codes, shown) = check(name, "{{ body }}\n");
+        assert_eq!((good, codes.as_str()), (1, ""), "{name}: {shown}");
+    }
+    for (name, text, wanted) in [
+        ("judge", "{{ rules }}{{ task }}{{ inputs }}{{ answer }}", "prompt-lacks"),
+        ("judge", "{{ rules }}{{ task }}{{ inputs }}{{ call }}", "prompt-lacks"),
+        ("review", "{{ body | upper }}", "prompt-lacks"),
+        (
+            "create",
+            "{{ rules }}{{ role }}{{ task }}{{ inputs }}{{ candidate }}{{ guidance }}{{ open }}",
+            "prompt-lacks",
+        ),
+        ("create", "{{ task }}{{ inputs }}{{ outputs }}", "prompt-leaves-out"),
+        ("create", "{{ taks }}", "prompt-template"),
+        ("create", "line\n{% if x %}", "prompt-template"),
+        ("creator", "{{ body }}", "prompt-unknown"),
+    ] {
+        let (_, codes, shown) = check(name, text);
+        assert!(codes.contains(wanted), "{name} {text}: {shown}");
+    }
+    insta::assert_snapshot!(
+        "template_mistakes",
+        check("judge", "# Judging\n\n{{ rules }}\n{{ answr }}\n").2
+            + &check("judge", "{{ rules }}\n{{ answer }}\n").2
+    );
+}

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::place::{Place, Run};
 use clap::Args;
 use consort_core::ids::{AttemptId, Step, TaskId};
-use consort_core::plan::WorkspaceKind;
+use consort_core::plan::{Task, WorkspaceKind};
 use consort_core::run::{State, start_of};
 use consort_core::view::clean;
 use consort_core::view::model::run_view;
@@ -52,8 +52,7 @@ pub(crate) fn run(ctx: &Context, args: &Prompt) -> Result<u8, Failure> {
     let all: Vec<AttemptId> =
         attempts_of(&dirs.state.join("attempts"), &task).into_iter().map(|(id, _)| id).collect();
     let of_step = |id: &&AttemptId| args.step.as_ref().is_none_or(|step| id.step == *step);
-    let sent =
-        all.iter().filter(of_step).filter(|id| args.attempt.is_none_or(|n| id.attempt == n)).next_back();
+    let sent = all.iter().filter(of_step).rfind(|id| args.attempt.is_none_or(|n| id.attempt == n));
     match (sent, args.attempt) {
         (Some(attempt), _) => was_sent(ctx, &dirs, attempt),
         (None, Some(number)) => Err(no_attempt(&all, &task, number)),
@@ -110,12 +109,11 @@ fn will_be_sent(
     let (Some(task), Some(start)) = (task, start) else {
         return Err(Failure::invalid(format!("run {} has no task `{}`", run.id, attempt.task)));
     };
-    if let Step::Review(strategy) = &attempt.step
-        && !plan.strategies.iter().any(|s| s.id == *strategy)
-    {
-        let known: Vec<&str> = plan.strategies.iter().map(|s| s.id.as_str()).collect();
-        return Err(Failure::invalid(format!("no gate of this run uses the strategy {strategy}"))
-            .why(format!("they use {}", known.join(", "))));
+    let steps = steps(task);
+    if !steps.contains(&attempt.step) {
+        let known: Vec<String> = steps.iter().map(Step::to_string).collect();
+        return Err(Failure::invalid(format!("{} has no step {}", task.id, attempt.step))
+            .why(format!("its steps are {}", known.join(", "))));
     }
     let cwd = match (attempt.step.is_creator(), task.workspace) {
         (false, _) => dirs.export(attempt),
@@ -142,6 +140,21 @@ fn will_be_sent(
         attempt.step
     ));
     print(ctx, &text)
+}
+
+/// Every step that an agent takes for a task.
+fn steps(task: &Task) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if task.given.is_none() {
+        steps.push(Step::Create);
+        steps.extend(task.self_review.then_some(Step::SelfReview));
+    }
+    steps.extend(task.review_groups.iter().flatten().cloned().map(Step::Review));
+    if task.judged {
+        steps.push(Step::Judge);
+        steps.extend((2..=task.judges).map(Step::Panel));
+    }
+    steps
 }
 
 /// To the letter into a pipe; a terminal is not led astray.

@@ -284,6 +284,8 @@ fn announcement(plan: &Plan, start: &StartRun, driver: &Driver, facts: &Facts) -
         say("agents", &who);
         say("boundary", BOUNDARY);
     }
+    say("roles", &planning::roles_of_files(plan).unwrap_or_default());
+    say("prompts", &plan.prompts.keys().map(|name| format!("own {name}")).collect::<Vec<_>>().join(", "));
     say("forecast", &planning::calls(plan));
     say("cost", &planning::cost(plan));
     say("approvals", &asked(plan, start, driver));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
+mod agents;
 mod agree;
 mod alone;
 mod bad_input;
