@@ -28,7 +28,7 @@ pub(super) fn of_attempt<'a>(state: &'a State, attempt: &AttemptId) -> Option<&'
 }
 
 /// The pool of this step, while it rests.
-fn resting<'a>(state: &'a State, ix: usize, at: usize, now: Timestamp) -> Option<&'a PoolState> {
+fn resting(state: &State, ix: usize, at: usize, now: Timestamp) -> Option<&PoolState> {
     if state.pools.is_empty() {
         return None;
     }

@@ -2,10 +2,10 @@
 
 use super::{Lab, left};
 use crate::support::World;
-use consort_testing::model::Scenario;
 use consort_testing::model::players::Players;
-use consort_testing::model::trouble::Trouble;
+use consort_testing::model::{Reply, Scenario};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const RUN: &str = "multi-instance-20260220-001";
@@ -53,8 +53,13 @@ fn the_seeds_workflow_is_done_by_real_agents_clean_and_disturbed() {
     clean.nothing_is_left();
 
     let Some(disturbed) = Lab::open(&text, |world| -> Scenario {
-        let players = players(world);
-        Trouble { limited_first: 1, retry_after_s: 1, overloaded_every: 9 }.around(move |r| players.answer(r))
+        let (players, asked) = (players(world), AtomicU32::new(0));
+        // The service limits some, is overloaded for others.
+        Scenario::code(move |request| match asked.fetch_add(1, Ordering::Relaxed) {
+            7 | 50 | 120 => Reply::limited(1),
+            20 | 90 => Reply::http(529),
+            _ => players.answer(request),
+        })
     }) else {
         return;
     };
