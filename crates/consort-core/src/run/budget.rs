@@ -39,11 +39,21 @@ pub(super) fn gate(state: &State, now: Timestamp) -> Option<Vec<EventKind>> {
 }
 
 fn ask(state: &State, reached: Reached) -> Vec<EventKind> {
+    ask_for(state, reached, 0)
+}
+
+/// The question, where the next attempt may use up so much.
+fn ask_for(state: &State, reached: Reached, next: u64) -> Vec<EventKind> {
     let Reached { limit, used, max } = reached;
     let mut events = vec![EventKind::BudgetReached { limit: limit.into(), used, max }];
-    let question = format!(
-        "the budget {limit} is used up ({used} of {max}): approve raises it by as much again, reject ends the run"
-    );
+    let what = match next {
+        0 => format!("is used up ({used} of {max})"),
+        next => {
+            format!("has no room for the next attempt, which may use up {next} ({used} of {max} are used)")
+        }
+    };
+    let question =
+        format!("the budget {limit} {what}: approve raises it by as much again, reject ends the run");
     events.extend(Questions::new(state).ask(
         ApprovalKind::Budget { limit: limit.into() },
         "the person who pays",
@@ -77,7 +87,7 @@ pub(super) fn reserve(state: &State, ix: usize, at: usize) -> Room {
         }
         let asked = |a: &super::state::Approval| matches!(&a.kind, ApprovalKind::Budget { limit } if limit == reached.limit);
         return match state.live.is_empty() && !state.open_approvals().any(|(_, a)| asked(a)) {
-            true => Room::Never(ask(state, reached)),
+            true => Room::Never(ask_for(state, reached, cap.unwrap_or(0))),
             false => Room::Later,
         };
     }

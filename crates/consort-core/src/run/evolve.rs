@@ -270,6 +270,8 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             if matches!(state.tasks[ix].stage, TaskStage::Failed(_)) {
                 state.front.given_up -= 1;
             }
+            // A person who sends it on has patience again.
+            state.pools.values_mut().for_each(|pool| pool.since = at);
             if guidance.is_some() || *new_set {
                 state.tasks[ix].steer(by, guidance.as_deref(), *new_set);
             }

@@ -37,9 +37,9 @@ fn resting(state: &State, ix: usize, at: usize, now: Timestamp) -> Option<&PoolS
     (pool.until > now).then_some(pool)
 }
 
-/// The first queued step whose pool does not rest.
-pub(super) fn first_awake(state: &State, now: Timestamp) -> Option<(usize, usize)> {
-    state.front.queued.iter().copied().find(|(ix, at)| resting(state, *ix, *at, now).is_none())
+/// Queued steps whose pool does not rest, in the order in which they get a slot.
+pub(super) fn awake(state: &State, now: Timestamp) -> impl Iterator<Item = (usize, usize)> + '_ {
+    state.front.queued.iter().copied().filter(move |(ix, at)| resting(state, *ix, *at, now).is_none())
 }
 
 /// When the first queued step that waits for its pool may go on.

@@ -89,12 +89,17 @@ fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
     if let Some(events) = budget::gate(state, now) {
         return events;
     }
-    if let Some((ix, at)) = pools::first_awake(state, now) {
-        return match budget::reserve(state, ix, at) {
-            budget::Room::There => vec![attempt(state, ix, at)],
-            budget::Room::Later => Vec::new(),
-            budget::Room::Never(events) => events,
-        };
+    // One that finds no room in the budget does not keep a smaller one from starting.
+    let mut no_room = None;
+    for (ix, at) in pools::awake(state, now) {
+        match budget::reserve(state, ix, at) {
+            budget::Room::There => return vec![attempt(state, ix, at)],
+            budget::Room::Later => no_room = no_room.or(Some(Vec::new())),
+            budget::Room::Never(events) => no_room = no_room.or(Some(events)),
+        }
+    }
+    if let Some(events) = no_room {
+        return events;
     }
     let preparing = state.front.ensuring.iter().filter(|ix| state.tasks[**ix].stage == TaskStage::Preparing);
     if state.live.len() + preparing.take(max).count() >= max {

@@ -150,6 +150,14 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
             };
             (task, format!("round {iteration} {what}"))
         }
+        E::AttemptEnded { attempt, session: Some(session), .. } if !session.outside.is_empty() => {
+            let what = session.outside.join(", ");
+            let step = doing(&attempt.step);
+            (
+                &attempt.task,
+                format!("{step}: outside its workspace changed meanwhile, by it or by somebody else: {what}"),
+            )
+        }
         E::AttemptEnded { attempt, end, .. } => {
             let how = ended(end)?;
             (&attempt.task, format!("{} {how}", doing(&attempt.step)))
