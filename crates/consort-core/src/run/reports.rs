@@ -2,12 +2,11 @@
 //! second or stale, and brings nothing.
 
 use super::ask::cut;
-use super::event::{AttemptEnd, BarrierHold, EventKind, Failure};
+use super::event::{AttemptEnd, BarrierHold, CheckpointTrigger, EventKind, Failure};
 use super::handle::gone;
 use super::input::{Artifact, Ended, Exit, Given, Report};
-use super::session::NoteKind;
-use super::session::SessionFailure;
-use super::settle::{hold_barrier, holds};
+use super::session::{ContextTier, NoteKind, SessionFailure};
+use super::settle::{self, hold_barrier, holds};
 use super::state::{BarrierStage, State, TaskStage, WorkspaceState};
 use super::talk;
 use crate::ids::{AttemptId, CheckpointId, Step, TaskId};
@@ -49,8 +48,17 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
         Report::AttemptVanished { .. } => Vec::new(),
         Report::SessionNoted { attempt, note } => {
             let mut events = talk::noted(state, attempt, note);
-            if let (NoteKind::Limited { until }, false) = (&note.kind, events.is_empty()) {
-                events.extend(super::pools::noted(state, attempt, *until, now));
+            match &note.kind {
+                _ if events.is_empty() || state.cancelling || state.is_over() => {}
+                NoteKind::Limited { until } => {
+                    events.extend(super::pools::noted(state, attempt, *until, now))
+                }
+                // AE-006c and d: what there is is kept before its context is gone.
+                NoteKind::Context { tier, fill } if *tier >= ContextTier::Critical => {
+                    let subject = format!("context of {} at {} %", attempt.task, fill / 10);
+                    events.extend(settle::checkpoint(state, CheckpointTrigger::Manual, &subject, false));
+                }
+                _ => {}
             }
             events
         }

@@ -10,7 +10,7 @@ mod seed;
 use crate::support::{Said, World};
 use consort_local::journal::Reader;
 use consort_testing::lab;
-use consort_testing::model::{ModelServer, Reply, Rule, Rules, Scenario};
+use consort_testing::model::{ModelRequest, ModelServer, Reply, Rule, Rules, Scenario, Tokens};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -221,5 +221,30 @@ fn whatever_it_started_dies_with_its_attempt() {
     let said = lab.run();
     assert_eq!(said.code, 3, "{}{}", said.stdout, said.stderr);
     assert!(lab.workspace("note--1").join("daemon").exists(), "the daemon had begun");
+    lab.nothing_is_left();
+}
+
+#[test]
+fn a_context_that_is_nearly_full_is_handed_over_with_a_summary() {
+    let full = Reply::call("@shell", json!({ "command": "sleep 2" }))
+        .using(Tokens { input: 181_000, ..Tokens::default() });
+    let rules = vec![
+        Rule::prompt("Another session began this work")
+            .reply(Reply::call("@write", json!({ "path": "out/note.md", "content": "# A note\n" })))
+            .reply(Reply::text("Written.")),
+        Rule::prompt("your context is nearly full").reply(Reply::text("Nothing is written yet.")),
+        Rule::prompt("Write a note.").reply(full),
+    ];
+    // A model whose context has 200,000 tokens.
+    let Some(lab) = Lab::of_one(", model: nobody-1", "Write a note.", rules) else { return };
+    let said = lab.run();
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let journal = lab.journal(RUN);
+    assert!(journal.contains("emergency") && journal.contains("handed_over"), "{journal}");
+    assert!(journal.contains("context of note at 90 %"), "a checkpoint is made: {journal}");
+    let summary = |request: &ModelRequest| {
+        request.whole().contains("data summary of the last session\nNothing is written yet.")
+    };
+    assert!(lab.server.requests().iter().any(|request| summary(request)), "the fresh session never saw it");
     lab.nothing_is_left();
 }

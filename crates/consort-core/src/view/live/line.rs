@@ -2,8 +2,8 @@
 
 use crate::ids::{ApprovalId, Step, TaskId};
 use crate::run::{
-    AgentTurn, ApprovalKind, AskKind, AttemptEnd, Event, EventKind, Exit, Failure, GateRefusal, NoteKind,
-    Reach, RoundKind, SessionNote, State, StopWhy, Verdict,
+    AgentTurn, ApprovalKind, AskKind, AttemptEnd, ContextTier, Event, EventKind, Exit, Failure, GateRefusal,
+    NoteKind, Reach, RoundKind, SessionNote, State, StopWhy, Verdict,
 };
 use crate::time::Timestamp;
 use crate::view::model::{barrier_hold_text, hold_text, refusal_text, trigger, turn_text};
@@ -225,6 +225,20 @@ fn noted(step: &Step, note: &SessionNote) -> Option<String> {
     let what = match &note.kind {
         NoteKind::Began { fresh: Some(why), .. } => turn_text(&AgentTurn::Fresh(why.clone())),
         NoteKind::HandedOver { .. } => turn_text(&AgentTurn::HandedOver),
+        NoteKind::Context { tier, fill } => match tier {
+            ContextTier::Nominal | ContextTier::Low => return None,
+            ContextTier::Warning => format!("its context is filled to {} % (AE-006b)", fill / 10),
+            ContextTier::Critical => {
+                format!("its context is filled to {} % (AE-006c): checkpoint", fill / 10)
+            }
+            ContextTier::Emergency => {
+                format!(
+                    "its context is filled to {} % (AE-006d): checkpoint, then a fresh session",
+                    fill / 10
+                )
+            }
+        },
+        NoteKind::Compacted => "its context was compacted (AE-006e)".to_owned(),
         NoteKind::Heard { what } => match what.strip_prefix("turn/") {
             Some(turn) => format!("has heard word {turn}"),
             None => return None,

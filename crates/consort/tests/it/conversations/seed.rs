@@ -3,7 +3,7 @@
 use super::{Lab, left};
 use crate::support::World;
 use consort_testing::model::players::Players;
-use consort_testing::model::{Reply, Scenario};
+use consort_testing::model::{Reply, Scenario, Wire};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -53,12 +53,21 @@ fn the_seeds_workflow_is_done_by_real_agents_clean_and_disturbed() {
     clean.nothing_is_left();
 
     let Some(disturbed) = Lab::open(&text, |world| -> Scenario {
-        let (players, asked) = (players(world), AtomicU32::new(0));
-        // The service limits some, is overloaded for others.
-        Scenario::code(move |request| match asked.fetch_add(1, Ordering::Relaxed) {
-            7 | 50 | 120 => Reply::limited(1),
-            20 | 90 => Reply::http(529),
-            _ => players.answer(request),
+        let players = players(world);
+        let (critics, others) = (AtomicU32::new(0), AtomicU32::new(0));
+        // The service limits some, is overloaded for others. Claude Code tries again by itself; a critic's
+        // call does not, and its pool has to rest.
+        Scenario::code(move |request| match request.wire {
+            Wire::Chat => match critics.fetch_add(1, Ordering::Relaxed) {
+                2 | 15 => Reply::limited(1),
+                8 => Reply::http(529),
+                _ => players.answer(request),
+            },
+            _ => match others.fetch_add(1, Ordering::Relaxed) {
+                7 | 60 => Reply::limited(1),
+                20 => Reply::http(529),
+                _ => players.answer(request),
+            },
         })
     }) else {
         return;
