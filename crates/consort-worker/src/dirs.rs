@@ -55,11 +55,15 @@ impl RunDirs {
     /// The private home directory of an agent: of a creator one through all its rounds, because its
     /// sessions lie there; of everybody else one per attempt.
     pub fn home(&self, attempt: &AttemptId) -> PathBuf {
-        let homes = self.state.join("homes");
         match attempt.step.is_creator() {
-            true => homes.join(format!("{}--{}", attempt.task, attempt.generation)),
-            false => homes.join(neutral(attempt)),
+            true => self.home_of(&attempt.task, attempt.generation),
+            false => self.state.join("homes").join(neutral(attempt)),
         }
+    }
+
+    /// The private home directory of a creator, through all its rounds.
+    pub fn home_of(&self, task: &TaskId, generation: u32) -> PathBuf {
+        self.state.join("homes").join(format!("{task}--{generation}"))
     }
 
     /// A creator's workspace, through all its rounds.

@@ -18,4 +18,5 @@ pub mod judges;
 pub mod os;
 pub mod processes;
 pub mod store;
+pub mod words;
 pub mod workspace;

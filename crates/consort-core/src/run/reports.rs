@@ -268,13 +268,17 @@ pub(super) fn ended(state: &State, attempt: &AttemptId, ended: &Ended) -> Vec<Ev
         return Vec::new();
     };
     let failure = ended.session.as_ref().and_then(|session| session.failure.as_ref());
-    let (end, gave) = match (live.stopping, &ended.exit) {
-        (Some(why), _) => (AttemptEnd::Stopped(why), Vec::new()),
-        (None, Exit::Stopped(why)) => (AttemptEnd::Stopped(*why), Vec::new()),
-        (None, _) if failure.is_some() => (failed_session(failure), Vec::new()),
-        (None, Exit::Code(0)) if holds(state, attempt) => given(state, attempt, &ended.given),
-        (None, Exit::Code(0)) => (AttemptEnd::Done, Vec::new()),
-        (None, exit) => (AttemptEnd::Failed(Failure::Exit(bounded(exit))), Vec::new()),
+    let (end, gave) = match (live.stopping, &ended.exit, failure) {
+        (Some(why), ..) => (AttemptEnd::Stopped(why), Vec::new()),
+        (None, Exit::Stopped(why), _) => (AttemptEnd::Stopped(*why), Vec::new()),
+        // What its session says of itself counts more than the exit code of whoever talked to it.
+        (None, _, Some(SessionFailure { class, why })) => {
+            let failure = SessionFailure { class: *class, why: cut(why, 500) };
+            (AttemptEnd::Failed(Failure::Session(failure)), Vec::new())
+        }
+        (None, Exit::Code(0), None) if holds(state, attempt) => given(state, attempt, &ended.given),
+        (None, Exit::Code(0), None) => (AttemptEnd::Done, Vec::new()),
+        (None, exit, None) => (AttemptEnd::Failed(Failure::Exit(bounded(exit))), Vec::new()),
     };
     let mut events = talk::over(state, attempt);
     events.extend(gave);
@@ -288,12 +292,6 @@ pub(super) fn ended(state: &State, attempt: &AttemptId, ended: &Ended) -> Vec<Ev
         session: ended.session.as_deref().map(talk::bounded_end),
     });
     events
-}
-
-/// What its session says of itself counts more than the exit code of whoever talked to it.
-fn failed_session(failure: Option<&SessionFailure>) -> AttemptEnd {
-    let failure = failure.map(|f| SessionFailure { class: f.class, why: cut(&f.why, 500) });
-    AttemptEnd::Failed(failure.map_or(Failure::NoAnswer, Failure::Session))
 }
 
 fn bounded(exit: &Exit) -> Exit {

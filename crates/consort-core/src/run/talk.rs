@@ -19,6 +19,8 @@ const RULE_CHARS_MAX: usize = 200;
 const ASKS_MAX: u32 = 100;
 /// So much of a person's word for a session is kept, in characters.
 const TURN_CHARS_MAX: usize = 1_000;
+/// So many changes outside a workspace are told.
+const OUTSIDE_MAX: usize = 6;
 
 /// A note of a living session, in its order; what comes late, twice or out of order brings nothing.
 pub(super) fn noted(state: &State, attempt: &AttemptId, note: &SessionNote) -> Vec<EventKind> {
@@ -91,6 +93,7 @@ pub(super) fn bounded_end(end: &SessionEnd) -> SessionEnd {
         session: end.session.clone().filter(|id| is_session(id)),
         failure: None,
         model: end.model.as_ref().map(|model| cut(model, 100)),
+        outside: end.outside.iter().take(OUTSIDE_MAX).map(|what| cut(what, 80)).collect(),
         ..end.clone()
     }
 }
@@ -277,4 +280,40 @@ pub(super) fn tells(attempt: &AttemptId, live: &Live) -> Vec<super::session::Tol
 /// The answer to an ask, as its session is told it.
 pub(super) fn answer(ask: u32, yes: bool, note: Option<&str>) -> TellKind {
     TellKind::Answer { ask, yes, note: note.map(str::to_owned) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::EVENT_BYTES_MAX;
+    use super::*;
+    use crate::run::{AttemptEnd, Failure, FailureClass, SessionFailure, Usage};
+
+    #[test]
+    fn the_end_of_any_session_fits_into_an_event() {
+        let long = "\u{1}\"".repeat(5_000);
+        let end = SessionEnd {
+            session: Some("s".repeat(SESSION_CHARS_MAX)),
+            model: Some(long.clone()),
+            outside: vec![long.clone(); 50],
+            ..SessionEnd::default()
+        };
+        let failure = SessionFailure { class: FailureClass::Never, why: cut(&long, 500) };
+        let event = EventKind::AttemptEnded {
+            attempt: AttemptId {
+                task: "t".repeat(64).into(),
+                generation: u32::MAX,
+                iteration: u32::MAX,
+                step: Step::Judge,
+                attempt: u32::MAX,
+            },
+            end: AttemptEnd::Failed(Failure::Session(failure)),
+            usage: Usage::default(),
+            wall_ms: u64::MAX,
+            leaked: u32::MAX,
+            record: None,
+            session: Some(bounded_end(&end)),
+        };
+        let bytes = serde_json::to_vec(&event).expect("an event is JSON");
+        assert!(bytes.len() < EVENT_BYTES_MAX, "{} bytes", bytes.len());
+    }
 }

@@ -4,6 +4,7 @@
 
 use super::request::{InputKind, Purpose, Request, StrategyBrief};
 use crate::judges::evidence::HIGH_SCORE;
+use crate::words::{fence, one_line};
 use consort_core::plan::Form;
 use std::fmt::Write;
 
@@ -90,8 +91,7 @@ impl Page {
 
     /// Text that is data: in a fence longer than any run of the same sign inside.
     fn block(&mut self, label: &str, text: &str) {
-        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-        let fence = "`".repeat(longest.max(2) + 1);
+        let fence = fence(text, 3);
         self.line(format!("{fence}{label}"));
         self.line(text.trim_end_matches('\n'));
         self.line(fence);
@@ -490,8 +490,4 @@ fn score(units: u32) -> String {
 /// A file name that an agent chose may hold anything.
 fn shown(path: &str) -> String {
     path.chars().map(|c| if c.is_control() || c == '`' { '?' } else { c }).collect()
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

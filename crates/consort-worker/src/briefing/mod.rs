@@ -189,7 +189,7 @@ pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request 
             .collect(),
         answer: answer(plan, start, desk),
         scratch: desk.temporary().display().to_string(),
-        role: role(plan, spec(task, step, start.fallback)),
+        role: role(plan, task.agent_of(step, start.fallback)),
         template: plan.prompts.get(templates::name(step)).cloned(),
     }
 }
@@ -241,7 +241,7 @@ impl Measure {
 pub fn outfit(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Result<Outfit, OutfitError> {
     let request = request(plan, start, told, desk);
     let task = plan.task(&start.attempt.task).expect("the brain only starts tasks of its plan");
-    outfit::outfit(&request, spec(task, &start.attempt.step, start.fallback), start, desk)
+    outfit::outfit(&request, task.agent_of(&start.attempt.step, start.fallback), start, desk)
 }
 
 /// Which try at its step an attempt is, over the life of its task, from 1: what scripts of
@@ -257,15 +257,6 @@ pub fn try_number(dirs: &RunDirs, attempt: &AttemptId) -> u32 {
     };
     let names = entries.filter_map(|e| e.ok()?.file_name().into_string().ok());
     1 + names.filter(|name| earlier(name).is_some()).count() as u32
-}
-
-/// Who does a step of a task: the plan's own agent, or one of its fallbacks.
-pub fn spec<'a>(task: &'a Task, step: &Step, fallback: u8) -> &'a AgentSpec {
-    let agent = task.agent(step);
-    match fallback {
-        0 => agent,
-        number => agent.fallbacks.get(usize::from(number) - 1).unwrap_or(agent),
-    }
 }
 
 fn purpose(plan: &Plan, step: &Step) -> Purpose {
@@ -371,7 +362,7 @@ fn severity(severity: Severity) -> &'static str {
 fn answer(plan: &Plan, start: &Start, desk: &Desk) -> Option<AnswerBrief> {
     let judge = start.attempt.step.judge().is_some();
     let task = plan.task(&start.attempt.task)?;
-    let runtime = &spec(task, &start.attempt.step, start.fallback).runtime;
+    let runtime = &task.agent_of(&start.attempt.step, start.fallback).runtime;
     (start.attempt.step != Step::Create).then(|| AnswerBrief {
         path: desk.answer().display().to_string(),
         by_reply: matches!(runtime, Runtime::Session(_)),

@@ -1,7 +1,7 @@
 //! Lines of a source that a finding rests on: ``Source: `path/to/file.md:12-18` ``.
 
 use super::handoff::SourceText;
-use super::markdown::squeeze;
+use crate::words::one_line;
 
 /// Lines of a source, as a handoff's finding names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ const CITATIONS_MAX: usize = 20;
 pub(super) fn all(body: &str) -> Vec<Result<Citation, String>> {
     let lines = body.lines().filter_map(|line| line.trim().strip_prefix("Source:"));
     let words = lines.flat_map(words).map(str::trim).filter(|w| !w.is_empty());
-    words.take(CITATIONS_MAX).map(|word| read(word).ok_or_else(|| squeeze(word))).collect()
+    words.take(CITATIONS_MAX).map(|word| read(word).ok_or_else(|| one_line(word))).collect()
 }
 
 /// What stands between backticks; where there are none, what stands between commas. A path may have

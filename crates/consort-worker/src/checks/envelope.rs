@@ -1,6 +1,7 @@
 //! What a handoff says of itself: how sure it is, what stands in the way, and data for programs.
 
-use super::markdown::{Page, Section, squeeze};
+use super::markdown::{Page, Section};
+use crate::words::one_line;
 use consort_core::quality::Score;
 
 /// Most blockers of one handoff.
@@ -104,7 +105,7 @@ fn check_blockers(section: &Section<'_>, blockers: &[(String, String)]) -> Optio
     let mut numbered = (1..).zip(blockers);
     let (_, (id, _)) = numbered
         .find(|(n, (id, text))| *id != format!("BLK-{n:03}") || !text.contains(char::is_alphanumeric))?;
-    Some(format!("`## Blockers` has `{}`, which is not in the form; {form}", squeeze(id)))
+    Some(format!("`## Blockers` has `{}`, which is not in the form; {form}", one_line(id)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 
 use super::citation::{self, Citation};
 use super::envelope;
-use super::markdown::{Page, plain, squeeze};
+use super::markdown::{Page, plain};
+use crate::words::one_line;
 
 /// Sections that a handoff has, at the second level.
 pub const SECTIONS: [&str; 6] = ["Summary", "Findings", "Key content", "Confidence", "Blockers", "Sources"];
@@ -111,10 +112,10 @@ pub fn check(page: &Page, key_content: &[String], sources: &[SourceText<'_>]) ->
         match row {
             None => wrong.push(format!(
                 "`## Key content` has no row whose first column is, word by word: {}",
-                squeeze(item)
+                one_line(item)
             )),
             Some((_, ids)) if ids.is_empty() => {
-                wrong.push(format!("`## Key content` names no finding for: {}", squeeze(item)));
+                wrong.push(format!("`## Key content` names no finding for: {}", one_line(item)));
             }
             Some((_, ids)) => {
                 let unknown = ids.iter().find(|id| !parsed.findings.iter().any(|f| f.id == **id));
@@ -166,5 +167,5 @@ fn check_findings(page: &Page, parsed: &ParsedHandoff) -> Vec<String> {
 
 /// Word by word, with or without markup.
 fn same(raw: &str, item: &str) -> bool {
-    squeeze(raw) == squeeze(item) || plain(raw) == plain(item)
+    one_line(raw) == one_line(item) || plain(raw) == plain(item)
 }

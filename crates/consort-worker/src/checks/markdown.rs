@@ -1,6 +1,7 @@
 //! The outline of a Markdown page: headings, tables, list items, with what is inside fences or
 //! quotations left out.
 
+use crate::words::one_line;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use std::ops::Range;
 
@@ -232,12 +233,7 @@ pub fn plain(phrase: &str) -> String {
             _ => {}
         }
     }
-    squeeze(&text)
-}
-
-/// White space as single blanks.
-pub fn squeeze(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(&text)
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ pub fn begins_with_word(text: &str, word: &str) -> bool {
 }
 
 pub(crate) fn problem(check: &str, text: String) -> Problem {
-    let clean = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let clean = crate::words::one_line(&text);
     let text = match clean.chars().count() > TEXT_MAX {
         true => clean.chars().take(TEXT_MAX - 3).chain("...".chars()).collect(),
         false => clean,

@@ -3,7 +3,7 @@
 use super::ensure::Capture;
 use super::world::World;
 use super::{Direct, Hands};
-use crate::agents::outfit::{Desk, Outfit};
+use crate::agents::outfit::{Desk, Outfit, OutfitError};
 use crate::agents::session;
 use crate::briefing::{self, Exhibit, ExhibitSource};
 use crate::durable;
@@ -12,7 +12,8 @@ use crate::processes::{self, LaunchError, ProcessSpec, Watched};
 use consort_core::ids::{AttemptId, ContentHash, Revision, Step};
 use consort_core::plan::{Runtime, Task, WorkspaceKind};
 use consort_core::run::{
-    EffectKey, Ended, Exit, FindingsRef, Given, Report, SessionNote, Start, StopWhy, Tip, Usage,
+    EffectKey, Ended, Exit, FailureClass, FindingsRef, Given, Report, SessionEnd, SessionFailure,
+    SessionNote, Start, StopWhy, Tip, Usage,
 };
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ impl Hands {
         let prepared = tokio::task::spawn_blocking(move || hands.prepare(&start)).await;
         let ready = match prepared {
             Ok(Ok(ready)) => ready,
-            Ok(Err(why)) => return vec![not_started(&attempt, why)],
+            Ok(Err(unable)) => return vec![unable.report(&attempt)],
             Err(panicked) => return vec![not_started(&attempt, format!("a bug in consort: {panicked}"))],
         };
         if ready.supervise {
@@ -66,7 +67,7 @@ impl Hands {
             Ok(Err(LaunchError::Claimed { .. } | LaunchError::Died { .. })) => {
                 // It may have begun: what is there decides.
                 let key = EffectKey(format!("start/{attempt}"));
-                self.watch(key, &attempt, u32::MAX).await
+                self.watch(key, &attempt, None).await
             }
             Ok(Err(error)) => vec![not_started(&attempt, error.to_string())],
             Err(panicked) => vec![not_started(&attempt, format!("a bug in consort: {panicked}"))],
@@ -115,12 +116,13 @@ impl Hands {
             && task.is_some_and(|t| t.workspace == WorkspaceKind::None && !t.self_review)
     }
 
-    /// Follows an attempt until it is over, or until its session has told more than `known` notes.
+    /// Follows an attempt until it is over, or until its session has told more than the `known` notes; with
+    /// `None` its notes wait for somebody else.
     pub(super) async fn watch(
         self: &Arc<Self>,
         key: EffectKey,
         attempt: &AttemptId,
-        known: u32,
+        known: Option<u32>,
     ) -> Vec<Report> {
         let dir = self.bench.dirs.attempt(attempt);
         let attempt = attempt.clone();
@@ -132,7 +134,7 @@ impl Hands {
         };
         // Its last words came before its end.
         let control = self.bench.dirs.control(&attempt);
-        let last = session::notes_after(&control, known).unwrap_or_default();
+        let last = known.and_then(|known| session::notes_after(&control, known).ok()).unwrap_or_default();
         if !last.is_empty() {
             return noted(&attempt, last);
         }
@@ -152,10 +154,10 @@ impl Hands {
     }
 
     /// Notes above `known`, as soon as there are any; never, for an agent that nobody talks to.
-    async fn notes(&self, attempt: &AttemptId, known: u32) -> Vec<Report> {
-        if known == u32::MAX || !self.is_talked_to(attempt) {
+    async fn notes(&self, attempt: &AttemptId, known: Option<u32>) -> Vec<Report> {
+        let Some(known) = known.filter(|_| self.is_talked_to(attempt)) else {
             return std::future::pending().await;
-        }
+        };
         let control = self.bench.dirs.control(attempt);
         let mut size = 0;
         loop {
@@ -200,15 +202,16 @@ impl Hands {
         let dir = self.bench.dirs.attempt(attempt);
         let told = tokio::task::spawn_blocking(move || processes::stop(&dir, why)).await;
         match told {
-            Ok(Ok(_)) => self.watch(key, attempt, u32::MAX).await,
+            Ok(Ok(_)) => self.watch(key, attempt, None).await,
             Ok(Err(error)) => vec![Report::EffectFailed { effect: key.0, why: error.to_string() }],
             Err(panicked) => vec![Report::EffectFailed { effect: key.0, why: panicked.to_string() }],
         }
     }
 
     /// Everything that has to be on disk before an agent can begin.
-    fn prepare(&self, start: &Start) -> Result<Ready, String> {
-        let task = self.plan().task(&start.attempt.task).ok_or("the plan has no such task")?;
+    fn prepare(&self, start: &Start) -> Result<Ready, Unable> {
+        let task =
+            self.plan().task(&start.attempt.task).ok_or_else(|| "the plan has no such task".to_owned())?;
         let desk = self.desk(task, &start.attempt);
         if task.workspace == WorkspaceKind::None {
             self.scratch()?;
@@ -220,7 +223,7 @@ impl Hands {
             self.export(start, &desk.cwd)?;
         }
         let told = briefing::Told::load(&self.bench.store, start)?;
-        let outfit = briefing::outfit(self.plan(), start, &told, &desk).map_err(|e| e.to_string())?;
+        let outfit = briefing::outfit(self.plan(), start, &told, &desk)?;
         lay_out(&outfit).map_err(|e| format!("cannot prepare `{}`: {e}", desk.dir.display()))?;
         let spec = ProcessSpec {
             attempt: start.attempt.clone(),
@@ -261,7 +264,7 @@ impl Hands {
             (true, _) => dirs.workspace(&task.id, attempt.generation),
         };
         // Only scripts of misbehaviour count tries: to count them is to look through all attempts.
-        let misbehaves = matches!(&briefing::spec(task, &attempt.step, 0).runtime,
+        let misbehaves = matches!(&task.agent(&attempt.step).runtime,
             Runtime::Rehearsal { misbehave } if !misbehave.is_empty());
         Desk {
             dir: dirs.desk(attempt),
@@ -279,7 +282,7 @@ impl Hands {
     /// What a reviewer sees: the candidate under a neutral name and the declared inputs, without git.
     fn export(&self, start: &Start, to: &Path) -> Result<(), String> {
         let candidate = start.candidate.as_ref().ok_or("there is no candidate to review")?;
-        remove_export(to).map_err(|e| format!("cannot renew `{}`: {e}", to.display()))?;
+        remove_tree(to).map_err(|e| format!("cannot renew `{}`: {e}", to.display()))?;
         let exhibits = briefing::exhibits(self.plan(), start);
         let mut shown = Vec::new();
         for Exhibit { source, to: place } in &exhibits {
@@ -368,8 +371,39 @@ fn noted(attempt: &AttemptId, notes: Vec<SessionNote>) -> Vec<Report> {
     notes.into_iter().map(|note| Report::SessionNoted { attempt: attempt.clone(), note }).collect()
 }
 
+/// Why an attempt could not be prepared.
+struct Unable {
+    why: String,
+    /// Another try of the same agent would fail the same way; another agent may not.
+    agent: bool,
+}
+
+impl From<String> for Unable {
+    fn from(why: String) -> Self {
+        Self { why, agent: false }
+    }
+}
+
+impl From<OutfitError> for Unable {
+    fn from(error: OutfitError) -> Self {
+        Self { why: error.to_string(), agent: matches!(error, OutfitError::NoProgram { .. }) }
+    }
+}
+
+impl Unable {
+    fn report(self, attempt: &AttemptId) -> Report {
+        let failure = SessionFailure { class: FailureClass::OtherRuntime, why: self.why.clone() };
+        let session = self.agent.then(|| SessionEnd { failure: Some(failure), ..SessionEnd::default() });
+        never_ran(attempt, self.why, session)
+    }
+}
+
 /// A process that never was.
 fn not_started(attempt: &AttemptId, why: String) -> Report {
+    never_ran(attempt, why, None)
+}
+
+fn never_ran(attempt: &AttemptId, why: String, session: Option<SessionEnd>) -> Report {
     let ended = Ended {
         exit: Exit::NotStarted(why),
         given: Given::Nothing,
@@ -377,7 +411,7 @@ fn not_started(attempt: &AttemptId, why: String) -> Report {
         usage: Usage::default(),
         leaked: 0,
         record: None,
-        session: None,
+        session: session.map(Box::new),
     };
     Report::AttemptEnded { attempt: attempt.clone(), ended }
 }
@@ -401,8 +435,8 @@ fn write_exhibit(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o444))
 }
 
-/// Takes an export away. Nothing but ours is in it, and links are not followed.
-pub(super) fn remove_export(dir: &Path) -> io::Result<()> {
+/// Takes an export or a home away. Nothing but ours is in it, and links are not followed.
+pub(super) fn remove_tree(dir: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -1,5 +1,6 @@
 //! Idempotent effects on workspaces and refs.
 
+use super::attempt::remove_tree;
 use super::{CheckpointContent, Hands};
 use crate::agents::outfit::Desk;
 use crate::agents::{prompt, session, templates};
@@ -395,7 +396,11 @@ impl Hands {
     fn release(&self, id: &TaskId, generation: u32, salvage: bool, at: Timestamp) -> Vec<Report> {
         let Some(task) = self.plan().task(id) else { return Vec::new() };
         match self.bench.plane.release(task, generation, salvage, at) {
-            Ok(salvaged) => vec![Report::WorkspaceReleased { task: id.clone(), generation, salvaged }],
+            Ok(salvaged) => {
+                // Nobody comes back to its sessions.
+                let _ = remove_tree(&self.bench.dirs.home_of(id, generation));
+                vec![Report::WorkspaceReleased { task: id.clone(), generation, salvaged }]
+            }
             Err(error) => {
                 vec![Report::EffectFailed {
                     effect: format!("released/{id}/{generation}"),

@@ -111,7 +111,7 @@ impl Hands {
                 self.blocking(key, move || hands.ensure(ensure)).await
             }
             Effect::Start(start) => self.start(*start).await,
-            Effect::Watch(attempt, notes) => self.watch(key, &attempt, notes).await,
+            Effect::Watch(attempt, notes) => self.watch(key, &attempt, Some(notes)).await,
             Effect::Stop(attempt, why) => self.stop(key, &attempt, why).await,
         }
     }

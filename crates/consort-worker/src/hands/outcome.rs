@@ -2,14 +2,15 @@
 //! anybody hears of it.
 
 use super::Hands;
-use super::attempt::remove_export;
+use super::attempt::remove_tree;
 use super::world::World;
-use crate::agents::session;
+use crate::agents::{runtimes, session};
 use crate::processes::ExitRecord;
 use crate::{briefing, judges};
 use consort_core::ids::AttemptId;
 use consort_core::plan::Output;
 use consort_core::run::{Ended, Exit, Given, NoteKind, SessionEnd};
+use std::io;
 
 impl Hands {
     /// How an attempt ended, with what it gave.
@@ -24,8 +25,9 @@ impl Hands {
         // Missing evidence is no reason to lose the outcome: the attempt's directory has it too.
         let stored = json.and_then(|json| self.bench.store.put(&json).ok());
         if !attempt.step.is_creator() {
-            let _ = remove_export(&self.bench.dirs.export(attempt));
+            let _ = remove_tree(&self.bench.dirs.export(attempt));
         }
+        let _ = self.leave_home(attempt);
         Ended {
             exit: record.exit.clone(),
             given,
@@ -40,7 +42,7 @@ impl Hands {
     /// How its session ended, with its logs in the content store: the attempt's directory goes some day.
     fn session_end(&self, attempt: &AttemptId) -> Option<SessionEnd> {
         let control = self.bench.dirs.control(attempt);
-        let mut end = session::Outcome::read(&control).map(|outcome| outcome.end).or_else(|| {
+        let mut end = session::end_of(&control).or_else(|| {
             // Its driver was ended before its last word: what it told before counts.
             let notes = session::notes_after(&control, 0).ok()?;
             let began = notes.into_iter().rev().find_map(|note| match note.kind {
@@ -58,6 +60,15 @@ impl Hands {
         end.transcript = stored(session::transcript_of(&control));
         end.raw = stored(session::raw_of(&control));
         Some(end)
+    }
+
+    /// A person's log-in is lent for one attempt; a home lasts as long as somebody comes back to it.
+    fn leave_home(&self, attempt: &AttemptId) -> io::Result<()> {
+        let home = self.bench.dirs.home(attempt);
+        match attempt.step.is_creator() {
+            true => runtimes::take_login(&home),
+            false => remove_tree(&home),
+        }
     }
 
     fn given(&self, attempt: &AttemptId, path: &std::path::Path) -> Given {

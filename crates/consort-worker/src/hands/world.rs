@@ -12,7 +12,7 @@ const NAME: &str = "world.json";
 /// So many changed files of a checkout are looked at.
 const FILES_MAX: usize = 2_000;
 /// So many differences are named.
-const NAMED: usize = 10;
+const NAMED: usize = 5;
 
 /// The person's checkout and branches at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,12 +22,14 @@ impl Cgroup {
 
     fn of(own: &str, root: &Path) -> Self {
         let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::/")) else { return Self::Missing };
-        if !root.join("cgroup.controllers").is_file() {
+        // Beside version 1 it has a place of its own.
+        let places = [root.to_owned(), root.join("unified")];
+        let Some(root) = places.iter().find(|place| place.join("cgroup.controllers").is_file()) else {
             return Self::Missing;
-        }
+        };
         // Within a namespace the path may lead above what is mounted here.
         let there = root.join(path);
-        let dir = if there.is_dir() && !path.contains("..") { there } else { root.to_owned() };
+        let dir = if there.is_dir() && !path.contains("..") { there } else { root.clone() };
         let may = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
         match may(&dir) && may(&dir.join("cgroup.procs")) {
             true => Self::Delegated(dir),
@@ -46,6 +48,11 @@ mod tests {
         let root = dir.path();
         assert_eq!(Cgroup::of("1:cpu:/\n", root), Cgroup::Missing, "only version 1");
         assert_eq!(Cgroup::of("0::/user\n", root), Cgroup::Missing, "not mounted");
+        std::fs::create_dir(root.join("unified")).expect("made");
+        for file in ["cgroup.controllers", "cgroup.procs"] {
+            std::fs::write(root.join("unified").join(file), "").expect("written");
+        }
+        assert_eq!(Cgroup::of("0::/\n", root), Cgroup::Delegated(root.join("unified")), "beside version 1");
         std::fs::write(root.join("cgroup.controllers"), "").expect("written");
         std::fs::create_dir(root.join("user")).expect("made");
         assert_eq!(

@@ -3,11 +3,17 @@
 
 #[cfg(target_os = "linux")]
 mod cgroup;
+mod clock;
+#[cfg(target_os = "linux")]
+mod family;
 #[cfg(target_os = "linux")]
 mod linux;
 
 #[cfg(target_os = "linux")]
 pub use cgroup::Cgroup;
+pub use clock::now;
+#[cfg(target_os = "linux")]
+pub use family::Family;
 #[cfg(target_os = "linux")]
 pub use linux::{
     Capabilities, Ending, Proc, child_identity, descendants, group_members, identity, inherit_nothing,

@@ -1,14 +1,14 @@
 //! One agent from its start to the end of everything it left behind. Used by supervisors, for
 //! the whole tree below them, and by runners, for the agent's process group.
 
+use super::files::{self, Durable};
 use super::spawn::{self, Agent};
 use super::spec::{ExitRecord, FORMAT, ProcessSpec};
 use super::streams::Stream;
 use crate::drill;
-use crate::os::{self, Ending};
+use crate::os::{self, Ending, Family};
 use consort_core::planted::Bug;
 use consort_core::run::{Exit, ProcessIdentity, StopWhy};
-use consort_core::time::Timestamp;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,7 +17,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// How often the directories are looked after.
@@ -30,6 +30,9 @@ const SWEEP_EVERY: Duration = Duration::from_millis(20);
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// For the last bytes of a stream when all processes are gone.
 const LAST_BYTES: Duration = Duration::from_millis(300);
+
+/// In an attempt's directory: where its family is.
+pub(super) const FAMILY: &str = "cgroup";
 
 /// How far this process is responsible.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,11 +51,6 @@ pub(super) enum Told {
     /// Somebody outside sent SIGTERM without saying why: it counts as the agent's death by it,
     /// whatever the agent makes of it.
     Terminated,
-}
-
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A directory that must stay what it is. It is held open, so that its number cannot be given to
@@ -83,13 +81,19 @@ pub(super) async fn conduct(
     scope: Scope,
     told: impl Future<Output = Told>,
 ) -> ExitRecord {
-    let started_at = now();
+    let started_at = os::now();
     let (anchors, agent) = match hold(spec, dir).and_then(|anchors| Ok((anchors, start(spec, scope)?))) {
         Ok(parts) => parts,
         Err(exit) => return ExitRecord::of_nothing(spec, exit, started_at),
     };
-    let mut leader =
-        Leader { pid: agent.pid, identity: agent.identity, started: Instant::now(), waited_for: false };
+    let family = dir.filter(|_| scope == Scope::Tree).and_then(|dir| adopt(dir, agent.pid));
+    let mut leader = Leader {
+        pid: agent.pid,
+        identity: agent.identity,
+        family,
+        started: Instant::now(),
+        waited_for: false,
+    };
     let streams = [(agent.stdout, "stdout.log"), (agent.stderr, "stderr.log")]
         .map(|(pipe, log)| Stream::new(pipe, dir.map(|dir| dir.join(log)), spec.output_bytes_max));
     let (ending, [mut stdout, mut stderr]) = match (Ending::of_child(leader.pid), streams) {
@@ -108,7 +112,7 @@ pub(super) async fn conduct(
         exit: life.exit,
         wall_ms: u64::try_from(life.wall.as_millis()).unwrap_or(u64::MAX),
         started_at,
-        ended_at: now(),
+        ended_at: os::now(),
         leaked: life.leaked,
         survivors: life.survivors,
         stdout: stdout.finish(),
@@ -138,6 +142,21 @@ fn start(spec: &ProcessSpec, scope: Scope) -> Result<Agent, Exit> {
     Ok(agent)
 }
 
+/// Holds the agent in a family of its own, where the kernel knows one. What it started before it was in
+/// comes after it.
+fn adopt(dir: &Path, agent: Pid) -> Option<Family> {
+    let family = Family::of(&os::own_identity()?)?;
+    // Before the group: whoever comes after us knows where to look.
+    let path = family.path().to_str()?;
+    files::create(dir, FAMILY, path.as_bytes(), Durable::No).ok()?;
+    family.make().ok()?;
+    family.take(agent.as_raw_pid());
+    for process in os::descendants() {
+        family.take(process.pid);
+    }
+    Some(family)
+}
+
 /// Drains the streams for as long as the agent lives, and a moment longer.
 async fn beside<L, S>(life: impl Future<Output = L>, streams: impl Future<Output = S>) -> L {
     let (mut life, mut streams) = (pin!(life), pin!(streams));
@@ -158,6 +177,7 @@ async fn beside<L, S>(life: impl Future<Output = L>, streams: impl Future<Output
 struct Leader {
     pid: Pid,
     identity: ProcessIdentity,
+    family: Option<Family>,
     started: Instant,
     waited_for: bool,
 }
@@ -166,6 +186,7 @@ impl Drop for Leader {
     /// Whoever gives up following an agent does not leave it running.
     fn drop(&mut self) {
         if !self.waited_for {
+            self.family.iter().for_each(Family::kill);
             spawn::signal_group(self.pid, Signal::KILL);
             // It is dead in no time, unless the kernel holds it: then it stays a zombie.
             for _ in 0..50 {
@@ -280,7 +301,13 @@ fn left(scope: Scope, leader: &Leader) -> Option<Vec<ProcessIdentity>> {
     match scope {
         // "No child" is the kernel's word, and the table only says whom to signal: a process
         // that forks all the time can slip through one reading of it, but not through both.
-        Scope::Tree => os::reap_adopted(None).then(os::descendants),
+        Scope::Tree => {
+            let members = || leader.family.as_ref().map(Family::members).unwrap_or_default();
+            match os::reap_adopted(None) {
+                true => Some(os::descendants()),
+                false => Some(members()).filter(|left| !left.is_empty()),
+            }
+        }
         Scope::Group => match rustix::process::test_kill_process_group(leader.pid) {
             Err(rustix::io::Errno::SRCH) => None,
             _ => Some(os::group_members(&leader.identity)).filter(|left| !left.is_empty()),
@@ -295,7 +322,10 @@ async fn sweep(scope: Scope, leader: &Leader, kill_at: Instant) -> (u32, u32) {
     let give_up = kill_at.max(settled) + KILL_LIMIT;
     let mut asked = BTreeSet::new();
     loop {
-        let Some(left) = left(scope, leader) else { return (count(asked.len()), 0) };
+        let Some(left) = left(scope, leader) else {
+            leader.family.iter().for_each(Family::remove);
+            return (count(asked.len()), 0);
+        };
         let now = Instant::now();
         if now >= settled {
             for process in &left {
@@ -306,6 +336,9 @@ async fn sweep(scope: Scope, leader: &Leader, kill_at: Instant) -> (u32, u32) {
                     let _ = os::signal(process, Signal::TERM);
                     let _ = os::signal(process, Signal::CONT);
                 }
+            }
+            if now >= kill_at {
+                leader.family.iter().for_each(Family::kill);
             }
         }
         if now >= give_up {

@@ -27,7 +27,7 @@ pub async fn run_direct(
         Ok(record) => record,
         Err(error) => {
             let what = dir.map(|dir| format!("`{}`: ", dir.display())).unwrap_or_default();
-            ExitRecord::of_nothing(spec, Exit::NotStarted(format!("{what}{error}")), conduct::now())
+            ExitRecord::of_nothing(spec, Exit::NotStarted(format!("{what}{error}")), crate::os::now())
         }
     }
 }

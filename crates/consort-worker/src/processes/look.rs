@@ -1,12 +1,13 @@
 //! What became of an attempt, for the runner that started it and for every later one.
 
 use super::claim::{self, Claim};
+use super::conduct::FAMILY;
 use super::files::{self, Durable};
 use super::spawn;
 use super::spec::ExitRecord;
 use super::supervise::STOP;
 use crate::drill;
-use crate::os::{self, Ending};
+use crate::os::{self, Ending, Family};
 use consort_core::run::{ProcessIdentity, StopWhy};
 use rustix::process::Signal;
 use std::io;
@@ -83,21 +84,27 @@ fn look_at(dir: &Path) -> io::Result<Looked> {
     if let Some(record) = ExitRecord::read(dir)? {
         return Ok(Looked::Ended(Box::new(record)));
     }
-    end_leftovers(&who)?;
+    end_leftovers(dir, &who)?;
     Ok(Looked::Vanished)
 }
 
-/// Kills what a dead supervisor left, found by its mark. Before anybody hears that the attempt
+/// Kills what a dead supervisor left, found by its family and by its mark. Before anybody hears that the attempt
 /// vanished, because then it may be tried again.
-fn end_leftovers(who: &ProcessIdentity) -> io::Result<()> {
+fn end_leftovers(dir: &Path, who: &ProcessIdentity) -> io::Result<()> {
     if os::own_identity().is_none_or(|me| me.boot_id != who.boot_id) {
         return Ok(());
     }
+    let path = files::read(&dir.join(FAMILY), 4096)?.unwrap_or_default();
+    let family = Family::at(&String::from_utf8_lossy(&path), who);
     let give_up = Instant::now() + Duration::from_secs(5);
     // Twice nothing: a process that forks while the table is read can hide once.
     let mut nothing = 0;
     while nothing < 2 {
-        let left = os::marked(&spawn::marker_entry(who));
+        let mut left = os::marked(&spawn::marker_entry(who));
+        if let Some(family) = &family {
+            family.kill();
+            left.extend(family.members());
+        }
         let Some(first) = left.first() else {
             nothing += 1;
             continue;
@@ -111,6 +118,7 @@ fn end_leftovers(who: &ProcessIdentity) -> io::Result<()> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+    family.iter().for_each(Family::remove);
     Ok(())
 }
 

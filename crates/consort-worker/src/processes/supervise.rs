@@ -81,7 +81,7 @@ async fn run(dir: &Path) -> io::Result<()> {
     drill::site("supervisor.claim.after");
     say(&format!("{STARTED}{}", identity_text(&me)));
     let record = match read_stop(dir) {
-        Some(why) => ExitRecord::of_nothing(&spec, Exit::Stopped(why), conduct::now()),
+        Some(why) => ExitRecord::of_nothing(&spec, Exit::Stopped(why), crate::os::now()),
         None => {
             let told = async {
                 terminate.recv().await;

@@ -146,9 +146,14 @@ fn system() -> Vec<Finding> {
 
 fn cgroup() -> Finding {
     match Cgroup::probe() {
-        Cgroup::Delegated(dir) => {
-            Finding::new("cgroup", State::Good, format!("version 2, delegated: {}", dir.display()))
-        }
+        Cgroup::Delegated(dir) => Finding::new(
+            "cgroup",
+            State::Good,
+            format!(
+                "version 2, {} is yours: each attempt gets a group, and the kernel ends it whole",
+                dir.display()
+            ),
+        ),
         Cgroup::NotDelegated(dir) => {
             let text = format!("version 2, but {} is not yours", dir.display());
             Finding::new("cgroup", State::Note, text).help(WITHOUT_CGROUP)
@@ -157,7 +162,7 @@ fn cgroup() -> Finding {
     }
 }
 
-const WITHOUT_CGROUP: &str = "what agents leave behind is found by subreaper and run marker; `systemd-run --user --scope consort ...` delegates one";
+const WITHOUT_CGROUP: &str = "what agents leave behind is found by subreaper and run marker; `systemd-run --user --scope consort run ...` gives each attempt a group that the kernel ends whole";
 
 /// Runtimes that are talked to. None is needed: any program can be an agent, and players rehearse.
 fn agents(all: &[Found]) -> Vec<Finding> {

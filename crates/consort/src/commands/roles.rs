@@ -11,6 +11,7 @@ use consort_core::definition::{Diagnostic, Severity, render};
 use consort_core::plan::{Grip, Rule, Tool};
 use consort_core::view::clean;
 use consort_worker::agents::roles::{self, BUILT_IN_SOURCE, PLACES};
+use consort_worker::words::cut;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -74,7 +75,7 @@ fn listed(all: &[&RoleText]) -> String {
         let (read, found) = read_role(role);
         let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
         let about = match read {
-            Some(role) => cut(&role.role.description),
+            Some(role) => summary(&role.role.description),
             None => {
                 format!("{errors} mistake{}: consort roles {}", if errors == 1 { "" } else { "s" }, role.name)
             }
@@ -86,13 +87,10 @@ fn listed(all: &[&RoleText]) -> String {
 }
 
 /// The first sentence or so: descriptions of some files are pages.
-fn cut(text: &str) -> String {
+fn summary(text: &str) -> String {
     let line = clean(text.lines().next().unwrap_or_default());
     let line = line.split("\\n").next().unwrap_or_default().trim();
-    match line.char_indices().nth(96) {
-        Some((at, _)) => format!("{}…", line[..at].trim_end()),
-        None => line.to_owned(),
-    }
+    cut(line, 97)
 }
 
 fn shown(file: &RoleFile) -> String {

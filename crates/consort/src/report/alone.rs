@@ -9,6 +9,7 @@ use consort_core::view::report::Answer;
 use consort_core::view::{clean, wrap};
 use consort_worker::evidence;
 use consort_worker::store::Store;
+use consort_worker::words::cut;
 use serde::Serialize;
 use serde_json::Value;
 use std::cmp::Reverse;
@@ -346,11 +347,4 @@ fn hanging(text: &str, lead: &str) -> String {
     let lines = wrap(text, WIDTH - lead.chars().count());
     let lines = lines.iter().enumerate();
     lines.map(|(at, line)| format!("{}{line}\n", if at == 0 { lead } else { &below })).collect()
-}
-
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most - 1).chain(['…']).collect()
 }

@@ -3,6 +3,7 @@
 use consort_core::view::clean;
 use consort_worker::agents::session::Logged;
 use consort_worker::agents::session::port::{Action, Event, StopReason};
+use consort_worker::words::{cut, fence};
 use std::fmt::Write;
 
 /// Longest line of a text that is shown as it happens, in characters.
@@ -45,7 +46,7 @@ pub(crate) fn lines(logged: &Logged) -> Option<String> {
     let shown = text
         .lines()
         .filter(|line| !line.trim().is_empty())
-        .map(|line| format!("{sign} {}\n", cut(&clean(line))));
+        .map(|line| format!("{sign} {}\n", cut(&clean(line), LINE_CHARS)));
     let shown: String = shown.collect();
     (!shown.is_empty()).then_some(shown)
 }
@@ -83,13 +84,6 @@ fn first(text: &str) -> String {
     }
 }
 
-fn cut(line: &str) -> String {
-    match line.char_indices().nth(LINE_CHARS) {
-        Some((at, _)) => format!("{}…", &line[..at]),
-        None => line.to_owned(),
-    }
-}
-
 /// A whole session as Markdown. What the agent said is quoted: it is nobody's heading but its own.
 pub(crate) fn markdown(title: &str, events: &[Logged]) -> String {
     let mut text = format!("## {title}\n\n");
@@ -103,8 +97,7 @@ pub(crate) fn markdown(title: &str, events: &[Logged]) -> String {
                 text.push('\n');
             }
             _ => {
-                let longest = lines.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-                let fence = "`".repeat(longest + 1);
+                let fence = fence(&lines, 1);
                 for line in lines.lines() {
                     let _ = writeln!(text, "- {fence} {line} {fence}");
                 }

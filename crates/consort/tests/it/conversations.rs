@@ -76,11 +76,7 @@ impl Lab {
 
     /// All events of the run, as text.
     fn journal(&self, run: &str) -> String {
-        let dir = self.world.repo().join(".consort/runs").join(run);
-        let Ok(reader) = Reader::open(&dir) else { return String::new() };
-        let records = reader.records(0).unwrap();
-        let events = records.flatten().flat_map(|record| record.events);
-        events.map(|event| serde_json::to_string(&event).unwrap() + "\n").collect()
+        journal(&self.world, run)
     }
 
     /// Until the journal of the run says this.
@@ -122,6 +118,15 @@ impl Lab {
         let logs: Vec<&str> = logs.lines().filter(|path| !path.ends_with("spec.json")).collect();
         assert_eq!(logs, Vec::<&str>::new(), "the key got into a log");
     }
+}
+
+/// All events of a run, as text.
+fn journal(world: &World, run: &str) -> String {
+    let dir = world.repo().join(".consort/runs").join(run);
+    let Ok(reader) = Reader::open(&dir) else { return String::new() };
+    let records = reader.records(0).unwrap();
+    let events = records.flatten().flat_map(|record| record.events);
+    events.map(|event| serde_json::to_string(&event).unwrap() + "\n").collect()
 }
 
 fn left(mark: &str) -> Vec<String> {
@@ -170,6 +175,29 @@ fn a_file_is_written_with_its_own_tool_and_what_it_used_is_counted() {
     let report = lab.consort(&["report", RUN, "--json"]).json();
     assert!(report["calls_by_role"]["creator"]["tokens_in"].as_u64().unwrap() > 0, "{report}");
     assert_eq!(lab.consort(&["verify", RUN]).code, 0);
+    lab.nothing_is_left();
+}
+
+#[test]
+fn a_log_in_is_lent_for_an_attempt_and_no_home_is_left() {
+    let Some(lab) = Lab::of_one("", "Write a note.", vec![writes("Write a note.")]) else { return };
+    let home = lab.world.path("person/.claude");
+    std::fs::create_dir_all(&home).unwrap();
+    let login = json!({ "claudeAiOauth": { "accessToken": KEY, "refreshToken": "none",
+        "expiresAt": 4_102_444_800_000_u64, "scopes": ["user:inference"] } });
+    std::fs::write(home.join(".credentials.json"), login.to_string()).unwrap();
+    let url = lab.url();
+    let mut command = lab.command(&["run", "workflow.yaml", "--var", &url, "--approve", "all", "--yes"]);
+    command.env_remove("ANTHROPIC_API_KEY").env("CLAUDE_CONFIG_DIR", &home);
+    let said = Said::of(command.output().unwrap());
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let asked = lab.server.requests();
+    assert!(asked.iter().any(|r| r.headers.values().any(|v| v.contains(KEY))), "the log-in was not used");
+    let kept = std::fs::read_to_string(home.join(".credentials.json")).unwrap();
+    assert_eq!(kept, login.to_string(), "a person's log-in is nobody's to change");
+    let found =
+        Command::new("find").arg(lab.world.path("state")).args(["-path", "*/homes/*"]).output().unwrap();
+    assert_eq!(String::from_utf8(found.stdout).unwrap(), "", "homes are left");
     lab.nothing_is_left();
 }
 

@@ -53,7 +53,8 @@ pub(super) fn fitted(agent: &AgentSpec, choice: Choice, offers: &[Offer], missin
     let account = session.key_env.as_deref().or(session.url.as_deref());
     let pool =
         account.map_or_else(|| session.runtime.clone(), |account| format!("{}:{account}", session.runtime));
-    agent.pool = agent.pool.take().or(Some(pool));
+    // An event that tells of it is bounded.
+    agent.pool = agent.pool.take().or(Some(pool)).map(|pool| pool.chars().take(200).collect());
     agent
 }
 

@@ -150,17 +150,21 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
             };
             (task, format!("round {iteration} {what}"))
         }
-        E::AttemptEnded { attempt, session: Some(session), .. } if !session.outside.is_empty() => {
-            let what = session.outside.join(", ");
-            let step = doing(&attempt.step);
-            (
-                &attempt.task,
-                format!("{step}: outside its workspace changed meanwhile, by it or by somebody else: {what}"),
-            )
+        E::AttemptEnded { attempt, end, session, .. } => {
+            let outside = session.as_ref().filter(|session| !session.outside.is_empty()).map(|session| {
+                let what = session.outside.join(", ");
+                format!("outside its workspace changed meanwhile, by it or by somebody else: {what}")
+            });
+            let how = match (ended(end), outside) {
+                (None, None) => return None,
+                (Some(how), None) => format!(" {how}"),
+                (None, Some(outside)) => format!(": {outside}"),
+                (Some(how), Some(outside)) => format!(" {how}; {outside}"),
+            };
+            (&attempt.task, format!("{}{how}", doing(&attempt.step)))
         }
-        E::AttemptEnded { attempt, end, .. } => {
-            let how = ended(end)?;
-            (&attempt.task, format!("{} {how}", doing(&attempt.step)))
+        E::StepRetrying { task, step, not_before, why, failures: 0 } => {
+            (task, format!("{} waits until {} and loses no try: {why}", doing(step), clock(*not_before)))
         }
         E::StepRetrying { task, step, not_before, why, failures } => {
             let times = count(*failures as usize, "failure");

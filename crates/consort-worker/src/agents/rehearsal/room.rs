@@ -66,6 +66,6 @@ fn read(path: &Path) -> Option<String> {
 pub(super) fn clean(text: &str, most: usize) -> String {
     let plain: String =
         text.chars().map(|c| if c.is_control() || "|`[]<>*_#\\~&!".contains(c) { ' ' } else { c }).collect();
-    let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = crate::words::one_line(&plain);
     line.chars().take(most).collect::<String>().trim_end().to_owned()
 }

@@ -9,7 +9,8 @@ use super::session::log::Raw;
 use super::session::port::Connection;
 use consort_core::plan::Session;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Opens the session of a brief. `resume` is the session to go on in; `raw` takes the stream as it comes.
 ///
@@ -53,6 +54,14 @@ pub(crate) fn settings(session: &Session) -> &'static [&'static str] {
         claude::NAME => &["ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS", "IS_SANDBOX"],
         _ => &[],
     }
+}
+
+/// Takes the copy of a person's log-in out of a home that stays.
+///
+/// # Errors
+/// It is there and cannot be removed.
+pub(crate) fn take_login(home: &Path) -> io::Result<()> {
+    claude::take_login(home)
 }
 
 /// The file with the log-in of the person's own installation, if there is one.

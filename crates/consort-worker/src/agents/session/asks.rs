@@ -1,8 +1,8 @@
 //! Requests that wait for a person.
 
 use super::control;
-use super::conversation::cut;
 use super::port::{Action, Answer, Request};
+use crate::words::{cut, one_line};
 use consort_core::plan::Rule;
 use consort_core::run::{Ask, AskKind, NoteKind, TellKind};
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ impl Asks {
             question: kind == AskKind::Question,
             until: Instant::now() + Duration::from_millis(timeout_ms.unwrap_or(ASK_TIMEOUT_MS)),
         });
-        let text = cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), 400);
+        let text = cut(&one_line(&text), 400);
         Ask { number: self.number, kind, text, rule }
     }
 

@@ -2,7 +2,6 @@
 //! lays down what people say; each file is written by one of them only, whole or not there.
 
 use consort_core::run::{NoteKind, SessionEnd, SessionNote, TellKind};
-use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -94,25 +93,15 @@ pub(super) fn told(control: &Path, name: &str) -> Option<TellKind> {
     serde_json::from_slice(&std::fs::read(told_path(control, name)).ok()?).ok()
 }
 
-/// How a session ended, as its driver says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// For the brain.
-    pub end: SessionEnd,
-    /// The driver got as far as the agent's last word.
-    pub complete: bool,
+/// Lays down how a session ended, as its driver says: whole or not there.
+pub(super) fn write_end(control: &Path, end: &SessionEnd) -> io::Result<()> {
+    let mut temporary = tempfile::NamedTempFile::new_in(control)?;
+    temporary.write_all(&serde_json::to_vec_pretty(end)?)?;
+    temporary.as_file().sync_data()?;
+    temporary.persist(control.join(OUTCOME)).map(|_| ()).map_err(|e| e.error)
 }
 
-impl Outcome {
-    pub(super) fn write(&self, control: &Path) -> io::Result<()> {
-        let mut temporary = tempfile::NamedTempFile::new_in(control)?;
-        temporary.write_all(&serde_json::to_vec_pretty(self)?)?;
-        temporary.as_file().sync_data()?;
-        temporary.persist(control.join(OUTCOME)).map(|_| ()).map_err(|e| e.error)
-    }
-
-    /// The outcome of a session; `None` if its driver did not get that far.
-    pub fn read(control: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(control.join(OUTCOME)).ok()?).ok()
-    }
+/// How a session ended; `None` if its driver did not get that far.
+pub fn end_of(control: &Path) -> Option<SessionEnd> {
+    serde_json::from_slice(&std::fs::read(control.join(OUTCOME)).ok()?).ok()
 }

@@ -3,15 +3,16 @@
 
 use super::asks::Asks;
 use super::brief::Brief;
-use super::control::{self, Notes, Outcome};
+use super::control::{self, Notes};
 use super::limits::{Clocks, Reached};
 use super::log::{Events, Raw, Secrets};
 use super::policy::{Bounds, Verdict, judge};
 use super::port::{Answer, Connection, Event, Request, Say, Spent, StopReason, TurnEnd};
-use super::{answer, hand_over};
+use super::{WHY_CHARS, answer, hand_over};
 use crate::agents::runtimes;
+use crate::os::now;
+use crate::words::cut;
 use consort_core::run::{ContextTier, FailureClass, NoteKind, SessionEnd, SessionFailure, TellKind, Usage};
-use consort_core::time::Timestamp;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -100,18 +101,18 @@ impl Conversation {
     }
 
     /// Talks until the work is done or cannot be.
-    pub(super) async fn run(mut self) -> Outcome {
+    pub(super) async fn run(mut self) -> SessionEnd {
         let over = match self.first_turn().await {
             Ok(()) => self.follow().await,
             Err(why) => Some(SessionFailure { class: FailureClass::Retry, why }),
         };
-        let complete = over.is_none();
-        self.end.failure = over.map(|f| SessionFailure { why: cut(&self.secrets.hide(&f.why), 500), ..f });
+        self.end.failure =
+            over.map(|f| SessionFailure { why: cut(&self.secrets.hide(&f.why), WHY_CHARS), ..f });
         self.note_use(true);
         self.write_usage();
         let _ = self.link.say.send(Say::Close).await;
         self.last_words().await;
-        Outcome { end: self.end, complete }
+        self.end
     }
 
     async fn first_turn(&mut self) -> Result<(), String> {
@@ -376,10 +377,13 @@ impl Conversation {
         if let Some((since, reason)) = &self.interrupted {
             return (since.elapsed() > INTERRUPTED).then(|| reason.clone());
         }
-        let reached = self.clocks.reached(&self.spent, !self.asks.is_empty())?;
+        // While it is not sure that another turn began, none is one too many.
+        let turns = if self.settling.is_some() { 0 } else { self.end.turns };
+        let reached = self.clocks.reached(turns, &self.spent, !self.asks.is_empty())?;
         let why = match &reached {
             Reached::Idle(ms) => format!("no sign of life for {} s (`idle`)", ms / 1000),
             Reached::NoProgress(ms) => format!("no progress for {} s (`no_progress`)", ms / 1000),
+            Reached::Turns(turns) => format!("{turns} turns are used up (`max_turns`)"),
             Reached::Tokens(used) => format!("{used} tokens are used up (`max_tokens`)"),
             Reached::Cost(micro) => {
                 format!("${}.{:02} are used up (`max_cost`)", micro / 1_000_000, micro % 1_000_000 / 10_000)
@@ -456,16 +460,4 @@ fn usage(spent: &Spent) -> Usage {
         tokens_out: spent.tokens_out,
         micro_usd: spent.micro_usd,
     }
-}
-
-pub(super) fn cut(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some((at, _)) => format!("{}…", &text[..text[..at].char_indices().next_back().map_or(0, |(i, _)| i)]),
-        None => text.to_owned(),
-    }
-}
-
-pub(super) fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -12,6 +12,8 @@ pub(super) enum Reached {
     Idle(u64),
     /// Nothing came of it for so many milliseconds.
     NoProgress(u64),
+    /// So many turns of its model, and another one is under way.
+    Turns(u32),
     /// So many tokens.
     Tokens(u64),
     /// So many millionths of a US dollar.
@@ -43,7 +45,7 @@ impl Clocks {
     }
 
     /// The first cap that is reached. While it waits for a person no time passes.
-    pub(super) fn reached(&mut self, spent: &Spent, waits: bool) -> Option<Reached> {
+    pub(super) fn reached(&mut self, turns: u32, spent: &Spent, waits: bool) -> Option<Reached> {
         if waits {
             self.progress();
         }
@@ -51,9 +53,10 @@ impl Clocks {
         let passed = |since: Instant, ms: u64| since.elapsed() > Duration::from_millis(ms);
         let idle = caps.idle_ms.filter(|ms| passed(self.alive, *ms)).map(Reached::Idle);
         let stuck = caps.no_progress_ms.filter(|ms| passed(self.progress, *ms)).map(Reached::NoProgress);
+        let turns = caps.turns_max.filter(|max| turns >= *max).map(|_| Reached::Turns(turns));
         let tokens =
             caps.tokens_max.filter(|max| spent.tokens() > *max).map(|_| Reached::Tokens(spent.tokens()));
         let cost = spent.micro_usd.filter(|cost| caps.micro_usd_max.is_some_and(|max| *cost > max));
-        idle.or(stuck).or(tokens).or(cost.map(Reached::Cost))
+        idle.or(stuck).or(turns).or(tokens).or(cost.map(Reached::Cost))
     }
 }

@@ -31,10 +31,11 @@ pub mod port;
 mod shell;
 
 pub use asks::ASK_TIMEOUT_MS;
-pub use control::{Outcome, notes_after, notes_size, tell};
+pub use control::{end_of, notes_after, notes_size, tell};
 pub(crate) use hand_over::uuid;
 pub use log::{Logged, events_from, events_in, raw_of, transcript_of};
 
+use crate::words::cut;
 use brief::Brief;
 use consort_core::run::{FailureClass, SessionEnd, SessionFailure};
 use conversation::Conversation;
@@ -42,24 +43,27 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+/// Longest reason of a failure, in characters.
+const WHY_CHARS: usize = 500;
+
 /// The body of the hidden verb `converse`: drives the session of this control directory to its end.
 /// Succeeds if the agent did its work, as far as the agent itself can tell.
 pub fn converse(control: &Path) -> ExitCode {
-    let outcome = match Brief::read(control) {
+    let end = match Brief::read(control) {
         Ok(brief) => drive(control, brief),
         Err(error) => failed(FailureClass::Retry, format!("`{}` cannot be read: {error}", control.display())),
     };
-    if let Some(failure) = &outcome.end.failure {
+    if let Some(failure) = &end.failure {
         eprintln!("{}", failure.why);
     }
-    if let Err(error) = outcome.write(control) {
+    if let Err(error) = control::write_end(control, &end) {
         eprintln!("the outcome of the session cannot be written: {error}");
         return ExitCode::FAILURE;
     }
-    if outcome.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if end.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn drive(control: &Path, brief: Brief) -> Outcome {
+fn drive(control: &Path, brief: Brief) -> SessionEnd {
     let env: BTreeMap<String, String> = std::env::vars().collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
@@ -74,7 +78,7 @@ fn drive(control: &Path, brief: Brief) -> Outcome {
     })
 }
 
-fn failed(class: FailureClass, why: String) -> Outcome {
-    let failure = Some(SessionFailure { class, why: conversation::cut(&why, 500) });
-    Outcome { end: SessionEnd { failure, ..SessionEnd::default() }, complete: false }
+fn failed(class: FailureClass, why: String) -> SessionEnd {
+    let failure = Some(SessionFailure { class, why: cut(&why, WHY_CHARS) });
+    SessionEnd { failure, ..SessionEnd::default() }
 }

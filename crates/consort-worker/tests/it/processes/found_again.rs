@@ -93,6 +93,26 @@ async fn what_a_killed_supervisor_leaves_is_ended_before_it_is_called_vanished()
 }
 
 #[tokio::test]
+async fn what_hides_from_its_mark_is_ended_by_its_group() {
+    if !matches!(os::Cgroup::probe(), os::Cgroup::Delegated(_)) {
+        eprintln!("SKIPPED: no control group is delegated here");
+        return;
+    }
+    let scene = Scene::new();
+    // No mark, no session, no parent: only the kernel's group holds it.
+    let hidden = "(setsid env -i /bin/sh -c 'echo $$ > hidden.new; mv hidden.new hidden; exec sleep 1000' &)";
+    let who = scene.launch(&scene.sh(&format!("sleep 0.2; {hidden}; sleep 1000")));
+    scene.await_file("hidden");
+    let pid = std::fs::read_to_string(scene.path("work/hidden")).unwrap().trim().parse().unwrap();
+    let hidden = os::identity(pid).unwrap();
+    assert!(os::signal(&who, rustix::process::Signal::KILL).unwrap());
+    assert_eq!(watch(&scene.dir()).await.unwrap(), Watched::Vanished);
+    assert!(!os::is_alive(&hidden), "it lives on");
+    let group = std::fs::read_to_string(scene.dir().join("cgroup")).unwrap();
+    assert!(!std::path::Path::new(&group).exists(), "{group} is left");
+}
+
+#[tokio::test]
 async fn a_claim_of_another_boot_or_a_later_process_is_dead() {
     let me = os::own_identity().unwrap();
     for who in [

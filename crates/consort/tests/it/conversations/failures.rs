@@ -110,3 +110,32 @@ fn what_is_missing_or_too_old_is_said_before_anything_starts() {
     let said = run("auto.yaml");
     assert!(said.stderr.contains("1.0.9 is too old"), "{}", said.stderr);
 }
+
+#[test]
+fn a_program_that_is_gone_meanwhile_falls_back_at_once() {
+    let world = crate::support::World::new(&format!(
+        "workflow: {{id: {RUN}, title: One}}\ncriticality: C1\n\
+         limits: {{max_attempts: 3, grace: 200ms, backoff: {{first: 20ms, max: 50ms}}}}\n\
+         agents:\n  \
+         remover: {{runtime: command, argv: [sh, -c, \"rm $BIN/claude; mkdir -p out; echo '# First' > out/first.md\"], pass_env: [BIN]}}\n  \
+         second: {{runtime: command, argv: [sh, -c, \"mkdir -p out; echo '# A note' > out/note.md\"]}}\n  \
+         default: {{runtime: claude, fallbacks: [second]}}\n\
+         tasks:\n  \
+         first: {{text: Remove it., path: out/first.md, gate: none, agent: remover}}\n  \
+         note: {{text: Write a note., path: out/note.md, gate: none, needs: [first]}}\n"
+    ));
+    let bin = world.path("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let program = bin.join("claude");
+    std::fs::write(&program, "#!/bin/sh\necho '2.1.197 (Claude Code)'\n").unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", bin.display(), crate::support::path_without_agents());
+    let mut command = world.command(&["run", "workflow.yaml", "--yes"]);
+    command.env("PATH", path).env("BIN", &bin).env("ANTHROPIC_API_KEY", super::KEY);
+    let said = crate::support::Said::of(command.output().unwrap());
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(!program.exists(), "it was there to the end");
+    let journal = super::journal(&world, RUN);
+    assert_eq!(journal.matches("fell_back").count(), 1, "{journal}");
+    assert!(!journal.contains("step_retrying"), "no try is spent on what is not there: {journal}");
+}

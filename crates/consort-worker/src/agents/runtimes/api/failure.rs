@@ -1,6 +1,7 @@
 //! What a service's refusal means, and what helps.
 
 use crate::agents::session::port::TurnError;
+use crate::words::{cut, one_line};
 use consort_core::run::FailureClass;
 use consort_core::time::Timestamp;
 use genai::Error;
@@ -18,7 +19,7 @@ pub(super) fn of(error: &Error) -> TurnError {
         Some(status) => format!("the service says {status}: {said}{}", hint(status)),
         None => said,
     };
-    TurnError { class, why: why.chars().take(WHY_CHARS).collect() }
+    TurnError { class, why: cut(&why, WHY_CHARS) }
 }
 
 fn class_of(status: Option<u16>, said: &str, until: Option<Timestamp>) -> FailureClass {
@@ -74,7 +75,7 @@ fn message(error: &Error) -> String {
     let words = value.as_ref().and_then(|v| v.pointer("/error/message").or_else(|| v.get("message")));
     let code = value.as_ref().and_then(|v| v.pointer("/error/code").or_else(|| v.pointer("/error/type")));
     let text = words.and_then(Value::as_str).unwrap_or(body);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = one_line(text);
     match code.and_then(Value::as_str) {
         Some(code) if !text.contains(code) => format!("{text} ({code})"),
         _ => text,
@@ -83,7 +84,7 @@ fn message(error: &Error) -> String {
 
 /// The innermost reason: the ones around it repeat the request.
 fn source_of(error: &Error) -> String {
-    let mut text = match error {
+    let text = match error {
         Error::WebModelCall { webc_error: genai::webc::Error::Reqwest(error), .. } => {
             let mut inner: &dyn std::error::Error = error;
             while let Some(source) = inner.source() {
@@ -93,10 +94,7 @@ fn source_of(error: &Error) -> String {
         }
         other => other.to_string(),
     };
-    if let Some((at, _)) = text.char_indices().nth(WHY_CHARS) {
-        text.truncate(at);
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(&text)
 }
 
 /// When the service will take requests again, in seconds from now as it says.
@@ -104,7 +102,5 @@ fn retry_after(error: &Error) -> Option<Timestamp> {
     let headers = error.headers()?;
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
     let ms = number("retry-after-ms").or_else(|| number("retry-after").map(|s| s * 1000.0))?;
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let now = Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-    Some(now.plus_ms(ms.clamp(0.0, 7.0 * 86_400_000.0) as u64))
+    Some(crate::os::now().plus_ms(ms.clamp(0.0, 7.0 * 86_400_000.0) as u64))
 }

@@ -10,9 +10,10 @@ use crate::agents::session::log::Raw;
 use crate::agents::session::port::{
     Connection, EVENTS_WAITING, Event, Say, Spent, StopReason, TurnEnd, TurnError,
 };
+use crate::words::fence;
 use call::{Call, Reply};
 use consort_core::run::FailureClass;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 use tokio::sync::mpsc;
 
@@ -61,17 +62,22 @@ impl Talk {
     async fn run(mut self, tell: mpsc::Sender<Event>, mut said: mpsc::Receiver<Say>) {
         let model = Some(self.call.model().to_owned());
         let _ = tell.send(Event::Began { session: self.id.clone(), model, version: None }).await;
-        while let Some(say) = said.recv().await {
-            let text = match say {
-                Say::Turn(text) => text,
-                Say::Close => break,
-                Say::Interrupt | Say::Answer { .. } => continue,
+        let mut turns = VecDeque::new();
+        loop {
+            // What was said during a call is the next one.
+            let text = match turns.pop_front() {
+                Some(text) => text,
+                None => match said.recv().await {
+                    Some(Say::Turn(text)) => text,
+                    Some(Say::Interrupt | Say::Answer { .. }) => continue,
+                    Some(Say::Close) | None => break,
+                },
             };
             self.call.add(&text, &std::mem::take(&mut self.attached));
             self.raw.went(&format!("{} bytes to {}", text.len(), self.call.model()));
             let end = tokio::select! {
                 reply = self.call.send() => self.ended(reply, &tell).await,
-                () = interrupted(&mut said) => TurnEnd { stop: StopReason::Cancelled, ..nothing() },
+                () = interrupted(&mut said, &mut turns) => TurnEnd { stop: StopReason::Cancelled, ..nothing() },
             };
             let _ = tell.send(Event::TurnEnd(end)).await;
         }
@@ -114,12 +120,13 @@ fn nothing() -> TurnEnd {
     }
 }
 
-/// Until somebody says so, or goes away.
-async fn interrupted(said: &mut mpsc::Receiver<Say>) {
+/// Until somebody says so, or goes away; turns that are said meanwhile are kept.
+async fn interrupted(said: &mut mpsc::Receiver<Say>, turns: &mut VecDeque<String>) {
     loop {
         match said.recv().await {
             None | Some(Say::Interrupt | Say::Close) => return,
-            Some(_) => {}
+            Some(Say::Turn(text)) => turns.push_back(text),
+            Some(Say::Answer { .. }) => {}
         }
     }
 }
@@ -138,8 +145,7 @@ fn attached(brief: &Brief) -> Result<String, String> {
         }
         room -= size;
         let content = String::from_utf8_lossy(&bytes);
-        let longest = content.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-        let fence = "`".repeat(longest.max(2) + 1);
+        let fence = fence(&content, 3);
         let _ = write!(text, "\n### `{name}`\n\n{fence}data\n{}\n{fence}\n", content.trim_end_matches('\n'));
     }
     if !text.is_empty() {

@@ -5,6 +5,11 @@ use consort_core::plan::{Effort, Role, Tool};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Its configuration within a home, and the log-in within that.
+const CONFIG: &str = ".claude";
+const LOGIN: &str = ".credentials.json";
 
 /// What a task's agent has no use for, whatever its role: other agents, other trees, timers.
 const NEVER: [&str; 16] = [
@@ -97,16 +102,24 @@ fn disallowed(brief: &Brief) -> String {
     never.join(",")
 }
 
+/// Takes the copy of a person's log-in away.
+pub(in crate::agents::runtimes) fn take_login(home: &Path) -> io::Result<()> {
+    match std::fs::remove_file(home.join(CONFIG).join(LOGIN)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The environment of the program, and the home that it names.
 pub(super) fn environment(
     brief: &Brief,
     env: &BTreeMap<String, String>,
 ) -> io::Result<BTreeMap<String, String>> {
-    let config = brief.home.join(".claude");
+    let config = brief.home.join(CONFIG);
     std::fs::create_dir_all(&config)?;
     std::fs::set_permissions(&brief.home, std::fs::Permissions::from_mode(0o700))?;
     if let Some(login) = &brief.login {
-        let to = config.join(".credentials.json");
+        let to = config.join(LOGIN);
         std::fs::copy(login, &to)?;
         std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600))?;
     }

@@ -10,6 +10,8 @@ mod tests;
 mod tools;
 mod wire;
 
+pub(super) use launch::take_login;
+
 use crate::agents::session::brief::Brief;
 use crate::agents::session::lines::{Lines, Next};
 use crate::agents::session::log::Raw;

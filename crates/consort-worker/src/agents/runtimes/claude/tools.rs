@@ -1,6 +1,7 @@
 //! Claude Code's tools in the port's words.
 
 use crate::agents::session::port::Action;
+use crate::words::{cut, one_line};
 use consort_core::plan::Tool;
 use serde_json::Value;
 
@@ -50,7 +51,7 @@ pub(super) fn action(name: &str, input: &Value) -> Action {
         "Task" | "Agent" | "Workflow" | "SendMessage" => Action::Delegate(text("description")),
         "AskUserQuestion" => Action::Question(question(input)),
         other if HARMLESS.contains(&other) => Action::Other(String::new()),
-        _ => Action::Other(short(&input.to_string(), 200)),
+        _ => Action::Other(cut(&input.to_string(), 200)),
     }
 }
 
@@ -61,14 +62,7 @@ pub(super) fn about(name: &str, input: &Value) -> String {
         Action::Command(text) | Action::Host(text) | Action::Question(text) | Action::Delegate(text) => text,
         Action::Other(text) => text,
     };
-    short(&text.split_whitespace().collect::<Vec<_>>().join(" "), 400)
-}
-
-pub(super) fn short(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
+    cut(&one_line(&text), 400)
 }
 
 fn host(url: &str) -> String {

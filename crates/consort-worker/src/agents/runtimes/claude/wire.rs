@@ -5,6 +5,7 @@ use super::tools;
 use crate::agents::session::port::{
     Action, Answer, Event, Request, Say, Spent, StopReason, TurnEnd, TurnError,
 };
+use crate::words::cut;
 use consort_core::run::FailureClass;
 use consort_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -118,7 +119,7 @@ impl Talk {
                 (Vec::new(), Vec::new())
             }
             "keep_alive" | "stream_event" => (Vec::new(), Vec::new()),
-            other => (vec![Event::Unknown { kind: tools::short(other, 60) }], Vec::new()),
+            other => (vec![Event::Unknown { kind: cut(other, 60) }], Vec::new()),
         }
     }
 
@@ -142,7 +143,7 @@ impl Talk {
                 let attempt = message.get("attempt").and_then(Value::as_u64).unwrap_or(0) as u32;
                 let mut events = vec![Event::Retry { status, attempt, delay_ms }];
                 if status == Some(429) {
-                    let until = now().plus_ms(delay_ms);
+                    let until = crate::os::now().plus_ms(delay_ms);
                     self.limited_until = Some(until);
                     events.push(Event::RateLimit { until: Some(until) });
                 }
@@ -155,7 +156,7 @@ impl Talk {
             }
             "status" | "hook_started" | "hook_response" | "task_started" | "task_notification"
             | "task_progress" => Vec::new(),
-            other => vec![Event::Unknown { kind: format!("system/{}", tools::short(other, 50)) }],
+            other => vec![Event::Unknown { kind: format!("system/{}", cut(other, 50)) }],
         }
     }
 
@@ -200,10 +201,7 @@ impl Talk {
                 let why = format!("this client has no `{other}`");
                 let reply = json!({ "type": "control_response",
                     "response": { "subtype": "error", "request_id": id, "error": why } });
-                return (
-                    vec![Event::Unknown { kind: format!("request {}", tools::short(other, 50)) }],
-                    vec![reply],
-                );
+                return (vec![Event::Unknown { kind: format!("request {}", cut(other, 50)) }], vec![reply]);
             }
         };
         let input = input.cloned().unwrap_or(Value::Null);
@@ -281,10 +279,7 @@ impl Talk {
             (_, false) => listed.join("; "),
         };
         let status = message.get("api_error_status").and_then(Value::as_u64);
-        Some(TurnError {
-            class: class_of(&subtype, status, &said, self.limited_until),
-            why: tools::short(&said, 400),
-        })
+        Some(TurnError { class: class_of(&subtype, status, &said, self.limited_until), why: cut(&said, 400) })
     }
 }
 
@@ -298,7 +293,7 @@ fn block_of(block: &Value) -> Option<Event> {
             let about = tools::about(&name, block.get("input").unwrap_or(&Value::Null));
             Some(Event::ToolCall { id: text(block, "id"), tool: tools::kind(&name), name, about })
         }
-        other => Some(Event::Unknown { kind: format!("block {}", tools::short(other, 50)) }),
+        other => Some(Event::Unknown { kind: format!("block {}", cut(other, 50)) }),
     }
 }
 
@@ -309,7 +304,7 @@ fn results(message: &Value) -> Vec<Event> {
         .map(|block| Event::ToolResult {
             id: text(block, "tool_use_id"),
             ok: !block.get("is_error").and_then(Value::as_bool).unwrap_or(false),
-            text: tools::short(&flat(block.get("content").unwrap_or(&Value::Null)), RESULT_CHARS),
+            text: cut(&flat(block.get("content").unwrap_or(&Value::Null)), RESULT_CHARS),
         })
         .collect()
 }
@@ -393,13 +388,8 @@ fn text(of: &Value, key: &str) -> String {
     of.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
 /// The last line of what it complained about, for a sentence.
 pub(super) fn complaint(stderr: &str) -> String {
     let last = stderr.lines().rev().map(str::trim).find(|line| !line.is_empty() && line.len() < 400);
-    last.map(|line| format!(": {}", tools::short(line, 300))).unwrap_or_default()
+    last.map(|line| format!(": {}", cut(line, 300))).unwrap_or_default()
 }
