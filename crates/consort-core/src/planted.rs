@@ -22,11 +22,12 @@ pub enum Bug {
     EventsOutOfOrder,
     GrantForAnyRule,
     ReviewerResumes,
+    SummaryTakenForContext,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 14] = [
+    pub const ALL: [Bug; 15] = [
         Bug::SpawnBeforeFlush,
         Bug::StaleReportAccepted,
         Bug::CompareAndSwapDropped,
@@ -41,6 +42,7 @@ impl Bug {
         Bug::EventsOutOfOrder,
         Bug::GrantForAnyRule,
         Bug::ReviewerResumes,
+        Bug::SummaryTakenForContext,
     ];
 
     /// Whether it is planted in this process.

@@ -10,6 +10,7 @@ use super::state::{
 use super::{budget, decide, pools};
 use crate::ids::{ApprovalId, AttemptId, CheckpointId, Step};
 use crate::plan::{CompletionBy, Input, Task, TaskKind, WorkspaceKind};
+use crate::planted::Bug;
 use crate::quality::Composite;
 use crate::time::Timestamp;
 
@@ -233,11 +234,16 @@ fn accept(state: &State, ix: usize) -> Vec<EventKind> {
     let it = &state.tasks[ix];
     let Some(candidate) = &it.candidate else { return Vec::new() };
     let revision = candidate.revision.clone();
-    if let Some(approval) = &task.approval {
+    let summed_up = it.summed_up && !Bug::SummaryTakenForContext.is_planted();
+    let who = task.approval.as_ref().map(|approval| approval.who.as_str());
+    if let Some(who) = who.or(summed_up.then_some(WHOEVER)) {
         let kind = ApprovalKind::Task { task: task.id.clone(), iteration: it.iteration, revision };
         let score = it.composite().map_or_else(String::new, |c| format!(", composite {c}"));
-        let question = format!("accept {} after round {}{score}?", task.id, it.iteration);
-        return Questions::new(state).ask(kind, &approval.who, question);
+        let mut question = format!("accept {} after round {}{score}?", task.id, it.iteration);
+        if summed_up {
+            question += " The context of one of its agents was summed up on the way (AE-006e): look for what it forgot";
+        }
+        return Questions::new(state).ask(kind, who, question);
     }
     super::ask::accepting(state, &task.id, it.iteration, &revision, None)
 }

@@ -43,6 +43,8 @@ pub(super) struct Page {
     pub accepted: Option<Candidate>,
     pub accepted_in: BTreeMap<u32, Candidate>,
     pub overridden: bool,
+    /// What an agent knew became a summary, in this generation.
+    pub summed_up: bool,
     pub failed: bool,
 }
 

@@ -183,7 +183,8 @@ fn accepting(
             format!("{id}: accepted after {rounds} of {} rounds", task.rounds.min)
         });
     }
-    let asked = task.approval.is_some() || page.overridden;
+    let forgot = page.summed_up && task.criticality >= consort_core::plan::Criticality::C3;
+    let asked = task.approval.is_some() || page.overridden || forgot;
     book.must(!asked || approval.is_some(), "approval", || format!("{id}: nobody was asked"));
     if let Some(approval) = approval {
         let question = book.questions.get(approval).cloned();

@@ -121,6 +121,7 @@ pub(super) fn barrier(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
             for handoff in &plan.handoffs {
                 let page = book.page(handoff);
                 page.generation += 1;
+                page.summed_up = false;
                 page.accepted = None;
                 page.candidate = None;
                 page.overridden = false;

@@ -139,6 +139,10 @@ fn noted(book: &mut Book<'_>, attempt: &AttemptId, note: &SessionNote) {
     let next = *known + 1;
     *known = note.number;
     book.must(note.number == next, "order", || format!("{attempt}: note {} for {next}", note.number));
+    let summed_up = matches!(note.kind, NoteKind::Compacted | NoteKind::HandedOver { .. });
+    if summed_up && book.pages.get(&attempt.task).is_some_and(|page| page.generation == attempt.generation) {
+        book.page(&attempt.task).summed_up = true;
+    }
     match &note.kind {
         NoteKind::Began { session, .. } | NoteKind::HandedOver { session } => {
             remember(book, attempt, session.clone());

@@ -3,9 +3,9 @@
 //! The switch is process-wide, so every case runs this test binary again for itself alone.
 
 use consort_core::ids::Step;
-use consort_core::plan::Plan;
+use consort_core::plan::{Criticality, Plan};
 use consort_core::planted::Bug;
-use consort_core::run::{AskKind, Command, Reach, Report};
+use consort_core::run::{AskKind, Command, NoteKind, Reach, Report};
 use consort_testing::audit::{Violation, audit};
 use consort_testing::plans::{TaskExt, chain, plan, task, two_way};
 use consort_testing::sim::{Line, People, Play, Profile, Sim, shell};
@@ -89,6 +89,14 @@ fn scene(bug: Bug) -> Vec<Violation> {
             sim.people = People::kind();
         }),
         Bug::ReviewerResumes => audited(&talked(), |_| ()),
+        Bug::SummaryTakenForContext => {
+            let mut plan = talked();
+            plan.tasks[0].criticality = Criticality::C3;
+            audited(&plan, |sim| {
+                let lines = vec![Line::Says(NoteKind::Compacted)];
+                sim.world.talks.scripted.insert(("a".into(), Step::Create), vec![lines]);
+            })
+        }
         Bug::GroupNotKilled => unreachable!("it lives in the worker, among real processes"),
     }
 }
@@ -137,7 +145,7 @@ fn rule(bug: Bug) -> &'static str {
         Bug::BelowThresholdAccepted => "gate",
         Bug::HandoffLostInMerge => "handoff",
         Bug::CheckpointWithoutArtifact => "checkpoint",
-        Bug::ApprovalForOlderCommit => "approval",
+        Bug::ApprovalForOlderCommit | Bug::SummaryTakenForContext => "approval",
         Bug::AcknowledgementUnchecked => "problems",
         Bug::EventsOutOfOrder => "order",
         Bug::GrantForAnyRule => "grants",

@@ -71,6 +71,7 @@ pub(super) fn reopen(state: &mut State, b: usize, note: Option<&str>, by: &str) 
         it.accepted_at = None;
         it.candidate = None;
         it.asked.clear();
+        it.summed_up = false;
         it.set_began = it.iteration + 1;
         it.steer(by, note, true);
         state.front.due.insert(Due::Task(ix));

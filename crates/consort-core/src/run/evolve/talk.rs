@@ -2,6 +2,7 @@
 
 use super::attempts;
 use crate::ids::{ApprovalId, AttemptId};
+use crate::plan::Criticality;
 use crate::run::session::{NoteKind, SessionEnd, SessionNote, TellKind};
 use crate::run::state::{AgentTurn, Live, Remembered, State, Tell, Waiting};
 use crate::run::talk;
@@ -20,6 +21,10 @@ pub(super) fn noted(
         return Err(format!("{attempt}: note {} follows note {}", note.number, live.notes));
     }
     live.notes = note.number;
+    if matches!(note.kind, NoteKind::Compacted | NoteKind::HandedOver { .. }) {
+        summed_up(state, attempt);
+    }
+    let live = attempts::live(state, attempt)?;
     match &note.kind {
         NoteKind::Began { session, fresh, .. } => {
             live.talk.session = Some(session.clone()).filter(|id| !id.is_empty());
@@ -52,6 +57,15 @@ pub(super) fn noted(
         _ => {}
     }
     Ok(())
+}
+
+/// What an agent knew is a summary from here on.
+fn summed_up(state: &mut State, attempt: &AttemptId) {
+    let Some(ix) = state.graph.ix(&attempt.task) else { return };
+    let matters = state.graph.task(ix).criticality >= Criticality::C3;
+    if matters && state.tasks[ix].generation == attempt.generation {
+        state.tasks[ix].summed_up = true;
+    }
 }
 
 fn changed(state: &mut State, attempt: &AttemptId, at: Timestamp, turn: AgentTurn) {

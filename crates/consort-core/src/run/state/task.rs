@@ -58,6 +58,10 @@ pub struct TaskState {
     /// Requests that were refused to its creator's last attempt, by policy or by a person.
     #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
     pub denied: u32,
+    /// In this generation, the context of an agent of a task at C3 or above was summed up (AE-006e): by its
+    /// vendor, or because it was nearly full. A person looks before anything of it is accepted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub summed_up: bool,
     /// When it became ready, when work began, when it was accepted.
     pub ready_at: Option<Timestamp>,
     /// See `ready_at`.
@@ -336,6 +340,7 @@ impl TaskState {
             fell: BTreeMap::new(),
             changes: Vec::new(),
             denied: 0,
+            summed_up: false,
             ready_at: None,
             began_at: None,
             accepted_at: None,

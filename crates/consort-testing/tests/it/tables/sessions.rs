@@ -222,3 +222,35 @@ fn ids_that_are_no_ids_are_not_kept() {
         assert_eq!(kept, Some("s-a--1-1-1--create"), "{id:?}");
     }
 }
+
+#[test]
+fn from_c3_on_a_person_looks_at_work_whose_context_was_summed_up() {
+    use consort_core::plan::Criticality::{C2, C3};
+    let handed = NoteKind::HandedOver { session: "h-1".into() };
+    let cases = [
+        (C3, Step::Create, Some(NoteKind::Compacted), true),
+        (C3, Step::Create, Some(handed.clone()), true),
+        (C3, Step::Review("S-007".into()), Some(NoteKind::Compacted), true),
+        (C3, Step::Create, None, false),
+        (C2, Step::Create, Some(handed), false),
+    ];
+    for (level, step, note, asked) in cases {
+        let mut plan = plan("p", vec![task("a").judged(1, 3).critics(&["S-007"]).talked(0)]);
+        plan.tasks[0].criticality = level;
+        let mut sim = Sim::calm(&plan);
+        sim.options.approve_all = false;
+        let lines = note.clone().map(Line::Says).into_iter().collect();
+        sim.world.talks.scripted.insert(("a".into(), step.clone()), vec![lines]);
+        let end = sim.run();
+        assert_eq!(end == End::Waiting, asked, "{level:?} {step} {note:?}: {end:?}");
+        if asked {
+            let question = sim.state().approvals["A-001"].question.clone();
+            assert!(question.contains("AE-006e"), "{question}");
+            reject(&mut sim, "A-001", "it forgot the door").expect("it is asked");
+            assert_eq!(sim.run(), End::Waiting, "the next version is looked at, too");
+            approve(&mut sim, "A-002").expect("it is asked again");
+            assert_eq!(sim.run(), End::Over(RunStatus::Complete));
+        }
+        clean(&sim);
+    }
+}
