@@ -7,10 +7,14 @@ use crate::exit;
 use crate::failure::Failure;
 use crate::report::transcript;
 use clap::Args;
-use consort_core::ids::AttemptId;
+use consort_core::ids::{AttemptId, ContentHash};
+use consort_core::run::EventKind;
 use consort_core::view::model::run_view;
+use consort_local::journal::Reader;
 use consort_worker::agents::session::{self, Logged};
-use std::path::Path;
+use consort_worker::store::Store;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 /// Shows what the agents of a task said and did, attempt by attempt.
 ///
@@ -45,10 +49,17 @@ pub(crate) fn run(ctx: &Context, args: &Transcript) -> Result<u8, Failure> {
     let view = run_view(&place.replay(&run)?.state);
     view.task(&task).ok_or_else(|| unknown_task(&view, &task))?;
     let attempts = place.dirs(&run.id, &place.settings()?)?.state.join("attempts");
+    let mut all = ended(&run.dir, &task)?;
+    for (attempt, dir) in attempts_of(&attempts, &task) {
+        all.insert(attempt, Source::There(dir.join("session")));
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|(attempt, _)| (attempt.generation, attempt.attempt));
+    let store = place.places.open_store();
     let wanted = |id: &AttemptId| args.step.as_ref().is_none_or(|step| id.step.to_string() == *step);
     let mut shown = 0;
-    for (attempt, dir) in attempts_of(&attempts, &task).into_iter().filter(|(id, _)| wanted(id)) {
-        shown += usize::from(one(ctx, args, &attempt, &dir.join("session"))?);
+    for (attempt, source) in all.iter().filter(|(id, _)| wanted(id)) {
+        shown += usize::from(one(ctx, args, attempt, source, &store)?);
     }
     if shown == 0 {
         ctx.out.notice(&format!(
@@ -59,14 +70,53 @@ pub(crate) fn run(ctx: &Context, args: &Transcript) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
+/// Where the words of an attempt are.
+enum Source {
+    /// In its own directory, for as long as that is there.
+    There(PathBuf),
+    /// In the content store, once it is over.
+    Stored { transcript: Option<ContentHash>, raw: Option<ContentHash> },
+}
+
+/// Attempts of a task that are over, with what was kept of their sessions.
+fn ended(run: &Path, task: &str) -> Result<HashMap<AttemptId, Source>, Failure> {
+    let mut all = HashMap::new();
+    for record in Reader::open(run)?.records(0)? {
+        for event in record?.events {
+            if let EventKind::AttemptEnded { attempt, session: Some(end), .. } = event.kind
+                && attempt.task.as_str() == task
+            {
+                all.insert(attempt, Source::Stored { transcript: end.transcript, raw: end.raw });
+            }
+        }
+    }
+    Ok(all)
+}
+
 /// One attempt; false if nobody was talked to in it.
-fn one(ctx: &Context, args: &Transcript, attempt: &AttemptId, control: &Path) -> Result<bool, Failure> {
+fn one(
+    ctx: &Context,
+    args: &Transcript,
+    attempt: &AttemptId,
+    source: &Source,
+    store: &Store,
+) -> Result<bool, Failure> {
+    let stored = |hash: &Option<ContentHash>| match hash {
+        Some(hash) => store.get(hash).map_err(|error| Failure::failed(error.to_string())),
+        None => Ok(None),
+    };
+    let bytes = match (source, args.raw) {
+        (Source::There(control), true) => session::raw_of(control)?,
+        (Source::There(control), false) => session::transcript_of(control)?,
+        (Source::Stored { raw, .. }, true) => stored(raw)?,
+        (Source::Stored { transcript, .. }, false) => stored(transcript)?,
+    };
+    let Some(bytes) = bytes else { return Ok(false) };
     if args.raw {
-        let Some(bytes) = session::raw_of(control)? else { return Ok(false) };
         ctx.out.stream(&String::from_utf8_lossy(&bytes))?;
         return Ok(true);
     }
-    let (events, _) = session::events_from(control, 0)?;
+    let events = session::events_in(&bytes);
     if events.is_empty() {
         return Ok(false);
     }

@@ -171,7 +171,12 @@ fn a_file_is_written_with_its_own_tool_and_what_it_used_is_counted() {
     assert_eq!(lab.world.git(&["show", &format!("consort/{RUN}/run:out/note.md")]), "# A note");
     let said = lab.consort(&["transcript", RUN, "note"]);
     assert!(said.stdout.contains("> Write ") && said.stdout.contains("  Written."), "{}", said.stdout);
-    assert!(lab.consort(&["transcript", RUN, "note", "--raw"]).stdout.contains("\"subtype\":\"initialize\""));
+    let raw = lab.consort(&["transcript", RUN, "note", "--raw"]);
+    assert!(raw.stdout.contains("\"subtype\":\"initialize\""));
+    // What was said is kept when the directories of the attempts are gone.
+    std::fs::remove_dir_all(lab.world.path("state")).unwrap();
+    assert_eq!(lab.consort(&["transcript", RUN, "note"]).stdout, said.stdout);
+    assert_eq!(lab.consort(&["transcript", RUN, "note", "--raw"]).stdout, raw.stdout);
     let report = lab.consort(&["report", RUN, "--json"]).json();
     assert!(report["calls_by_role"]["creator"]["tokens_in"].as_u64().unwrap() > 0, "{report}");
     assert_eq!(lab.consort(&["verify", RUN]).code, 0);

@@ -6,6 +6,7 @@
 
 mod agents;
 mod brain;
+mod children;
 mod cold;
 mod gate;
 mod git;
@@ -35,6 +36,8 @@ const ALL: &[(&str, Measure)] = &[
     ("memory", memory::waiting),
     ("prompts", prompts::seed),
     ("agents", agents::first_request),
+    ("children", children::quiet),
+    ("flood", children::flood),
 ];
 
 fn main() {
