@@ -96,7 +96,9 @@ fn play(bug: Bug, planted: Option<Bug>) -> Vec<Violation> {
             scene.until(&REAL, |e| matches!(e, E::EffectFailed { .. }));
             scene
         }
-        Bug::GrantForAnyRule | Bug::ReviewerResumes => unreachable!("{SIMULATED}"),
+        Bug::GrantForAnyRule | Bug::ReviewerResumes | Bug::SummaryTakenForContext => {
+            unreachable!("{SIMULATED}")
+        }
     };
     let found = scene.audited();
     if planted.is_none() {
@@ -185,7 +187,9 @@ fn rules(bug: Bug) -> &'static [&'static str] {
         Bug::ApprovalForOlderCommit => &["approval", "promises"],
         Bug::AcknowledgementUnchecked => &["problems", "acknowledgements"],
         Bug::EventsOutOfOrder => &["replay", "chain"],
-        Bug::GrantForAnyRule | Bug::ReviewerResumes => unreachable!("{SIMULATED}"),
+        Bug::GrantForAnyRule | Bug::ReviewerResumes | Bug::SummaryTakenForContext => {
+            unreachable!("{SIMULATED}")
+        }
     }
 }
 
@@ -213,7 +217,7 @@ macro_rules! each_is_found {
 
         #[test]
         fn none_is_forgotten() {
-            let simulated = [Bug::GrantForAnyRule, Bug::ReviewerResumes];
+            let simulated = [Bug::GrantForAnyRule, Bug::ReviewerResumes, Bug::SummaryTakenForContext];
             assert_eq!([$(Bug::$bug),*].len() + simulated.len(), Bug::ALL.len());
         }
     };
