@@ -121,3 +121,11 @@ fn whatever_it_says_no_line_ends_a_session() {
         Vec::<Value>::new()
     );
 }
+
+#[test]
+fn the_line_that_names_the_error_is_the_one_that_is_told() {
+    let crash = "1 | code()\n\nerror: bubblewrap is required\n      at M7r (cli.js:477)\n\nRuntime v1.4.0\n";
+    assert_eq!(super::wire::complaint(crash), ": error: bubblewrap is required");
+    assert_eq!(super::wire::complaint("one\nNo conversation found\n"), ": No conversation found");
+    assert_eq!(super::wire::complaint("\n"), "");
+}

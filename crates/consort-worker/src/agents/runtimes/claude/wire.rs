@@ -388,8 +388,10 @@ fn text(of: &Value, key: &str) -> String {
     of.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// The last line of what it complained about, for a sentence.
+/// What it complained about, for a sentence: the last line that calls itself an error, else the last one.
 pub(super) fn complaint(stderr: &str) -> String {
-    let last = stderr.lines().rev().map(str::trim).find(|line| !line.is_empty() && line.len() < 400);
-    last.map(|line| format!(": {}", cut(line, 300))).unwrap_or_default()
+    let mut lines = stderr.lines().rev().map(str::trim).filter(|line| !line.is_empty() && line.len() < 400);
+    let last = lines.clone().next();
+    let error = lines.find(|line| line.to_ascii_lowercase().starts_with("error"));
+    error.or(last).map(|line| format!(": {}", cut(line, 300))).unwrap_or_default()
 }
