@@ -4,6 +4,7 @@
 //! was made again, a version that did not pass, an earlier integration are in the records alone.
 
 use crate::ids::{AttemptId, Revision, Step, TaskId};
+use crate::plan::{AgentSpec, Task};
 use crate::run::{Candidate, Event, EventKind, State};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -75,6 +76,8 @@ pub struct Origins {
     pub merges: Vec<Merge>,
     /// Attempts that did their step.
     done: Vec<AttemptId>,
+    /// Which fallback did an attempt, where it was not the plan's own agent.
+    fallbacks: BTreeMap<AttemptId, u8>,
     /// The round whose version is being accepted, by task.
     accepting: BTreeMap<usize, u32>,
     /// What a prepared checkpoint will hold, by its id.
@@ -95,10 +98,19 @@ impl Origins {
         self.done.iter().rev().find(same)
     }
 
+    /// Who did this step in this round: the plan's own agent, or the fallback that it came to.
+    pub fn agent<'p>(&self, task: &'p Task, iteration: u32, step: &Step) -> &'p AgentSpec {
+        let fallback = self.attempt(&task.id, iteration, step).and_then(|a| self.fallbacks.get(a));
+        task.agent_of(step, fallback.copied().unwrap_or(0))
+    }
+
     fn event(&mut self, state: &State, record: &RecordRef, event: &EventKind) {
         use EventKind as E;
         let ix = |task: &TaskId| state.graph.ix(task);
         match event {
+            E::AttemptStarting { attempt, fallback: fallback @ 1.., .. } => {
+                self.fallbacks.insert(attempt.clone(), *fallback);
+            }
             E::AttemptEnded { attempt, end: crate::run::AttemptEnd::Done, .. } => {
                 self.done.push(attempt.clone())
             }

@@ -196,7 +196,10 @@ impl Told<'_> {
             phase_name: phase.map(|p| clean(&p.name)),
             agent: match &task.given {
                 Some(_) => Agent { runtime: GIVEN.to_owned(), argv: Vec::new() },
-                None => Agent::of(&task.creator),
+                None => {
+                    let round = made.map_or(version.iteration, |r| r.iteration);
+                    Agent::of(self.origins.agent(task, round, &Step::Create))
+                }
             },
             standing: self.standing(version, accepted, round),
             round: round.map_or(version.iteration, |r| r.iteration),
@@ -331,7 +334,7 @@ impl Told<'_> {
             minor: review.count(Severity::Minor),
             dropped: review.dropped(),
             attempt: self.origins.attempt(&task.id, round.iteration, step).map(AttemptId::to_string),
-            agent: Agent::of(task.agent(step)),
+            agent: Agent::of(self.origins.agent(task, round.iteration, step)),
         }
     }
 
@@ -341,7 +344,12 @@ impl Told<'_> {
             let step = Step::of_judge(number);
             let attempt = self.origins.attempt(&task.id, round.iteration, &step);
             let attempt = attempt.map(AttemptId::to_string);
-            Judge { judge: number, composite, attempt, agent: Agent::of(task.agent(&step)) }
+            Judge {
+                judge: number,
+                composite,
+                attempt,
+                agent: Agent::of(self.origins.agent(task, round.iteration, &step)),
+            }
         };
         if round.judged.is_empty() {
             return round.composite.map(|c| one(1, c.to_string())).into_iter().collect();

@@ -138,4 +138,8 @@ fn a_program_that_is_gone_meanwhile_falls_back_at_once() {
     let journal = super::journal(&world, RUN);
     assert_eq!(journal.matches("fell_back").count(), 1, "{journal}");
     assert!(!journal.contains("step_retrying"), "no try is spent on what is not there: {journal}");
+    // Whoever did it is named, not who was to do it.
+    let story = world.consort(&["why", "out/note.md", "--json"]).json();
+    assert!(story.to_string().contains("\"runtime\":\"command\""), "{story}");
+    assert!(!story.to_string().contains("\"runtime\":\"claude\""), "{story}");
 }
