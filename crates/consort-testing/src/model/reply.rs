@@ -115,6 +115,11 @@ pub enum Fault {
         /// Pieces sent before.
         after: u64,
     },
+    /// These bytes in place of an answer, with the status and type of one.
+    Rubbish {
+        /// As they are.
+        bytes: Vec<u8>,
+    },
 }
 
 impl Reply {

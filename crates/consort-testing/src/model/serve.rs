@@ -237,6 +237,11 @@ async fn respond(request: &ModelRequest, reply: &Reply, guard: Guard) -> Respons
         return response;
     }
     guard.note(|seen| seen.status = Some(200));
+    if let Some(Fault::Rubbish { bytes }) = &reply.fault {
+        guard.end(Outcome::Broken);
+        let kind = if request.stream { "text/event-stream" } else { "application/json" };
+        return typed(200, kind, Body::from(bytes.clone()));
+    }
     let answer = Answer::of(reply, request);
     if request.stream {
         let pieces = wires::pieces(wire, &answer);
@@ -246,7 +251,7 @@ async fn respond(request: &ModelRequest, reply: &Reply, guard: Guard) -> Respons
     }
     let whole = wires::whole(wire, answer);
     match &reply.fault {
-        None | Some(Fault::Http { .. }) => {
+        None | Some(Fault::Http { .. } | Fault::Rubbish { .. }) => {
             guard.end(Outcome::Complete);
             value(200, &whole)
         }

@@ -125,7 +125,7 @@ impl Sending {
                 self.finish(Outcome::Broken);
                 Some(Ok(wires::in_band(self.wire, &kind, &message).bytes()))
             }
-            Some(Fault::Http { .. }) | None => {
+            Some(Fault::Http { .. } | Fault::Rubbish { .. }) | None => {
                 self.finish(Outcome::Complete);
                 None
             }

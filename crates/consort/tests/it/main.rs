@@ -8,6 +8,7 @@ mod alone;
 mod bad_input;
 mod catalogue;
 mod commands;
+mod conformance;
 mod conversations;
 mod crashes;
 mod examples;

@@ -1,45 +1,7 @@
-//! Each way in which an agent or its service fails, and what follows.
+//! What follows where an agent cannot be had.
 
 use super::{Lab, RUN, writes};
 use consort_testing::model::{Reply, Rule};
-use serde_json::json;
-
-/// Fails like this, and what the person who is asked reads.
-fn held(agent: &str, reply: Reply, says: &str, attempts: usize) {
-    let rule = Rule::prompt("Write a note.").reply(reply);
-    let Some(lab) = Lab::of_one(agent, "Write a note.", vec![rule]) else { return };
-    let said = lab.run();
-    assert_eq!(said.code, 3, "{}{}", said.stdout, said.stderr);
-    let text = format!("{}{}", said.stdout, said.stderr);
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(joined.contains(says), "`{says}` is not said: {text}");
-    assert_eq!(lab.journal(RUN).matches("attempt_starting").count(), attempts, "{text}");
-    lab.nothing_is_left();
-}
-
-#[test]
-fn a_wrong_key_and_a_model_that_does_not_exist_are_for_a_person_at_once() {
-    held("", Reply::http(401), "Failed to authenticate", 1);
-    held(", model: nobody-1", Reply::http(404), "issue with the selected model (nobody-1)", 1);
-}
-
-#[test]
-fn an_overloaded_service_is_tried_again_and_then_a_person_is_asked() {
-    held("", Reply::http(529), "529", 2);
-}
-
-#[test]
-fn caps_of_turns_tokens_and_money_end_an_attempt() {
-    let more = || Reply::call("@shell", json!({ "command": "true" }));
-    held(", max_turns: 1", more(), "maximum number of turns (1)", 2);
-    held(", max_cost: 0.000001", more(), "maximum budget", 2);
-    held(", max_tokens: 1", more(), "`max_tokens`", 2);
-}
-
-#[test]
-fn an_agent_that_shows_no_life_is_ended() {
-    held(", idle: 2s", Reply::text("never").after_ms(120_000), "`idle`", 2);
-}
 
 #[test]
 fn a_fallback_does_what_the_first_cannot() {
@@ -59,33 +21,6 @@ fn a_fallback_does_what_the_first_cannot() {
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
     assert!(lab.journal(RUN).contains("fell_back"), "{}", lab.journal(RUN));
     assert_eq!(lab.consort(&["verify", RUN]).code, 0);
-    lab.nothing_is_left();
-}
-
-#[test]
-fn a_limited_pool_rests_and_no_try_is_lost() {
-    let limited = Rule::prompt("Write a note.")
-        .reply(Reply::limited(1))
-        .reply(Reply::limited(1))
-        .reply(Reply::limited(1))
-        .reply(Reply::limited(1));
-    let Some(lab) = Lab::of_one("", "Write a note.", vec![limited]) else { return };
-    let mut runner = lab.begin();
-    lab.until(RUN, "pool_rested");
-    lab.server.play(consort_testing::model::Rules::of([writes("Write a note.")]));
-    assert!(runner.wait().unwrap().success(), "{}", lab.journal(RUN));
-    assert!(!lab.journal(RUN).contains("task_held"), "{}", lab.journal(RUN));
-    lab.nothing_is_left();
-}
-
-#[test]
-fn a_huge_text_is_survived() {
-    let flood = Rule::prompt("Write a note.")
-        .reply(Reply::call("@write", json!({ "path": "out/note.md", "content": "# A note\n" })))
-        .reply(Reply::text("x".repeat(3 << 20)));
-    let Some(lab) = Lab::of_one("", "Write a note.", vec![flood]) else { return };
-    let said = lab.run();
-    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
     lab.nothing_is_left();
 }
 
