@@ -96,7 +96,6 @@ fn names() -> impl Iterator<Item = (String, Runtime)> {
     pairs().map(|(case, runtime)| (format!("{} {}", case.name, runtime.name()), runtime))
 }
 
-#[derive(Default)]
 struct Kept {
     versions: Map<String, Value>,
     /// `<case> <runtime>` to `yes`, `engine`, `no: <why>` or `fails`.
@@ -107,8 +106,8 @@ impl Kept {
     fn read() -> Self {
         let text = std::fs::read_to_string(data()).unwrap_or_else(|_| "{}".into());
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
-        let mut kept = Kept::default();
-        kept.versions = value["versions"].as_object().cloned().unwrap_or_default();
+        let versions = value["versions"].as_object().cloned().unwrap_or_default();
+        let mut kept = Kept { versions, cells: Map::new() };
         for case in value["cases"].as_array().into_iter().flatten() {
             for runtime in Runtime::ALL {
                 if let (Some(name), Some(found)) = (case["case"].as_str(), case.get(runtime.name())) {
@@ -126,8 +125,7 @@ impl Kept {
     /// One line for each case, in the table's order.
     fn to_json(&self) -> String {
         let lines = CASES.iter().map(|case| {
-            let mut line =
-                format!("{{\"case\": {}, \"says\": {}", json!(case.name), json!(case.says));
+            let mut line = format!("{{\"case\": {}, \"says\": {}", json!(case.name), json!(case.says));
             for runtime in Runtime::ALL {
                 if let Some(found) = self.cell(case.name, runtime) {
                     line += &format!(", {}: {}", json!(runtime.name()), json!(found));

@@ -103,7 +103,8 @@ fn ended(stage: &Stage) -> Value {
     let line = ends.iter().rev().find(|l| l.contains(step)).unwrap_or_else(|| panic!("{journal}"));
     let value: Value = serde_json::from_str(line).unwrap();
     let body = value.get("attempt_ended").cloned();
-    body.or_else(|| value.as_object()?.values().find_map(|v| v.get("attempt_ended").cloned())).unwrap_or(value)
+    body.or_else(|| value.as_object()?.values().find_map(|v| v.get("attempt_ended").cloned()))
+        .unwrap_or(value)
 }
 
 /// Peak memory of whatever stands between the agent and the journal, in MB: supervisors, drivers, runner.
@@ -122,8 +123,12 @@ fn peak_of(stage: &Stage, work: impl FnOnce() + Send) -> u64 {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
         });
-        work();
+        // A work that fails must not be watched for ever.
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         over.store(true, Ordering::Relaxed);
+        if let Err(panicked) = done {
+            std::panic::resume_unwind(panicked);
+        }
     });
     peak.load(Ordering::Relaxed) / 1024
 }
@@ -139,7 +144,8 @@ fn high_water(pid: i32) -> u64 {
 fn flooded(runtime: Runtime, megabytes: u64) -> (Stage, u64) {
     let bytes = megabytes << 20;
     let long = format!("head -c {bytes} /dev/zero | tr '\\0' x; echo");
-    let short = format!("yes '{{\"type\":\"nobody_knows\",\"text\":\"{}\"}}' | head -c {bytes}", "y".repeat(2000));
+    let short =
+        format!("yes '{{\"type\":\"nobody_knows\",\"text\":\"{}\"}}' | head -c {bytes}", "y".repeat(2000));
     let flood = Scenario::code(move |request| match (runtime, request.turn()) {
         (Runtime::Api, 0) => Reply { flood_bytes: bytes, ..Reply::text("begin ") },
         _ => good_reply(runtime, request),

@@ -153,11 +153,8 @@ pub(super) fn full_context(runtime: Runtime) {
         Rule::prompt("Write a note.").reply(full),
     ];
     // A model whose context has 200,000 tokens.
-    let act = Act {
-        keys: ", model: nobody-1".into(),
-        model: Some(Rules::of(rules).into()),
-        ..Act::default()
-    };
+    let act =
+        Act { keys: ", model: nobody-1".into(), model: Some(Rules::of(rules).into()), ..Act::default() };
     let stage = Stage::of(runtime, act);
     stage.runs(0);
     let journal = stage.journal();

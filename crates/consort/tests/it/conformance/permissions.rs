@@ -55,14 +55,9 @@ pub(super) fn asks_and_hears_no(runtime: Runtime) {
 /// Two tasks that want the same twice, and a yes that reaches so far.
 fn twice(runtime: Runtime, reach: &str, asks: usize) {
     let same = &["touch again", "touch again"];
-    let rules =
-        [runs("Write more.", "out/more.md", same), runs("Write a note.", "out/note.md", same)];
-    let act = Act {
-        keys: ASK.into(),
-        model: Some(Rules::of(rules).into()),
-        and_another: true,
-        ..Act::default()
-    };
+    let rules = [runs("Write more.", "out/more.md", same), runs("Write a note.", "out/note.md", same)];
+    let act =
+        Act { keys: ASK.into(), model: Some(Rules::of(rules).into()), and_another: true, ..Act::default() };
     let stage = Stage::of(runtime, act);
     let mut runner = stage.lab.begin();
     for nth in 1..=asks {
@@ -127,7 +122,10 @@ pub(super) fn writes_outside(runtime: Runtime) {
     let tries = Rule::prompt("Write a note.")
         .reply(Reply::call("@write", json!({ "path": file, "content": "x" })))
         .reply(Reply::call("@shell", json!({ "command": format!("echo x > {file}") })))
-        .reply(Reply::call("@shell", json!({ "command": format!("cd {} && touch outside.txt", outside.path().display()) })))
+        .reply(Reply::call(
+            "@shell",
+            json!({ "command": format!("cd {} && touch outside.txt", outside.path().display()) }),
+        ))
         .reply(Reply::text("All done."));
     let stage = Stage::of(runtime, Act { model: Some(Rules::of([tries]).into()), ..Act::default() });
     // It ends well by its own account, and the note is missing.
@@ -153,7 +151,11 @@ pub(super) fn changes_outside(runtime: Runtime) {
     let stage = Stage::of(runtime, Act { model: Some(model), ..Act::default() });
     place.set(stage.lab.world.repo().display().to_string()).unwrap();
     stage.runs(0);
-    assert!(stage.lab.world.repo().join("planted.txt").exists(), "nothing was planted: {}", stage.transcript());
+    assert!(
+        stage.lab.world.repo().join("planted.txt").exists(),
+        "nothing was planted: {}",
+        stage.transcript()
+    );
     let journal = stage.journal();
     let told = journal.lines().any(|l| l.contains("\"outside\":[") && l.contains("planted.txt"));
     assert!(told, "{journal}");

@@ -54,7 +54,10 @@ pub(super) fn limited(runtime: Runtime) {
     assert!(!journal.contains("\"task_held\""), "{journal}");
     // Nothing of what it may try was lost by it.
     let retries = journal.lines().filter(|l| l.contains("\"step_retrying\""));
-    assert!(retries.clone().count() > 0 && retries.clone().all(|l| l.contains("\"failures\":0")), "{journal}");
+    assert!(
+        retries.clone().count() > 0 && retries.clone().all(|l| l.contains("\"failures\":0")),
+        "{journal}"
+    );
     stage.over();
 }
 
@@ -109,7 +112,10 @@ pub(super) fn hanging_stream(runtime: Runtime) {
 /// Bytes that are no answer of any wire, and no text.
 pub(super) fn malformed_stream(runtime: Runtime) {
     let bytes: Vec<u8> = (0..4096u32).map(|n| (n * 37 % 256) as u8).collect();
-    let act = Act { model: Some(Scenario::code(move |_| Reply::fault(Fault::Rubbish { bytes: bytes.clone() }))), ..Act::default() };
+    let act = Act {
+        model: Some(Scenario::code(move |_| Reply::fault(Fault::Rubbish { bytes: bytes.clone() }))),
+        ..Act::default()
+    };
     let stage = Stage::of(runtime, act);
     let said = stage.runs(3);
     assert_eq!(stage.attempts(), 2, "{}", stage.journal());

@@ -206,7 +206,7 @@ fn workflow(runtime: Runtime, act: &Act, creates: bool) -> String {
         true => (format!("default: {{{agent}}}"), "gate: none"),
         false => (
             format!("default: {{argv: [sh, DIR/worker.sh]}}, judge: {{{agent}}}"),
-            "gate: {threshold: \"0.60\", floor: \"0.30\"}",
+            "strategies: {required: [S-010, S-014]}, gate: {threshold: \"0.60\", floor: \"0.30\"}",
         ),
     };
     let more = match act.and_another {
