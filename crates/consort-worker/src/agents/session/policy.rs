@@ -7,11 +7,14 @@ use globset::Glob;
 use std::path::{Component, Path, PathBuf};
 
 /// Programs that are agents themselves: one that works starts no other ones (P-003).
-const AGENTS: [&str; 14] = [
+const AGENTS: [&str; 17] = [
     "claude",
+    "claude-code",
     "codex",
     "gemini",
+    "gemini-cli",
     "opencode",
+    "opencode-ai",
     "aider",
     "goose",
     "amp",
@@ -22,6 +25,18 @@ const AGENTS: [&str; 14] = [
     "kimi",
     "auggie",
     "consort",
+];
+/// Programs that fetch a package and run it, and the verbs of those that do other things, too.
+const FETCHERS: [(&str, &[&str]); 9] = [
+    ("npx", &[]),
+    ("pnpx", &[]),
+    ("bunx", &[]),
+    ("uvx", &[]),
+    ("npm", &["exec", "x"]),
+    ("pnpm", &["dlx", "exec"]),
+    ("yarn", &["dlx", "exec"]),
+    ("bun", &["x"]),
+    ("pipx", &["run"]),
 ];
 /// Places that everybody reads.
 const SYSTEM: [&str; 8] = ["/usr", "/lib", "/lib64", "/bin", "/etc", "/opt", "/nix", "/proc/self"];
@@ -138,8 +153,7 @@ fn out_of_bounds(bounds: &Bounds<'_>, request: &Request, line: Option<&Line>) ->
 }
 
 fn line_out_of_bounds(bounds: &Bounds<'_>, line: &Line) -> Option<String> {
-    let names = line.commands.iter().filter_map(|words| words.first()).map(|w| shell::base(w.text()));
-    if let Some(agent) = names.into_iter().find(|name| AGENTS.contains(name)) {
+    if let Some(agent) = line.commands.iter().find_map(|words| agent_in(words)) {
         return Some(format!("`{agent}`: {NO_AGENTS}"));
     }
     let outside = |word: &&Word| match word {
@@ -163,6 +177,20 @@ fn line_out_of_bounds(bounds: &Bounds<'_>, line: &Line) -> Option<String> {
     (leaves && !line.writes.is_empty()).then(|| {
         "this line leaves the workspace and writes somewhere: use paths from the workspace instead of `cd`".into()
     })
+}
+
+/// The agent that a command starts, by itself or as a package.
+fn agent_in(words: &[Word]) -> Option<&str> {
+    let name = |word: &'_ Word| -> Option<&'static str> {
+        let package = shell::base(word.text()).split('@').next().unwrap_or_default();
+        AGENTS.into_iter().find(|agent| *agent == package)
+    };
+    let (first, rest) = words.split_first()?;
+    let fetcher = FETCHERS.iter().find(|(fetcher, _)| *fetcher == shell::base(first.text()));
+    let fetched =
+        fetcher.filter(|(_, verbs)| verbs.is_empty() || rest.iter().any(|word| verbs.contains(&word.text())));
+    // Which of its words is the package depends on its flags: one that is named is enough.
+    name(first).or_else(|| fetched.and_then(|_| rest.iter().find_map(name)))
 }
 
 fn is_tool_of(role: Option<&Role>, request: &Request) -> bool {

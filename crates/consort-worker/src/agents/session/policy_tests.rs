@@ -93,6 +93,11 @@ fn what_leaves_the_workspace_is_refused_whatever_the_rules_say() {
         "env A=b /usr/bin/codex exec x",
         "echo $(gemini -p x)",
         "xargs opencode run",
+        "npx -y @anthropic-ai/claude-code@latest -p hi",
+        "npx --offline codex exec x",
+        "npm exec --package=x -- gemini",
+        "pnpm dlx opencode-ai run",
+        "uvx aider",
     ] {
         assert!(denied(&world.shell(line)), "{line}");
     }

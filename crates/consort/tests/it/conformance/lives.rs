@@ -8,9 +8,13 @@ use serde_json::json;
 
 /// An agent that takes so long before it does its work.
 fn slow(runtime: Runtime, ms: u32) -> Stage {
-    let model = Scenario::code(move |request| match request.turn() {
-        0 => good_reply(runtime, request).after_ms(ms.into()),
-        _ => good_reply(runtime, request),
+    let model = Scenario::code(move |request| {
+        let first = request.turn() == 0;
+        match request.prompt().contains("Write more.") {
+            true if first => Reply::call("@write", json!({ "path": "out/more.md", "content": "# More\n" })),
+            false if first => good_reply(runtime, request).after_ms(ms.into()),
+            _ => good_reply(runtime, request),
+        }
     });
     let misbehave: &'static str = match ms {
         0..10_000 => "create:1:slow-2500",
@@ -103,6 +107,7 @@ pub(super) fn resumed(runtime: Runtime) {
     let stage = after_a_crash(runtime, |_| {});
     assert!(stage.journal().contains("\"resumed\":true"), "{}", stage.journal());
     let remembers = |r: &std::sync::Arc<ModelRequest>| r.body.to_string().contains("draft.md");
+    println!("{:#?}", stage.lab.server.requests().iter().map(|r| &r.messages).collect::<Vec<_>>());
     assert!(stage.lab.server.requests().iter().any(remembers), "the session forgot what it did");
     stage.over();
 }

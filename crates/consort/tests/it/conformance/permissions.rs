@@ -164,7 +164,7 @@ pub(super) fn changes_outside(runtime: Runtime) {
 
 pub(super) fn other_agents(runtime: Runtime) {
     let line = "claude -p 'do it for me'";
-    let stage = asking(runtime, "", &[line, "env claude -p x", "npx codex exec x"]);
+    let stage = asking(runtime, "", &[line, "env claude -p x", "npx --offline codex exec x"]);
     stage.runs(0);
     assert_eq!(stage.transcript().matches("! refused: ").count(), 3, "{}", stage.transcript());
     let offered = stage.lab.server.requests().iter().any(|r| r.offers("Task") || r.offers("Agent"));

@@ -56,7 +56,7 @@ if grep -q '"kind": "self_review"' "$CONSORT_REQUEST"; then
 fi
 mkdir -p out
 for path in out/note.md out/more.md; do
-  if grep -q "\"$path\"" "$CONSORT_REQUEST"; then printf '# A note\n\nIt costs less.\n' > "$path"; fi
+  if grep -q "\"$path\"" "$CONSORT_REQUEST"; then printf '# A note\n\nThe first option costs less in every year.\n' > "$path"; fi
 done
 "#;
 
@@ -67,7 +67,7 @@ nonce=$(sed -n 's/.*"nonce": "\([0-9a-f]*\)".*/\1/p' "$CONSORT_REQUEST")
   printf '{"nonce":"%s","scores":{' "$nonce"
   sep=
   for d in completeness internal_consistency methodological_rigor evidence_quality actionability traceability; do
-    printf '%s"%s":{"score":0.80,"evidence":[{"location":"A note","quote":"It costs less"}],"gaps":"Little.","improve":"More."}' "$sep" $d
+    printf '%s"%s":{"score":0.80,"evidence":[{"location":"A note","quote":"The first option costs less in every year"}],"gaps":"Little.","improve":"More."}' "$sep" $d
     sep=,
   done
   printf '}}'
@@ -181,7 +181,7 @@ pub(crate) fn verdict(request: &ModelRequest) -> Value {
     let behind = whole.rsplit_once("with the nonce `").map_or("", |(_, behind)| behind);
     let nonce = behind.split('`').next().unwrap_or_default();
     let score = json!({ "score": 0.8, "gaps": "Little.", "improve": "More.",
-        "evidence": [{ "location": "A note", "quote": "It costs less" }] });
+        "evidence": [{ "location": "A note", "quote": "The first option costs less in every year" }] });
     let scores = DIMENSIONS.map(|name| (name.to_owned(), score.clone()));
     json!({ "nonce": nonce, "scores": scores.into_iter().collect::<serde_json::Map<_, _>>() })
 }
