@@ -13,7 +13,7 @@ use serde_json::json;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  consort agents\n  consort agents --json")]
 pub(crate) struct Agents {
-    /// Prints [{runtime, about, found, usable, program, version, model, note, help, features: [{name, has}]}].
+    /// Prints [{runtime, about, found, usable, program, version, model, note, help, seen_with, features: [{name, has, seen, why}]}].
     #[arg(long)]
     json: bool,
 }
@@ -29,7 +29,8 @@ pub(crate) fn run(ctx: &Context, args: &Agents) -> Result<u8, Failure> {
     if args.json {
         let talked: Vec<_> = found.iter().map(as_json).collect();
         let plain = PLAIN.iter().map(|(runtime, about)| {
-            json!({ "runtime": runtime, "about": about, "usable": true, "features": features::of(runtime, None) })
+            json!({ "runtime": runtime, "about": about, "usable": true, "seen_with": features::seen_with(runtime),
+                "features": features::of(runtime, None) })
         });
         ctx.out.json(&talked.into_iter().chain(plain).collect::<Vec<_>>())?;
     } else {
@@ -54,6 +55,7 @@ fn as_json(found: &Found) -> serde_json::Value {
         "model": offer.model,
         "note": found.note,
         "help": found.help,
+        "seen_with": features::seen_with(&offer.runtime),
         "features": features::of(&offer.runtime, Some(offer)),
     })
 }
@@ -79,27 +81,35 @@ fn text(ctx: &Context, found: &[Found]) -> String {
         columns.push((runtime, features::of(runtime, None)));
     }
     text += &matrix(&columns);
-    text + "engine: not the runtime itself but consort sees to it. What a command can do is its own affair.\n"
+    text + "engine: not the runtime itself but consort sees to it. What a command can do is its own affair.\n\
+        Why not, and how it was seen: docs/conformance.md, or --json.\n"
 }
 
+/// First what the runtimes offer, then what they were seen to do.
 fn matrix(columns: &[(&str, Vec<Feature>)]) -> String {
-    let mut text = format!("\n{:24}", "FEATURE");
-    for (runtime, _) in columns {
-        text += &format!("  {runtime:9}");
-    }
-    text = text.trim_end().to_owned() + "\n";
-    let rows = columns.first().map_or(0, |(_, features)| features.len());
-    for row in 0..rows {
-        let mut line = format!("{:24}", columns[0].1[row].name);
-        for (_, features) in columns {
-            let has = match features[row].has {
-                Has::Yes => "yes",
-                Has::No => "-",
-                Has::Engine => "engine",
-            };
-            line += &format!("  {has:9}");
+    let lines = columns.first().map_or(&[][..], |(_, features)| features);
+    let width = lines.iter().map(|feature| feature.name.chars().count()).max().unwrap_or(0);
+    let mut text = row("OFFERED", width, columns.iter().map(|(runtime, _)| (*runtime).to_owned()));
+    let mut offered = true;
+    for (at, feature) in lines.iter().enumerate() {
+        if std::mem::replace(&mut offered, !feature.seen) && feature.seen {
+            let with = |runtime: &str| features::seen_with(runtime).unwrap_or_else(|| "built in".into());
+            text += &row("SEEN", width, columns.iter().map(|(runtime, _)| with(runtime)));
         }
-        text += &(line.trim_end().to_owned() + "\n");
+        let has = columns.iter().map(|(_, features)| match features[at].has {
+            Has::Yes => "yes".to_owned(),
+            Has::No => "-".to_owned(),
+            Has::Engine => "engine".to_owned(),
+            Has::Fails => "FAILS".to_owned(),
+        });
+        text += &row(&feature.name, width, has);
     }
     text
+}
+
+/// A head stands apart from what is above it.
+fn row(name: &str, width: usize, cells: impl Iterator<Item = String>) -> String {
+    let apart = if name.chars().all(char::is_uppercase) { "\n" } else { "" };
+    let line = cells.fold(format!("{name:width$}"), |line, cell| format!("{line}  {cell:9}"));
+    format!("{apart}{}\n", line.trim_end())
 }

@@ -247,7 +247,7 @@ table! {
         yes claude api command; no rehearsal "it uses up nothing";
     }
     limits::flood "a flood is survived in bounded memory" {
-        engine claude api command rehearsal;
+        engine claude command rehearsal; no api "its library takes an answer whole, however large";
     }
     limits::binary "binary rubbish in its stream is survived" {
         engine claude command; no api "it has no stream of its own"; no rehearsal "its player is ours";

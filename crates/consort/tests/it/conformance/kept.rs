@@ -3,6 +3,7 @@
 //! `CONSORT_CONFORMANCE=renew` in the environment both are written anew.
 
 use super::{CASES, Case, Has, Runtime};
+use crate::support::World;
 use consort_testing::lab;
 use serde_json::{Map, Value, json};
 use std::fs::File;
@@ -86,6 +87,27 @@ pub(super) fn compare_all() {
     assert_eq!(text, kept.to_json(), "{} was changed by hand: {RENEW}", data().display());
     let text = std::fs::read_to_string(page()).unwrap();
     assert_eq!(text, kept.to_page(), "{} was changed by hand: {RENEW}", page().display());
+    is_printed(&kept);
+}
+
+/// `consort agents` prints what is kept, all of it.
+fn is_printed(kept: &Kept) {
+    let printed = World::plain().consort(&["agents", "--json"]).json();
+    for runtime in Runtime::ALL {
+        let column = printed.as_array().unwrap().iter().find(|one| one["runtime"] == runtime.name()).unwrap();
+        assert_eq!(column["seen_with"].as_str(), kept.versions.get(runtime.name()).and_then(Value::as_str));
+        let features = column["features"].as_array().unwrap();
+        let seen: Vec<&Value> = features.iter().filter(|feature| feature["seen"] == true).collect();
+        assert_eq!(seen.len(), CASES.len());
+        for (case, feature) in CASES.iter().zip(seen) {
+            let why = feature["why"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
+            let cell = format!("{}{why}", feature["has"].as_str().unwrap());
+            assert_eq!(
+                (feature["name"].as_str(), Some(cell.as_str())),
+                (Some(case.says), kept.cell(case.name, runtime))
+            );
+        }
+    }
 }
 
 fn pairs() -> impl Iterator<Item = (&'static Case, Runtime)> {

@@ -83,6 +83,20 @@ pub(super) fn cancelled(runtime: Runtime) {
     stage.over();
 }
 
+/// Until the session's own file says this: Claude Code writes it a moment after it happened, and what is not
+/// there yet is lost with it.
+fn until_on_disk(stage: &Stage, what: &str) {
+    let began = std::time::Instant::now();
+    let homes = stage.lab.state().join("homes");
+    let says = |(path, bytes): &(std::path::PathBuf, Vec<u8>)| {
+        path.extension().is_some_and(|e| e == "jsonl") && String::from_utf8_lossy(bytes).contains(what)
+    };
+    while !crate::support::picture(&homes).iter().any(says) {
+        assert!(began.elapsed().as_secs() < 30, "the session never wrote of `{what}`");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
 /// Everything is killed in the middle of a session; what the model is asked afterwards.
 fn after_a_crash(runtime: Runtime, meanwhile: impl FnOnce(&Stage)) -> Stage {
     let model = Scenario::code(|request| match request.turn() {
@@ -93,6 +107,7 @@ fn after_a_crash(runtime: Runtime, meanwhile: impl FnOnce(&Stage)) -> Stage {
     let mut runner = stage.lab.begin();
     stage.lab.until(RUN, "\"began\"");
     stage.lab.until_asked(2);
+    until_on_disk(&stage, "draft.md");
     runner.kill().unwrap();
     runner.wait().unwrap();
     stage.lab.kill_all();
@@ -107,7 +122,6 @@ pub(super) fn resumed(runtime: Runtime) {
     let stage = after_a_crash(runtime, |_| {});
     assert!(stage.journal().contains("\"resumed\":true"), "{}", stage.journal());
     let remembers = |r: &std::sync::Arc<ModelRequest>| r.body.to_string().contains("draft.md");
-    println!("{:#?}", stage.lab.server.requests().iter().map(|r| &r.messages).collect::<Vec<_>>());
     assert!(stage.lab.server.requests().iter().any(remembers), "the session forgot what it did");
     stage.over();
 }

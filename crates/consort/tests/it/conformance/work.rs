@@ -11,16 +11,22 @@ pub(super) fn writes_a_file(runtime: Runtime) {
     let said = stage.runs(0);
     let kept = stage.lab.world.git(&["show", &format!("consort/{RUN}/run:out/note.md")]);
     assert!(!kept.is_empty());
+    stage.over();
     if runtime == Runtime::Claude {
         assert_eq!(kept, "# A note");
         assert!(said.stdout.contains("agents     work: claude"), "{}", said.stdout);
         assert!(said.stdout.contains("boundary   accidents: yes, attacks: no"), "{}", said.stdout);
         let transcript = stage.transcript();
         assert!(transcript.contains("> Write ") && transcript.contains("  Written."), "{transcript}");
-        let raw = stage.lab.consort(&["transcript", RUN, "note", "--raw"]).stdout;
-        assert!(raw.contains("\"subtype\":\"initialize\""), "{raw}");
+        let raw = || stage.lab.consort(&["transcript", RUN, "note", "--raw"]).stdout;
+        let before = raw();
+        assert!(before.contains("\"subtype\":\"initialize\""), "{before}");
+        // What was said is kept when the directories of the attempts are gone.
+        std::fs::remove_dir_all(stage.lab.world.path("state")).unwrap();
+        assert_eq!((stage.transcript(), raw()), (transcript, before));
+        let report = stage.lab.consort(&["report", RUN, "--json"]).json();
+        assert!(report["calls_by_role"]["creator"]["tokens_in"].as_u64().unwrap() > 0, "{report}");
     }
-    stage.over();
 }
 
 /// Wires of models that are called directly, and a model of each.
@@ -38,9 +44,12 @@ pub(super) fn answers_in_a_form(runtime: Runtime) {
     };
     for wire in wires {
         let stage = Stage::of(runtime, Act { judges: true, wire, ..Act::default() });
-        // A player scores by what it sees, and a note is not much.
-        stage.runs(if runtime == Runtime::Rehearsal { 3 } else { 0 });
-        assert_eq!((stage.attempts(), stage.count("\"judged\"")), (1, 1), "{}", stage.journal());
+        let said = stage.lab.run();
+        // A player scores by what it sees: whether a note passes is its own affair.
+        assert!(said.code == 0 || runtime == Runtime::Rehearsal, "{}{}", said.stdout, said.stderr);
+        let judged = stage.count("\"scored\":{\"task\"");
+        assert!(judged > 0 && stage.attempts() == judged, "{}", stage.journal());
+        assert!(judged == 1 || runtime == Runtime::Rehearsal, "{}", stage.journal());
         if matches!(runtime, Runtime::Claude | Runtime::Api) {
             let asked = stage.lab.server.requests();
             let in_form = asked.iter().any(|r| r.answer_schema.is_some() || r.offers("StructuredOutput"));
@@ -61,7 +70,7 @@ pub(super) fn answers_rubbish(runtime: Runtime) {
     let stage = Stage::of(runtime, act);
     let said = stage.runs(3);
     assert_eq!(stage.attempts(), 2, "asked twice, then no more: {}", stage.journal());
-    assert_eq!(stage.count("\"judged\""), 0, "{}", stage.journal());
+    assert_eq!(stage.count("\"scored\":{\"task\""), 0, "{}", stage.journal());
     let says = format!("{}{}", said.stdout, said.stderr);
     assert!(says.contains("JSON") || says.contains("no answer") || says.contains("structured"), "{says}");
     stage.over();

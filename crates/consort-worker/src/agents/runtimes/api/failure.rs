@@ -92,6 +92,15 @@ fn source_of(error: &Error) -> String {
             }
             format!("the service cannot be reached: {inner}")
         }
+        // What came instead of an answer may be anything, and of any length: it is not repeated.
+        Error::WebModelCall {
+            webc_error: genai::webc::Error::ResponseFailedInvalidJson { cause, .. },
+            ..
+        } => format!("the service's answer is no JSON: {cause}; is `url` right?"),
+        Error::WebModelCall {
+            webc_error: genai::webc::Error::ResponseFailedNotJson { content_type, .. },
+            ..
+        } => format!("the service's answer is no JSON but `{}`; is `url` right?", cut(content_type, 60)),
         other => other.to_string(),
     };
     one_line(&text)
