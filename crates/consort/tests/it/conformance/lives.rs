@@ -83,7 +83,7 @@ pub(super) fn cancelled(runtime: Runtime) {
     stage.over();
 }
 
-/// Until the session's own file says this: Claude Code writes it a moment after it happened, and what is not
+/// Until the session's own file says this: Claude Code writes it a moment after it happened; a call whose result is not
 /// there yet is lost with it.
 fn until_on_disk(stage: &Stage, what: &str) {
     let began = std::time::Instant::now();
@@ -107,7 +107,7 @@ fn after_a_crash(runtime: Runtime, meanwhile: impl FnOnce(&Stage)) -> Stage {
     let mut runner = stage.lab.begin();
     stage.lab.until(RUN, "\"began\"");
     stage.lab.until_asked(2);
-    until_on_disk(&stage, "draft.md");
+    until_on_disk(&stage, "created successfully at");
     runner.kill().unwrap();
     runner.wait().unwrap();
     stage.lab.kill_all();
