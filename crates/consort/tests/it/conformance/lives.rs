@@ -87,11 +87,19 @@ pub(super) fn cancelled(runtime: Runtime) {
 /// there yet is lost with it.
 fn until_on_disk(stage: &Stage, what: &str) {
     let began = std::time::Instant::now();
-    let homes = stage.lab.state().join("homes");
-    let says = |(path, bytes): &(std::path::PathBuf, Vec<u8>)| {
-        path.extension().is_some_and(|e| e == "jsonl") && String::from_utf8_lossy(bytes).contains(what)
+    let within = |dir: std::path::PathBuf| {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
     };
-    while !crate::support::picture(&homes).iter().any(says) {
+    let sessions = || {
+        let homes = within(stage.lab.state().join("homes")).into_iter();
+        let projects = homes.flat_map(|home| within(home.join(".claude/projects")));
+        projects.flat_map(within).collect::<Vec<_>>()
+    };
+    let says = |path: &std::path::PathBuf| {
+        std::fs::read(path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(what))
+    };
+    while !sessions().iter().any(says) {
         assert!(began.elapsed().as_secs() < 30, "the session never wrote of `{what}`");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
