@@ -2,7 +2,7 @@
 
 use super::Runtime;
 use super::lab::{self, RUN};
-use super::stage::{Act, Stage, WORKER, good, good_reply};
+use super::stage::{Act, Stage, WORKER, good_reply};
 use consort_testing::model::{Reply, Rule, Rules, Scenario, Tokens};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -146,49 +146,32 @@ fn flooded(runtime: Runtime, megabytes: u64) -> (Stage, u64) {
     let long = format!("head -c {bytes} /dev/zero | tr '\\0' x; echo");
     let short =
         format!("yes '{{\"type\":\"nobody_knows\",\"text\":\"{}\"}}' | head -c {bytes}", "y".repeat(2000));
-    let flood = Scenario::code(move |request| match (runtime, request.turn()) {
-        (Runtime::Api, 0) => Reply { flood_bytes: bytes, ..Reply::text("begin ") },
-        _ => good_reply(runtime, request),
-    });
     let act = Act {
-        model: Some(if runtime == Runtime::Api { flood } else { good(runtime) }),
         script: Some(format!("{long}\n{short}\n{WORKER}")),
         misbehave: Some("create:*:flood"),
         wrapper: Some(format!("{long}\n{short}\necho\nexec \"$REAL\" \"$@\"")),
         ..Act::default()
     };
     let stage = Stage::of(runtime, act);
-    // A judge that floods gives no answer: that is for a person. All others do their work beside it.
-    let code = if runtime == Runtime::Api { 3 } else { 0 };
     let peak = peak_of(&stage, || {
-        stage.runs(code);
+        stage.runs(0);
     });
     stage.over();
     (stage, peak)
 }
 
-/// Far above the cap of a line (8 MiB) and of a log.
+/// Far above the cap of a line (8 MiB) and of a log. A gigabyte by hand:
+/// `CONSORT_FLOOD_MB=512 cargo nextest run -p consort conformance::flood --no-capture`.
 pub(super) fn flood(runtime: Runtime) {
-    let (stage, peak) = flooded(runtime, 48);
-    println!("peak {peak} MB");
+    let megabytes = std::env::var("CONSORT_FLOOD_MB").ok().and_then(|n| n.parse().ok()).unwrap_or(48);
+    let (stage, peak) = flooded(runtime, megabytes);
+    println!("{}: {} MB in all, peak {peak} MB", runtime.name(), 2 * megabytes);
     assert!(peak < 100, "{peak} MB");
     let logs = std::fs::read_dir(stage.lab.state().join("attempts")).unwrap().flatten();
     for attempt in logs {
         let files = crate::support::picture(&attempt.path());
         let large = files.iter().find(|(_, bytes)| bytes.len() > 20 << 20);
         assert!(large.is_none(), "{:?} has no cap", large.map(|(path, _)| path));
-    }
-}
-
-/// `CONSORT_FLOOD_MB=512 cargo nextest run -p consort a_flood_of_a_gigabyte --run-ignored all --no-capture`
-#[test]
-#[ignore = "takes minutes: run by hand"]
-fn a_flood_of_a_gigabyte() {
-    let megabytes = std::env::var("CONSORT_FLOOD_MB").ok().and_then(|n| n.parse().ok()).unwrap_or(512);
-    for runtime in [Runtime::Claude, Runtime::Command] {
-        let (_, peak) = flooded(runtime, megabytes);
-        println!("{}: {} MB in all, peak {peak} MB", runtime.name(), 2 * megabytes);
-        assert!(peak < 100, "{peak} MB");
     }
 }
 
