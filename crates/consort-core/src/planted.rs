@@ -23,11 +23,14 @@ pub enum Bug {
     GrantForAnyRule,
     ReviewerResumes,
     SummaryTakenForContext,
+    RestForgotten,
+    LimitCostsTry,
+    NothingReserved,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 15] = [
+    pub const ALL: [Bug; 18] = [
         Bug::SpawnBeforeFlush,
         Bug::StaleReportAccepted,
         Bug::CompareAndSwapDropped,
@@ -43,6 +46,9 @@ impl Bug {
         Bug::GrantForAnyRule,
         Bug::ReviewerResumes,
         Bug::SummaryTakenForContext,
+        Bug::RestForgotten,
+        Bug::LimitCostsTry,
+        Bug::NothingReserved,
     ];
 
     /// Whether it is planted in this process.

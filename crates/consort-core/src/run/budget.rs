@@ -3,6 +3,7 @@
 use super::ask::Questions;
 use super::event::{ApprovalKind, EventKind};
 use super::state::State;
+use crate::planted::Bug;
 use crate::time::Timestamp;
 
 /// A limit of the whole run: name, what is used, what may be used.
@@ -31,15 +32,15 @@ fn limits(state: &State, now: Timestamp) -> impl Iterator<Item = Reached> + '_ {
 
 /// The limit that keeps the next attempt from starting, if any: the question is asked once.
 pub(super) fn gate(state: &State, now: Timestamp) -> Option<Vec<EventKind>> {
-    let reached = limits(state, now).find(|r| r.used >= r.max)?;
-    let asked = state
-        .open_approvals()
-        .any(|(_, a)| matches!(&a.kind, ApprovalKind::Budget { limit } if limit == reached.limit));
-    Some(if asked { Vec::new() } else { ask(state, reached) })
+    let mut reached = limits(state, now).filter(|r| r.used >= r.max).peekable();
+    reached.peek()?;
+    let open = reached.find(|r| !is_asked(state, r.limit));
+    Some(open.map(|reached| ask_for(state, reached, 0)).unwrap_or_default())
 }
 
-fn ask(state: &State, reached: Reached) -> Vec<EventKind> {
-    ask_for(state, reached, 0)
+/// True if a person was asked about this limit and has not answered.
+fn is_asked(state: &State, limit: &str) -> bool {
+    state.open_approvals().any(|(_, a)| matches!(&a.kind, ApprovalKind::Budget { limit: of } if of == limit))
 }
 
 /// The question, where the next attempt may use up so much.
@@ -85,8 +86,7 @@ pub(super) fn reserve(state: &State, ix: usize, at: usize) -> Room {
         if needed <= reached.max {
             continue;
         }
-        let asked = |a: &super::state::Approval| matches!(&a.kind, ApprovalKind::Budget { limit } if limit == reached.limit);
-        return match state.live.is_empty() && !state.open_approvals().any(|(_, a)| asked(a)) {
+        return match state.live.is_empty() && !is_asked(state, reached.limit) {
             true => Room::Never(ask_for(state, reached, cap.unwrap_or(0))),
             false => Room::Later,
         };
@@ -96,6 +96,9 @@ pub(super) fn reserve(state: &State, ix: usize, at: usize) -> Room {
 
 /// What living attempts may use up together, or have already used up.
 fn reserved(state: &State, limit: &str) -> u64 {
+    if Bug::NothingReserved.is_planted() {
+        return 0;
+    }
     let of = |(attempt, live): (&crate::ids::AttemptId, &super::state::Live)| {
         let agent = state.graph.task(state.graph.ix(&attempt.task)?).agent_of(&attempt.step, live.fallback);
         let used = &live.talk.used;
@@ -122,9 +125,10 @@ pub(super) fn next_max(state: &State, limit: &str) -> u64 {
     present.max(used).saturating_add(step)
 }
 
-/// When the wall-time budget runs out, if it is the only thing to wait for.
+/// When the wall-time budget runs out, if something is to be started then: otherwise nothing follows from
+/// it, and whoever looks would look again at once, and for ever.
 pub(super) fn wall_deadline(state: &State) -> Option<Timestamp> {
-    if state.paused_at.is_some() {
+    if !super::settle::has_slot(state) {
         return None;
     }
     let max = state.raised.get("wall_ms").copied().or(state.graph.plan.limits.budget.wall_ms_max)?;

@@ -228,6 +228,8 @@ pub enum EventKind {
     EffectAbandoned { effect: String, task: TaskId, why: String },
     /// The quota that agents of this pool share is used up: none of them begins before that time.
     PoolRested { pool: String, until: Timestamp, rests: u32, why: String },
+    /// That time has come: its agents begin again.
+    PoolWoke { pool: String },
     /// A limit of the whole run is reached; a person decides.
     BudgetReached { limit: String, used: u64, max: u64 },
     /// A person raised it.

@@ -445,7 +445,13 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::PoolRested { pool, until, rests, why } => {
             let since = state.pools.get(pool).map_or(at, |known| known.since);
             let why = why.clone();
-            state.pools.insert(pool.clone(), PoolState { until: *until, rests: *rests, since, why });
+            state
+                .pools
+                .insert(pool.clone(), PoolState { until: *until, rests: *rests, since, woke: false, why });
+        }
+        E::PoolWoke { pool } => {
+            let known = state.pools.get_mut(pool).ok_or_else(|| format!("{pool} does not rest"))?;
+            known.woke = true;
         }
         E::BudgetReached { .. } => {}
         E::BudgetRaised { limit, max, .. } => {

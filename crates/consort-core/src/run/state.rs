@@ -407,6 +407,8 @@ pub struct PoolState {
     pub rests: u32,
     /// Since when nothing has gone well.
     pub since: Timestamp,
+    /// That time has come.
+    pub woke: bool,
     /// The last reason.
     pub why: String,
 }

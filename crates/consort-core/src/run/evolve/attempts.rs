@@ -113,7 +113,7 @@ fn went_well(state: &mut State, attempt: &AttemptId) {
     let rests = state.pools.get_mut(&pool).is_some_and(|known| {
         known.rests = 0;
         known.since = now;
-        known.until > now
+        !known.woke
     });
     if !rests {
         state.pools.remove(&pool);
@@ -205,6 +205,8 @@ pub(in crate::run) fn failure_text(end: &AttemptEnd) -> String {
 /// The machine slept: work gets the time back.
 pub(super) fn shift_deadlines(state: &mut State, by_ms: u64) {
     state.used.suspended_ms = state.used.suspended_ms.saturating_add(by_ms);
+    // Nobody waited for a quota meanwhile. What its vendor said of it is a time of the world, and stands.
+    state.pools.values_mut().for_each(|pool| pool.since = pool.since.plus_ms(by_ms));
     state.front.deadlines.clear();
     for (attempt, live) in &mut state.live {
         live.deadline = live.deadline.plus_ms(by_ms);

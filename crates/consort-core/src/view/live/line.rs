@@ -42,6 +42,7 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
             run(state),
             format!("the quota of {pool} is used up: its agents rest until {} ({why})", clock(*until)),
         ),
+        E::PoolWoke { pool } => (run(state), format!("the agents of {pool} begin again")),
         E::BudgetReached { limit, used, max } => {
             (run(state), format!("budget {limit} used up: {used} of {max}"))
         }

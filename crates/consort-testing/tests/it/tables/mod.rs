@@ -3,6 +3,7 @@
 mod answers;
 mod gates;
 mod life;
+mod limits;
 mod people;
 mod sessions;
 mod talk;
