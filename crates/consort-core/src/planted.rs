@@ -26,11 +26,12 @@ pub enum Bug {
     RestForgotten,
     LimitCostsTry,
     NothingReserved,
+    UnknownCostsNothing,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 18] = [
+    pub const ALL: [Bug; 19] = [
         Bug::SpawnBeforeFlush,
         Bug::StaleReportAccepted,
         Bug::CompareAndSwapDropped,
@@ -49,6 +50,7 @@ impl Bug {
         Bug::RestForgotten,
         Bug::LimitCostsTry,
         Bug::NothingReserved,
+        Bug::UnknownCostsNothing,
     ];
 
     /// Whether it is planted in this process.

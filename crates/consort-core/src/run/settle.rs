@@ -57,6 +57,15 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
     if state.is_over() {
         return Vec::new();
     }
+    if let Some(told) = budget::warn(state, None, now) {
+        return vec![told];
+    }
+    if state.stopped.is_some() {
+        // What was begun is brought to its end: it is paid for.
+        let under_way = !state.live.is_empty() || !state.front.ensuring.is_empty();
+        let ends = !under_way && state.front.merging.is_empty();
+        return if ends { end(state, RunStatus::Failed, None) } else { Vec::new() };
+    }
     let started = start(state, now);
     if !started.is_empty() {
         return started;
@@ -90,7 +99,12 @@ fn slots(state: &State) -> usize {
 pub(super) fn has_slot(state: &State) -> bool {
     let waiting = !state.front.queued.is_empty() || !state.front.ready.is_empty();
     let paused = state.status == RunStatus::Paused;
-    !state.closing && !paused && !state.cancelling && waiting && state.live.len() < slots(state)
+    !state.closing
+        && !paused
+        && !state.cancelling
+        && state.stopped.is_none()
+        && waiting
+        && state.live.len() < slots(state)
 }
 
 /// Gives the next free slot away: to a queued step first, so that what began is finished, then
@@ -107,7 +121,10 @@ fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
     let mut no_room = Vec::new();
     for (ix, at) in pools::awake(state) {
         match budget::reserve(state, ix, at) {
-            budget::Room::There => return vec![attempt(state, ix, at)],
+            budget::Room::There => {
+                let told = budget::warn(state, Some(ix), now);
+                return vec![told.unwrap_or_else(|| attempt(state, ix, at))];
+            }
             budget::Room::Later => {}
             budget::Room::Never(events) if no_room.is_empty() => no_room = events,
             budget::Room::Never(_) => {}

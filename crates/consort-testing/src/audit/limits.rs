@@ -3,22 +3,25 @@
 
 use super::book::Book;
 use consort_core::ids::{AttemptId, Step, TaskId};
-use consort_core::plan::{AgentSpec, Budget};
+use consort_core::plan::{AgentSpec, Budget, Runtime};
 use consort_core::run::*;
 use consort_core::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// Money and tokens: used up, or reserved.
+/// Money, tokens and calls: used up, or reserved.
 #[derive(Clone, Copy, Debug, Default)]
 struct Spent {
     micro_usd: u64,
     tokens: u64,
+    calls: u64,
+    /// Calls of which nobody knows what they cost.
+    unknown: u64,
 }
 
 impl Spent {
     fn of(usage: &Usage) -> Self {
         let tokens = usage.tokens_in.saturating_add(usage.tokens_out);
-        Spent { micro_usd: usage.micro_usd.unwrap_or(0), tokens }
+        Spent { micro_usd: usage.micro_usd.unwrap_or(0), tokens, ..Spent::default() }
     }
 }
 
@@ -28,12 +31,17 @@ struct Holder {
     micro_usd: Option<u64>,
     tokens: Option<u64>,
     said: Spent,
+    /// Neither a price nor a word of its own says what a call costs.
+    unpriced: bool,
+    session: bool,
 }
 
 /// What the auditor keeps of quotas and budgets.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limits {
-    used: Spent,
+    /// By what has a budget: the run, or the beginning of the names of a part's limits.
+    used: BTreeMap<String, Spent>,
+    stopped: bool,
     live: BTreeMap<AttemptId, Holder>,
     /// By pool: nobody of it begins before.
     rests: BTreeMap<String, Timestamp>,
@@ -60,10 +68,8 @@ pub(super) fn limit(book: &mut Book<'_>, kind: &EventKind, now: Timestamp) {
             }
         }
         E::AttemptEnded { attempt, end, usage, .. } => {
-            book.limits.live.remove(attempt);
-            let (spent, used) = (Spent::of(usage), &mut book.limits.used);
-            used.micro_usd = used.micro_usd.saturating_add(spent.micro_usd);
-            used.tokens = used.tokens.saturating_add(spent.tokens);
+            let holder = book.limits.live.remove(attempt);
+            spend(book, attempt, holder, end, usage);
             let limited = matches!(end, AttemptEnd::Failed(Failure::Session(failure))
                 if matches!(failure.class, FailureClass::Limited(_)));
             book.limits.limited.insert((attempt.task.clone(), attempt.step.clone()), limited);
@@ -75,6 +81,7 @@ pub(super) fn limit(book: &mut Book<'_>, kind: &EventKind, now: Timestamp) {
                 format!("{pool} was to rest until {before:?}, and now only until {until}")
             });
         }
+        E::BudgetReached { limit, stop: true, .. } if !limit.contains('/') => book.limits.stopped = true,
         E::PoolWoke { pool } => {
             let until = book.limits.rests.get(pool).copied();
             book.must(until.is_some_and(|until| until <= now), "pool", || {
@@ -101,28 +108,70 @@ fn awake(book: &mut Book<'_>, attempt: &AttemptId, agent: &AgentSpec, now: Times
     });
 }
 
-/// What is used, what living ones may use up, and what this one may use up is within the budget.
-fn room(book: &mut Book<'_>, attempt: &AttemptId, agent: &AgentSpec) {
-    let Budget { micro_usd_max, tokens_max, .. } = book.plan.limits.budget;
-    let money = |h: &Holder| h.micro_usd.unwrap_or(0).max(h.said.micro_usd);
-    let tokens = |h: &Holder| h.tokens.unwrap_or(0).max(h.said.tokens);
-    let held = |of: &dyn Fn(&Holder) -> u64| book.limits.live.values().map(of).fold(0, u64::saturating_add);
-    let all = [
-        ("micro_usd", book.limits.used.micro_usd, held(&money), agent.caps.micro_usd_max, micro_usd_max),
-        ("tokens", book.limits.used.tokens, held(&tokens), agent.caps.tokens_max, tokens_max),
-    ];
-    for (limit, used, reserved, own, max) in all {
-        let max = book.raised.get(limit).copied().or(max);
-        let (Some(max), Some(own)) = (max, own) else { continue };
-        let needed = used.saturating_add(reserved).saturating_add(own);
-        book.must(needed <= max, "budget", || {
-            format!(
-                "{attempt} starts with {own} {limit}, where {used} are used and {reserved} reserved of {max}"
-            )
-        });
+/// Everything with a budget that this task uses: the beginning of its limits' names, and its budget.
+fn around(book: &Book<'_>, task: &TaskId) -> Vec<(String, Budget)> {
+    let limits = &book.plan.limits;
+    let pipeline = book.tasks.get(task).and_then(|t| t.place.as_ref()).map(|(pipeline, _)| pipeline);
+    let of_pipeline =
+        pipeline.and_then(|id| Some((format!("pipeline/{id}/"), *limits.shares.pipelines.get(id)?)));
+    let of_task = limits.shares.tasks.get(task).map(|budget| (format!("task/{task}/"), *budget));
+    [Some((String::new(), limits.budget)), of_pipeline, of_task].into_iter().flatten().collect()
+}
+
+fn spend(book: &mut Book<'_>, attempt: &AttemptId, holder: Option<Holder>, end: &AttemptEnd, usage: &Usage) {
+    let spent = Spent::of(usage);
+    let ran = !matches!(end, AttemptEnd::Lost | AttemptEnd::Failed(Failure::Exit(Exit::NotStarted(_))));
+    let unknown = ran
+        && usage.micro_usd.is_none()
+        && holder.is_some_and(|holder| holder.unpriced && (spent.tokens > 0 || !holder.session));
+    for (name, _) in around(book, &attempt.task) {
+        let used = book.limits.used.entry(name).or_default();
+        used.micro_usd = used.micro_usd.saturating_add(spent.micro_usd);
+        used.tokens = used.tokens.saturating_add(spent.tokens);
+        used.unknown += u64::from(unknown);
     }
-    let said = Spent::default();
-    let holder = Holder { micro_usd: agent.caps.micro_usd_max, tokens: agent.caps.tokens_max, said };
+}
+
+/// What is used, what living ones may use up, and what this one may use up is within every budget.
+fn room(book: &mut Book<'_>, attempt: &AttemptId, agent: &AgentSpec) {
+    let stopped = book.limits.stopped;
+    book.must(!stopped, "budget", || format!("{attempt} starts after the run's budget stopped it"));
+    for (name, budget) in around(book, &attempt.task) {
+        let used = book.limits.used.entry(name.clone()).or_default();
+        used.calls += 1;
+        let used = *used;
+        // Living ones of the same part: of a pipeline, of a task, or all.
+        let mut reserved = Spent::default();
+        for (other, holder) in &book.limits.live {
+            if around(book, &other.task).iter().any(|(of, _)| *of == name) {
+                reserved.micro_usd += holder.micro_usd.unwrap_or(0).max(holder.said.micro_usd);
+                reserved.tokens += holder.tokens.unwrap_or(0).max(holder.said.tokens);
+            }
+        }
+        let Budget { agent_calls_max, micro_usd_max, tokens_max, .. } = budget;
+        let all = [
+            ("agent_calls", used.calls - 1, 0, Some(1), agent_calls_max.map(u64::from)),
+            ("micro_usd", used.micro_usd, reserved.micro_usd, agent.caps.micro_usd_max, micro_usd_max),
+            ("tokens", used.tokens, reserved.tokens, agent.caps.tokens_max, tokens_max),
+            ("unknown_cost", used.unknown, 0, Some(0), micro_usd_max.map(|_| 0)),
+        ];
+        for (measure, used, reserved, own, max) in all {
+            let limit = format!("{name}{measure}");
+            let max = book.raised.get(&limit).copied().or(max);
+            let (Some(max), Some(own)) = (max, own) else { continue };
+            let needed = used.saturating_add(reserved).saturating_add(own);
+            book.must(needed <= max, "budget", || {
+                format!("{attempt} starts with {own} {limit}, where {used} are used and {reserved} reserved of {max}")
+            });
+        }
+    }
+    let holder = Holder {
+        micro_usd: agent.caps.micro_usd_max,
+        tokens: agent.caps.tokens_max,
+        said: Spent::default(),
+        unpriced: agent.price().is_none(),
+        session: matches!(agent.runtime, Runtime::Session(_)),
+    };
     book.limits.live.insert(attempt.clone(), holder);
 }
 

@@ -5,7 +5,7 @@
 use consort_core::ids::Step;
 use consort_core::plan::{Criticality, Plan};
 use consort_core::planted::Bug;
-use consort_core::run::{AskKind, Command, NoteKind, Reach, Report};
+use consort_core::run::{AskKind, Command, NoteKind, Reach, Report, Usage};
 use consort_testing::audit::{Violation, audit};
 use consort_testing::plans::{PlanExt, TaskExt, chain, plan, task, two_way};
 use consort_testing::sim::{Line, People, Play, Profile, Sim, shell};
@@ -109,6 +109,14 @@ fn scene(bug: Bug) -> Vec<Violation> {
             plan.limits.budget.micro_usd_max = Some(1_500);
             audited(&plan, |_| ())
         }
+        Bug::UnknownCostsNothing => {
+            let mut plan = plan("p", vec![task("a").talked(0).judged(2, 3)]);
+            plan.limits.budget.micro_usd_max = Some(1_000_000);
+            audited(&plan, |sim| {
+                let unknown = Usage { tokens_in: 9, tokens_out: 9, micro_usd: None };
+                sim.world.spends.scripted.insert(("a".into(), Step::Create), vec![unknown]);
+            })
+        }
         Bug::GroupNotKilled => unreachable!("it lives in the worker, among real processes"),
     }
 }
@@ -163,7 +171,7 @@ fn rule(bug: Bug) -> &'static str {
         Bug::GrantForAnyRule => "grants",
         Bug::ReviewerResumes => "sessions",
         Bug::RestForgotten | Bug::LimitCostsTry => "pool",
-        Bug::NothingReserved => "budget",
+        Bug::NothingReserved | Bug::UnknownCostsNothing => "budget",
         Bug::GroupNotKilled => "alive",
     }
 }
@@ -233,4 +241,5 @@ each_is_found! {
     rest_forgotten RestForgotten
     limit_costs_try LimitCostsTry
     nothing_reserved NothingReserved
+    unknown_costs_nothing UnknownCostsNothing
 }

@@ -4,10 +4,12 @@
 //! `CONSORT_SEEDS=20000 cargo nextest run -p consort-testing simulation` for more;
 //! `CONSORT_SEED=17` for one.
 
-use consort_core::plan::{Plan, Task};
+use consort_core::plan::{Budget, Plan, Task, Then};
 use consort_core::run::RunStatus;
 use consort_testing::audit::audit;
-use consort_testing::plans::{PlanExt, TaskExt, chain, fan, overlapping, plan, seed_plan, task, two_way};
+use consort_testing::plans::{
+    PlanExt, TaskExt, chain, fan, overlapping, plan, score, seed_plan, task, two_way,
+};
 use consort_testing::sim::{Chooser, End, People, Profile, Quota, Random, Sim};
 use std::collections::BTreeMap;
 
@@ -51,18 +53,33 @@ fn thrifty() -> Plan {
         judged("b").pooled("two"),
         task("c").talked(0).pooled("one").needs(&["a"]),
         judged("d").pooled("one").capped(None, Some(2_000)).needs(&["b"]),
-        task("e").talked(2).pooled("two").capped(Some(3_000), None),
+        task("e").talked(2).pooled("two").capped(Some(3_000), None).at("line", 1),
+        judged("f").capped(None, Some(1_500)).at("line", 2).needs(&["e"]),
     ];
     let mut plan = plan("thrifty", tasks).at_once(4);
     plan.limits.budget.micro_usd_max = Some(60_000);
     plan.limits.budget.tokens_max = Some(25_000);
+    plan.limits.budget.warn_at = Some(score(8_000));
+    let calls = |max, then| Budget { agent_calls_max: Some(max), then, ..Budget::default() };
+    plan.limits.shares.tasks.insert("a".into(), calls(12, Then::Ask));
+    plan.limits.shares.tasks.insert("d".into(), calls(9, Then::Stop));
+    let of_line = Budget { tokens_max: Some(9_000), ..Budget::default() };
+    plan.limits.shares.pipelines.insert("line".into(), of_line);
+    plan
+}
+
+/// As [`thrifty`], and nobody is asked: what is used up ends.
+fn miserly() -> Plan {
+    let mut plan = thrifty();
+    plan.limits.budget.then = Then::Stop;
+    plan.limits.shares.pipelines.values_mut().for_each(|budget| budget.then = Then::Stop);
     plan
 }
 
 /// One of several plans, with one of several kinds of work.
 fn scene(seed: u64) -> Sim {
     let mut dice = Random::new(seed ^ 0xfeed);
-    let plan = match dice.pick(11) {
+    let plan = match dice.pick(12) {
         0 => chain(3),
         1 => fan(4),
         2 => two_way((2, 4)).approved_barriers(),
@@ -70,6 +87,7 @@ fn scene(seed: u64) -> Sim {
         4 => seed_plan(),
         5 | 6 => talkative(),
         7 | 8 => thrifty(),
+        9 => miserly(),
         _ => medley(),
     };
     let mut sim = Sim::seeded(&plan, seed);
