@@ -66,7 +66,7 @@ words!(PromptBy, "a way to hand over the prompt (`stdin` or `file`)", stand_in P
     "file" => PromptBy::File, "In the file that CONSORT_PROMPT names; standard input is empty.";
 ]);
 
-words!(Then, "what follows (`ask` or `stop`)", stand_in Then::Ask, [
+words!(Then, "a word for what follows (`ask` or `stop`)", stand_in Then::Ask, [
     "ask" => Then::Ask, "A person decides whether it is raised. The default.";
     "stop" => Then::Stop, "Nothing more of it starts, and nobody is asked.";
 ]);

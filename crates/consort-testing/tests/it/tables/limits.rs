@@ -304,3 +304,19 @@ fn what_was_used_is_counted_over_a_kill() {
         clean(&sim);
     }
 }
+
+#[test]
+fn who_looks_meanwhile_sees_what_rests_until_when_and_why() {
+    use consort_core::view::{run_view, status_text};
+    let plan = plan("p", vec![talked("a").pooled("vendor")]);
+    let mut sim = Sim::calm(&plan);
+    closed(&mut sim, "vendor", HOUR, true);
+    assert!(sim.run_until(|s| !s.pools.is_empty()));
+    let text = |sim: &Sim| status_text(&run_view(sim.state()), sim.state().now, 100, false);
+    let shown = text(&sim);
+    let until = sim.state().pools["vendor"].until;
+    assert!(shown.contains("the quota of vendor is used up: its agents rest until"), "{shown}");
+    assert!(shown.contains(&until.to_string()) && shown.contains("é"), "{shown}");
+    assert!(sim.run_until(|s| s.pools.values().all(|pool| pool.woke)));
+    assert!(!text(&sim).contains("quota"), "{}", text(&sim));
+}
