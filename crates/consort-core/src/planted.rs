@@ -23,11 +23,15 @@ pub enum Bug {
     GrantForAnyRule,
     ReviewerResumes,
     SummaryTakenForContext,
+    RestForgotten,
+    LimitCostsTry,
+    NothingReserved,
+    UnknownCostsNothing,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 15] = [
+    pub const ALL: [Bug; 19] = [
         Bug::SpawnBeforeFlush,
         Bug::StaleReportAccepted,
         Bug::CompareAndSwapDropped,
@@ -43,6 +47,10 @@ impl Bug {
         Bug::GrantForAnyRule,
         Bug::ReviewerResumes,
         Bug::SummaryTakenForContext,
+        Bug::RestForgotten,
+        Bug::LimitCostsTry,
+        Bug::NothingReserved,
+        Bug::UnknownCostsNothing,
     ];
 
     /// Whether it is planted in this process.

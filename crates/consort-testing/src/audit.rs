@@ -9,6 +9,7 @@
 mod book;
 mod gates;
 mod life;
+mod limits;
 mod people;
 mod replay;
 mod talk;

@@ -105,6 +105,18 @@ pub trait TaskExt: Sized {
     fn talked(self, fallbacks: u8) -> Self;
     /// Its creator starts a session of its own for every round.
     fn forgetful(self) -> Self;
+    /// All its agents, fallbacks too, use the quota of this pool.
+    fn pooled(self, pool: &str) -> Self;
+    /// One attempt of its agents may use up so many millionths of a US dollar and so many tokens.
+    fn capped(self, micro_usd: Option<u64>, tokens: Option<u64>) -> Self;
+}
+
+/// Everybody who may work at this task: creator, critic, judge and their fallbacks.
+fn each_agent(task: &mut Task, change: impl Fn(&mut AgentSpec)) {
+    for agent in [&mut task.creator, &mut task.critic, &mut task.judge] {
+        change(agent);
+        agent.fallbacks.iter_mut().for_each(&change);
+    }
 }
 
 impl TaskExt for Task {
@@ -188,6 +200,16 @@ impl TaskExt for Task {
         }
         self
     }
+    fn pooled(mut self, pool: &str) -> Self {
+        each_agent(&mut self, |agent| agent.pool = Some(pool.to_owned()));
+        self
+    }
+    fn capped(mut self, micro_usd: Option<u64>, tokens: Option<u64>) -> Self {
+        each_agent(&mut self, |agent| {
+            agent.caps = Caps { micro_usd_max: micro_usd, tokens_max: tokens, ..agent.caps };
+        });
+        self
+    }
     fn forgetful(mut self) -> Self {
         if let Runtime::Session(session) = &mut self.creator.runtime {
             session.forget = true;
@@ -224,6 +246,7 @@ pub fn plan(id: &str, tasks: Vec<Task>) -> Plan {
             attempt_timeout_ms: 60_000,
             grace_ms: 1_000,
             budget: Budget::default(),
+            shares: Default::default(),
         },
         checkpoints: CheckpointFrequency::Phase,
         constraints: Vec::new(),

@@ -201,7 +201,7 @@ fn ending(outcome: Outcome, view: &RunView, once_more: &str, out: &Out) -> Strin
             say(format!("{good} in {took}: {}, {calls}, cost {}", tasks_text(tasks), view.cost.text));
             complete(view, &mut say);
         }
-        Outcome::Failed => {
+        Outcome::Failed | Outcome::Stopped => {
             say(format!("{} after {took}", out.stdout.error("FAILED")));
             for blocker in &view.blockers {
                 say(format!("  {}", blocker.description));
@@ -265,7 +265,7 @@ pub(crate) fn short(revision: &str) -> &str {
 }
 
 /// Where a person's own table of prices lies, beside the settings.
-fn own_prices(env: &BTreeMap<String, String>) -> Option<PathBuf> {
+pub(crate) fn own_prices(env: &BTreeMap<String, String>) -> Option<PathBuf> {
     let given = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let config = given("XDG_CONFIG_HOME").or_else(|| given("HOME").map(|home| home.join(".config")))?;
     Some(config.join("consort").join(consort_worker::agents::prices::PRICES))

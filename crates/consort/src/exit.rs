@@ -32,7 +32,7 @@ pub(crate) fn of(outcome: Outcome) -> u8 {
         Outcome::Complete => DONE,
         Outcome::Failed | Outcome::Cancelled => FAILED,
         Outcome::Waiting => WAITING,
-        Outcome::OverBudget => BUDGET,
+        Outcome::OverBudget | Outcome::Stopped => BUDGET,
         Outcome::Interrupted { .. } => INTERRUPTED,
     }
 }

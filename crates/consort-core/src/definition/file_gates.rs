@@ -5,7 +5,7 @@ use super::numbers::{Bytes, MicroUsd, Millis, Tokens};
 use super::values::{Id, Plain, Strategy};
 pub(super) use super::words::BarrierSets;
 use super::words::NoGate;
-use crate::plan::Criticality;
+use crate::plan::{Criticality, Then};
 use crate::quality::Score;
 
 section! {
@@ -227,7 +227,7 @@ section! {
 }
 
 section! {
-    /// What the whole run may use up.
+    /// What the whole run may use up, and its parts.
     Budget as "`budget`" {
         /// Agent calls, over all resumes.
         agent_calls: Option<At<u32>>,
@@ -237,6 +237,34 @@ section! {
         tokens: Option<At<Tokens>>,
         /// Time since the start, pauses not counted.
         wall: Option<At<Millis>>,
+        /// Told once when so much of a limit is used up, such as `0.8`. Default: only its end is told.
+        warn_at: Option<At<Score>>,
+        /// What follows when a limit is used up. Default: ask.
+        then: Option<At<Then>>,
+        /// What each task may use up, unless it has a `budget` of its own. Default: no limit.
+        per_task: Option<Share>,
+        /// What each pipeline may use up, handoffs from it too, unless it has a `budget` of its own. Default: no
+        /// limit.
+        per_pipeline: Option<Share>,
+    }
+}
+
+section! {
+    /// What a task or a pipeline may use up.
+    Share as "a budget" {
+        /// Agent calls, over all resumes.
+        agent_calls: Option<At<u32>>,
+        /// Cost as reported by agents, in US dollars.
+        usd: Option<At<MicroUsd>>,
+        /// Tokens as reported by agents, in and out, such as `500k`.
+        tokens: Option<At<Tokens>>,
+        /// Time that its agents work, added up.
+        wall: Option<At<Millis>>,
+        /// Told once when so much of a limit is used up. Default: that of `limits: budget`.
+        warn_at: Option<At<Score>>,
+        /// What follows when a limit is used up: a person is asked, or no agent of it starts any more. Default: that
+        /// of `limits: budget`.
+        then: Option<At<Then>>,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::decode::{At, Decode, Decoder, List, Map, section, short_form};
 use super::file_agents::{AgentName, Policy, RuntimeWord};
-use super::file_gates::{Approval, Gate, Level, Reference, Strategies};
+use super::file_gates::{Approval, Gate, Level, Reference, Share, Strategies};
 use super::numbers::{Bytes, MicroUsd, Millis, Tokens};
 use super::tree::{Node, Value};
 use super::values::{EnvName, Id, LevelName, Plain};
@@ -136,6 +136,8 @@ section! {
         alias: Option<At<Id>>,
         /// The skill its roles come from, such as `problem-solving`.
         skill: Option<At<Id>>,
+        /// What it may use up. Default: `limits: budget: per_pipeline`, key by key.
+        budget: Option<Share>,
         /// In order; each starts when the one before it is done, or behind a barrier.
         phases: List<Phase>,
     }
@@ -150,6 +152,8 @@ section! {
         alias: Option<At<Id>>,
         /// The skill its roles come from.
         skill: Option<At<Id>>,
+        /// What it may use up. Default: `limits: budget: per_pipeline`, key by key.
+        budget: Option<Share>,
         /// Barriers and tasks that it waits for. Default: the barriers that end the last phases of the pipelines,
         /// and the tasks of last phases that no barrier ends.
         #[schemars(default)]
@@ -225,6 +229,8 @@ section! {
         criteria: List<Criterion>,
         /// Where its creator works. Default: the workflow's.
         workspace: Option<At<WorkspaceKind>>,
+        /// What it may use up: its agents of every round together. Default: `limits: budget: per_task`, key by key.
+        budget: Option<Share>,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::decode::listed;
 use super::diagnostic::closest;
 use super::values::{Fault, ScalarValue};
-use crate::plan::{CheckpointFrequency, Criticality, PromptBy, Reads, WorkspaceKind};
+use crate::plan::{CheckpointFrequency, Criticality, PromptBy, Reads, Then, WorkspaceKind};
 use crate::quality::Group;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -64,6 +64,11 @@ words!(Reads, "a thing to read (`candidate`, `inputs` or `open_findings`)", stan
 words!(PromptBy, "a way to hand over the prompt (`stdin` or `file`)", stand_in PromptBy::Stdin, [
     "stdin" => PromptBy::Stdin, "On standard input, which is then closed. The default.";
     "file" => PromptBy::File, "In the file that CONSORT_PROMPT names; standard input is empty.";
+]);
+
+words!(Then, "a word for what follows (`ask` or `stop`)", stand_in Then::Ask, [
+    "ask" => Then::Ask, "A person decides whether it is raised. The default.";
+    "stop" => Then::Stop, "Nothing more of it starts, and nobody is asked.";
 ]);
 
 words!(WorkspaceKind, "a kind of workspace (`clone`, `worktree` or `none`)", stand_in WorkspaceKind::Clone, [

@@ -1,8 +1,10 @@
 //! Numbers that bound a run.
 
 use super::Dimension;
+use crate::ids::{PipelineId, TaskId};
 use crate::quality::Score;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The gate, resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,9 @@ pub struct Limits {
     pub grace_ms: u64,
     /// What the whole run may use up.
     pub budget: Budget,
+    /// What parts of it may use up.
+    #[serde(default, skip_serializing_if = "Shares::is_empty")]
+    pub shares: Shares,
 }
 
 /// 12 hours.
@@ -88,6 +93,57 @@ pub struct Budget {
     /// Tokens as reported by agents, in and out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_max: Option<u64>,
-    /// Time since the start of the run, in milliseconds, pauses and suspends not counted.
+    /// In milliseconds. Of a run: time since its start, pauses and suspends not counted. Of a task or a
+    /// pipeline: what its agents worked, added up.
     pub wall_ms_max: Option<u64>,
+    /// Told once when so much of a limit is used up; `None`: only the end is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_at: Option<Score>,
+    /// What follows when a limit is used up.
+    #[serde(default, skip_serializing_if = "Then::is_ask")]
+    pub then: Then,
+}
+
+impl Budget {
+    /// True if nothing is limited.
+    pub fn is_unlimited(&self) -> bool {
+        let Budget { agent_calls_max, micro_usd_max, tokens_max, wall_ms_max, .. } = self;
+        agent_calls_max.is_none() && wall_ms_max.is_none() && micro_usd_max.is_none() && tokens_max.is_none()
+    }
+}
+
+/// What follows when a limit is used up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// A person decides whether it is raised.
+    #[default]
+    Ask,
+    /// Nothing more of it starts, and nobody is asked.
+    Stop,
+}
+
+impl Then {
+    /// True for the default.
+    pub fn is_ask(&self) -> bool {
+        *self == Then::Ask
+    }
+}
+
+/// Budgets of parts of a run; who is missing here has no limit of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shares {
+    /// By task, handoffs too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tasks: BTreeMap<TaskId, Budget>,
+    /// By pipeline: all its tasks and the handoffs that come from it, together.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pipelines: BTreeMap<PipelineId, Budget>,
+}
+
+impl Shares {
+    /// True if nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty() && self.pipelines.is_empty()
+    }
 }

@@ -13,7 +13,7 @@ pub use agent::{
     AgentSpec, Caps, Decision, Effort, Grip, Policy, PromptBy, Role, Rule, Runtime, Session, Tool,
 };
 pub use forecast::{Calls, Forecast, Price};
-pub use limits::{Backoff, Budget, Limits, PATIENCE_MS, Quality, Rounds};
+pub use limits::{Backoff, Budget, Limits, PATIENCE_MS, Quality, Rounds, Shares, Then};
 pub use names::{Names, judged_criteria};
 pub use parts::{
     Barrier, Constraint, Handoff, Input, Output, Phase, Pipeline, Risk, Stage, Task, TaskKind, WorkspaceKind,

@@ -168,7 +168,9 @@ pub(super) fn answered(
             let max = super::budget::next_max(state, limit);
             events.push(EventKind::BudgetRaised { limit: limit.clone(), max, by });
         }
-        (ApprovalKind::Budget { .. }, false) => events.extend(super::handle::cancelling(state, &by)),
+        (ApprovalKind::Budget { limit }, false) => {
+            events.extend(super::budget::refused(state, limit, &by, &said));
+        }
         (ApprovalKind::Permission { .. }, _) => events.extend(super::talk::answered(state, approval, reply)),
     }
     events

@@ -1,133 +1,463 @@
-//! Budgets of the whole run.
+//! Budgets: of the whole run, of a pipeline, of a task. What an attempt may use up is reserved before it
+//! starts, so that many that start at once do not overshoot together:
+//!
+//! - its agent's cap where it has one, or the price of a call;
+//! - else the largest use of one attempt of its kind (creator, self-review, critic, judge) so far in this run;
+//! - where none of its kind has ended yet, nobody can say: of those only one at a time works on the same
+//!   budget. It costs the first of each kind some time and nobody afterwards; a cap spares that, too.
+//!
+//! A cap is kept by whoever runs the agent, so with caps a budget holds. An estimate is none: an attempt
+//! that uses more than any before it may go beyond by so much.
+//!
+//! A limit has a name: `tokens` is the run's, `task/a/tokens` and `pipeline/x/tokens` are those of a part.
 
-use super::ask::Questions;
-use super::event::{ApprovalKind, EventKind};
-use super::state::State;
-use crate::time::Timestamp;
+use super::ask::{Questions, cut, superseded};
+use super::event::{ApprovalKind, AttemptEnd, EventKind, Failure};
+use super::input::{Exit, Usage};
+use super::state::{Live, Spent, State, TaskStage, kind_of};
+use crate::ids::{AttemptId, Step};
+use crate::plan::{AgentSpec, Budget, Runtime, Then};
+use crate::planted::Bug;
+use crate::quality::Score;
+use crate::time::{Timestamp, duration_text};
 
-/// A limit of the whole run: name, what is used, what may be used.
-struct Reached {
-    limit: &'static str,
-    used: u64,
-    max: u64,
+/// Whose budget it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope<'a> {
+    Run,
+    Pipeline(&'a str),
+    Task(&'a str),
 }
 
-fn limits(state: &State, now: Timestamp) -> impl Iterator<Item = Reached> + '_ {
-    let budget = state.graph.plan.limits.budget;
+impl<'a> Scope<'a> {
+    /// Whose this limit is, and what it measures.
+    fn of(limit: &'a str) -> (Self, &'a str) {
+        let parts = limit.split_once('/').and_then(|(kind, rest)| Some((kind, rest.rsplit_once('/')?)));
+        match parts {
+            Some(("task", (id, measure))) => (Scope::Task(id), measure),
+            Some(("pipeline", (id, measure))) => (Scope::Pipeline(id), measure),
+            _ => (Scope::Run, limit),
+        }
+    }
+
+    /// The key of what it used up, and the beginning of its limits' names.
+    fn key(self) -> Option<String> {
+        match self {
+            Scope::Run => None,
+            Scope::Pipeline(id) => Some(format!("pipeline/{id}")),
+            Scope::Task(id) => Some(format!("task/{id}")),
+        }
+    }
+
+    fn budget(self, state: &State) -> Budget {
+        let limits = &state.graph.plan.limits;
+        let own = match self {
+            Scope::Run => Some(&limits.budget),
+            Scope::Pipeline(id) => limits.shares.pipelines.get(id),
+            Scope::Task(id) => limits.shares.tasks.get(id),
+        };
+        own.copied().unwrap_or_default()
+    }
+
+    fn holds(self, state: &State, ix: usize) -> bool {
+        let task = state.graph.task(ix);
+        match self {
+            Scope::Run => true,
+            Scope::Pipeline(id) => task.place.as_ref().is_some_and(|(pipeline, _)| pipeline.as_str() == id),
+            Scope::Task(id) => task.id.as_str() == id,
+        }
+    }
+
+    /// All whose budget a task uses.
+    fn around(state: &'a State, ix: usize) -> impl Iterator<Item = Self> {
+        let task = state.graph.task(ix);
+        let pipeline = task.place.as_ref().map(|(pipeline, _)| Scope::Pipeline(pipeline.as_str()));
+        [Scope::Run].into_iter().chain(pipeline).chain([Scope::Task(task.id.as_str())])
+    }
+}
+
+/// One limit: its name, what is used, what may be used.
+struct Limit<'a> {
+    scope: Scope<'a>,
+    measure: &'static str,
+    name: String,
+    used: u64,
+    max: u64,
+    warn_at: Option<Score>,
+    then: Then,
+}
+
+/// Calls whose cost nobody knows, where money is limited: none, until a person lets them pass.
+const UNKNOWN_COST: &str = "unknown_cost";
+
+impl Limit<'_> {
+    fn is_used_up(&self) -> bool {
+        if self.measure == UNKNOWN_COST { self.used > self.max } else { self.used >= self.max }
+    }
+}
+
+fn spent(state: &State, scope: Scope<'_>, now: Timestamp) -> Spent {
+    if let Some(key) = scope.key() {
+        return state.spent.get(&key).copied().unwrap_or_default();
+    }
     let used = &state.used;
     let paused = used.paused_ms.saturating_add(state.paused_at.map_or(0, |since| now.since_ms(since)));
-    let wall = now.since_ms(state.started_at).saturating_sub(used.suspended_ms).saturating_sub(paused);
+    Spent {
+        agent_calls: u64::from(used.agent_calls),
+        tokens: used.tokens_in.saturating_add(used.tokens_out),
+        micro_usd: used.micro_usd,
+        wall_ms: now.since_ms(state.started_at).saturating_sub(used.suspended_ms).saturating_sub(paused),
+        unknown_cost: u64::from(used.unknown_cost),
+    }
+}
+
+fn limits<'a>(state: &'a State, scope: Scope<'a>, now: Timestamp) -> impl Iterator<Item = Limit<'a>> + 'a {
+    let budget = scope.budget(state);
+    let spent = (!budget.is_unlimited()).then(|| spent(state, scope, now)).unwrap_or_default();
     let all = [
-        ("agent_calls", u64::from(used.agent_calls), budget.agent_calls_max.map(u64::from)),
-        ("micro_usd", used.micro_usd, budget.micro_usd_max),
-        ("tokens", used.tokens_in.saturating_add(used.tokens_out), budget.tokens_max),
-        ("wall_ms", wall, budget.wall_ms_max),
+        ("agent_calls", spent.agent_calls, budget.agent_calls_max.map(u64::from)),
+        ("micro_usd", spent.micro_usd, budget.micro_usd_max),
+        ("tokens", spent.tokens, budget.tokens_max),
+        ("wall_ms", spent.wall_ms, budget.wall_ms_max),
+        (UNKNOWN_COST, spent.unknown_cost, budget.micro_usd_max.map(|_| 0)),
     ];
-    all.into_iter().filter_map(move |(limit, used, max)| {
-        let max = state.raised.get(limit).copied().or(max)?;
-        Some(Reached { limit, used, max })
+    all.into_iter().filter_map(move |(measure, used, max)| {
+        let max = max?;
+        let name = scope.key().map_or_else(|| measure.to_owned(), |key| format!("{key}/{measure}"));
+        let max = state.raised.get(&name).copied().unwrap_or(max);
+        Some(Limit { scope, measure, name, used, max, warn_at: budget.warn_at, then: budget.then })
     })
 }
 
-/// The limit that keeps the next attempt from starting, if any: the question is asked once.
-pub(super) fn gate(state: &State, now: Timestamp) -> Option<Vec<EventKind>> {
-    let reached = limits(state, now).find(|r| r.used >= r.max)?;
-    let asked = state
-        .open_approvals()
-        .any(|(_, a)| matches!(&a.kind, ApprovalKind::Budget { limit } if limit == reached.limit));
-    Some(if asked { Vec::new() } else { ask(state, reached) })
+/// True if this limit is one of the whole run.
+pub(super) fn is_of_run(limit: &str) -> bool {
+    Scope::of(limit).0 == Scope::Run
 }
 
-fn ask(state: &State, reached: Reached) -> Vec<EventKind> {
-    ask_for(state, reached, 0)
+/// What this task used up, in every part of the run that has a budget of its own.
+pub(super) fn shares(state: &mut State, ix: usize, change: impl Fn(&mut Spent)) {
+    let graph = state.graph.clone();
+    if graph.plan.limits.shares.is_empty() {
+        return;
+    }
+    let keys: Vec<String> = Scope::around(state, ix)
+        .filter(|scope| !scope.budget(state).is_unlimited())
+        .filter_map(Scope::key)
+        .collect();
+    keys.into_iter().for_each(|key| change(state.spent.entry(key).or_default()));
 }
 
-/// The question, where the next attempt may use up so much.
-fn ask_for(state: &State, reached: Reached, next: u64) -> Vec<EventKind> {
-    let Reached { limit, used, max } = reached;
-    let mut events = vec![EventKind::BudgetReached { limit: limit.into(), used, max }];
-    let what = match next {
-        0 => format!("is used up ({used} of {max})"),
-        next => {
-            format!("has no room for the next attempt, which may use up {next} ({used} of {max} are used)")
-        }
+/// The first limit that is nearly used up and was not told: of the run, or of a task and its pipeline.
+pub(super) fn warn(state: &State, ix: Option<usize>, now: Timestamp) -> Option<EventKind> {
+    let parts = ix.into_iter().flat_map(|ix| Scope::around(state, ix));
+    let scopes = ix.is_none().then_some(Scope::Run).into_iter().chain(parts);
+    let near = |limit: &Limit<'_>| {
+        let at = limit.warn_at.map(|at| u128::from(at.ten_thousandths()) * u128::from(limit.max));
+        limit.measure != UNKNOWN_COST
+            && at.is_some_and(|at| u128::from(limit.used) * 10_000 >= at)
+            && state.warned.get(&limit.name) != Some(&limit.max)
     };
-    let question =
-        format!("the budget {limit} {what}: approve raises it by as much again, reject ends the run");
-    events.extend(Questions::new(state).ask(
-        ApprovalKind::Budget { limit: limit.into() },
-        "the person who pays",
-        question,
-    ));
-    events
+    let found = scopes.flat_map(|scope| limits(state, scope, now)).find(near)?;
+    Some(EventKind::BudgetWarned { limit: found.name, used: found.used, max: found.max })
 }
 
-/// Whether there is room in the budget for all that an attempt may use up.
+/// What keeps everything from starting, if anything does: the question is asked once.
+pub(super) fn gate(state: &State, now: Timestamp) -> Option<Vec<EventKind>> {
+    let mut used_up = limits(state, Scope::Run, now).filter(Limit::is_used_up).peekable();
+    used_up.peek()?;
+    let all = used_up.map(|limit| no_room(state, limit, 0));
+    Some(all.into_iter().find(|events| !events.is_empty()).unwrap_or_default())
+}
+
+/// Whether there is room in the budgets for all that an attempt may use up.
 pub(super) enum Room {
     /// It may start.
     There,
-    /// What others have reserved may come free.
+    /// What others have reserved may come free, or a person was asked.
     Later,
-    /// Only a person can make room.
+    /// Nothing that goes on can make room: what follows.
     Never(Vec<EventKind>),
 }
 
-/// Room for the next attempt of this step: what it may use up is reserved before it starts, so that
-/// many that start at once do not overshoot together.
+/// Room for the next attempt of this step, in all budgets that it uses.
 pub(super) fn reserve(state: &State, ix: usize, at: usize) -> Room {
     let step = &state.tasks[ix].steps[at];
-    let own = state.graph.task(ix).agent_of(&step.step, step.fallback).caps;
-    let own = [("micro_usd", own.micro_usd_max), ("tokens", own.tokens_max)];
-    for reached in limits(state, state.now) {
-        let Some((_, cap)) = own.iter().find(|(limit, _)| *limit == reached.limit) else { continue };
-        let reserved = reserved(state, reached.limit);
-        let needed = reached.used.saturating_add(reserved).saturating_add(cap.unwrap_or(0));
-        if needed <= reached.max {
-            continue;
+    let mut later = false;
+    for limit in Scope::around(state, ix).flat_map(|scope| limits(state, scope, state.now)) {
+        let needed = need(state, &limit, ix, &step.step, step.fallback);
+        let (others, alone) = held(state, &limit, kind_of(&step.step));
+        let free = limit.max.saturating_sub(limit.used);
+        let used_up = limit.is_used_up();
+        match needed {
+            Some(0) if !used_up => continue,
+            None if !used_up && alone && others < free.max(1) => continue,
+            Some(needed) if !used_up && others.saturating_add(needed) <= free => continue,
+            Some(needed) if !used_up && needed <= free => later = true,
+            None if !used_up => later = true,
+            needed => {
+                let events = no_room(state, limit, needed.unwrap_or(0));
+                return if events.is_empty() { Room::Later } else { Room::Never(events) };
+            }
         }
-        let asked = |a: &super::state::Approval| matches!(&a.kind, ApprovalKind::Budget { limit } if limit == reached.limit);
-        return match state.live.is_empty() && !state.open_approvals().any(|(_, a)| asked(a)) {
-            true => Room::Never(ask_for(state, reached, cap.unwrap_or(0))),
-            false => Room::Later,
-        };
     }
-    Room::There
+    if later { Room::Later } else { Room::There }
 }
 
-/// What living attempts may use up together, or have already used up.
-fn reserved(state: &State, limit: &str) -> u64 {
-    let of = |(attempt, live): (&crate::ids::AttemptId, &super::state::Live)| {
-        let agent = state.graph.task(state.graph.ix(&attempt.task)?).agent_of(&attempt.step, live.fallback);
-        let used = &live.talk.used;
-        Some(match limit {
-            "micro_usd" => agent.caps.micro_usd_max.unwrap_or(0).max(used.micro_usd.unwrap_or(0)),
-            _ => agent.caps.tokens_max.unwrap_or(0).max(used.tokens_in.saturating_add(used.tokens_out)),
-        })
+/// What this step's next attempt may use up; `None`: nobody can say.
+fn need(state: &State, limit: &Limit<'_>, ix: usize, step: &Step, fallback: u8) -> Option<u64> {
+    let agent = state.graph.task(ix).agent_of(step, fallback);
+    let most = state.most.get(kind_of(step));
+    match limit.measure {
+        "micro_usd" => {
+            let price = matches!(agent.runtime, Runtime::Command { .. }).then(|| agent.price()).flatten();
+            let known = agent.caps.micro_usd_max.or(price).or(most.and_then(|most| most.micro_usd));
+            // A person let calls pass whose cost is not counted: they need none of it.
+            known.or_else(|| most.filter(|_| passes_unknown(state, limit)).map(|_| 0))
+        }
+        "tokens" => agent.caps.tokens_max.or(most.map(|most| most.tokens)),
+        UNKNOWN_COST => Some(0),
+        _ => Some(1),
+    }
+}
+
+fn passes_unknown(state: &State, limit: &Limit<'_>) -> bool {
+    let name = limit.name.strip_suffix(limit.measure).unwrap_or_default();
+    state.raised.contains_key(&format!("{name}{UNKNOWN_COST}"))
+}
+
+/// What living attempts may use up of a limit or have already used up, and whether none of this kind is
+/// among them of which nobody can say.
+fn held(state: &State, limit: &Limit<'_>, kind: &str) -> (u64, bool) {
+    if Bug::NothingReserved.is_planted() || !matches!(limit.measure, "micro_usd" | "tokens") {
+        return (0, true);
+    }
+    let of = |(attempt, live): (&AttemptId, &Live)| {
+        let ix = state.graph.ix(&attempt.task).filter(|ix| limit.scope.holds(state, *ix))?;
+        let said = match limit.measure {
+            "micro_usd" => live.talk.used.micro_usd.unwrap_or(0),
+            _ => live.talk.used.tokens(),
+        };
+        let needed = need(state, limit, ix, &attempt.step, live.fallback);
+        let unknown = needed.is_none() && kind_of(&attempt.step) == kind;
+        Some((needed.unwrap_or(0).max(said), unknown))
     };
-    state.live.iter().filter_map(of).fold(0, u64::saturating_add)
+    let all = state.live.iter().filter_map(of);
+    all.fold((0, true), |(sum, alone), (n, unknown)| (sum.saturating_add(n), alone && !unknown))
+}
+
+/// What follows from a limit without room: a question, once, or the end of what it limits.
+fn no_room(state: &State, limit: Limit<'_>, next: u64) -> Vec<EventKind> {
+    let Limit { scope, ref name, used, max, .. } = limit;
+    if limit.then == Then::Stop || scope != Scope::Run && is_refused(state, name) {
+        let reached = EventKind::BudgetReached { limit: name.clone(), used, max, stop: true };
+        if scope == Scope::Run {
+            return vec![reached];
+        }
+        let why = format!(
+            "{}; raise it in the workflow for the next run, or `consort retry` raises it once",
+            used_up(&limit, next)
+        );
+        let halted = halt(state, scope, &why, false);
+        return if halted.is_empty() { halted } else { [vec![reached], halted].concat() };
+    }
+    let is_asked = |kind: &ApprovalKind| matches!(kind, ApprovalKind::Budget { limit } if limit == name);
+    if state.open_approvals().any(|(_, a)| is_asked(&a.kind)) {
+        return Vec::new();
+    }
+    let mut events = vec![EventKind::BudgetReached { limit: name.clone(), used, max, stop: false }];
+    let no = match scope {
+        Scope::Run => "ends the run".to_owned(),
+        Scope::Pipeline(id) => format!("gives up what is left of pipeline {id}"),
+        Scope::Task(id) => format!("gives up {id}"),
+    };
+    let yes = match limit.measure {
+        UNKNOWN_COST => "lets such calls pass without counting them",
+        _ => "raises it by as much again",
+    };
+    let question = format!("{}: approve {yes}, reject {no}", used_up(&limit, next));
+    let kind = ApprovalKind::Budget { limit: name.clone() };
+    events.extend(Questions::new(state).ask(kind, "the person who pays", question));
+    events
+}
+
+/// In words, for the question and for what is given up.
+fn used_up(limit: &Limit<'_>, next: u64) -> String {
+    let amount = |n| amount_words(&limit.name, n);
+    let (used, max) = (amount(limit.used), amount(limit.max));
+    let name = limit_words(&limit.name);
+    match (limit.measure, next) {
+        (UNKNOWN_COST, _) => {
+            let calls = if limit.used == 1 { "1 call".to_owned() } else { format!("{} calls", limit.used) };
+            format!("{name} cannot be kept: nobody knows what {calls} cost, so they are not counted in it")
+        }
+        (_, next) if next > 0 && !limit.is_used_up() => {
+            let next = amount(next);
+            format!(
+                "{name} has no room for the next attempt, which may use up {next} ({used} of {max} are used)"
+            )
+        }
+        _ => format!("{name} is used up ({used} of {max})"),
+    }
+}
+
+/// A person said no to more of it: it is not asked again.
+fn is_refused(state: &State, name: &str) -> bool {
+    let no = |a: &super::state::Approval| a.answer.as_ref().is_some_and(|answer| !answer.yes);
+    let of = |kind: &ApprovalKind| matches!(kind, ApprovalKind::Budget { limit } if limit == name);
+    state.approvals.values().any(|a| of(&a.kind) && no(a))
+}
+
+/// A person said no: the run ends, or what this limit is about is given up.
+pub(super) fn refused(state: &State, limit: &str, by: &str, said: &str) -> Vec<EventKind> {
+    match Scope::of(limit).0 {
+        Scope::Run => super::handle::cancelling(state, by),
+        scope => {
+            let why = format!("{}: no more, by {by}: {said}", limit_words(limit));
+            halt(state, scope, &why, true)
+        }
+    }
+}
+
+/// Gives up the tasks of a part that would start something. `at_once`: those that work now, too; else
+/// they come to the end of what they began. What only waits for a person, or is made already, stays.
+fn halt(state: &State, scope: Scope<'_>, why: &str, at_once: bool) -> Vec<EventKind> {
+    let all: Vec<usize> = match scope {
+        Scope::Task(id) => state.graph.ix(&id.into()).into_iter().collect(),
+        _ => (0..state.tasks.len()).filter(|ix| scope.holds(state, *ix)).collect(),
+    };
+    let mut events = Vec::new();
+    for ix in all {
+        let id = &state.graph.task(ix).id;
+        let lives = state.live.keys().any(|attempt| attempt.task == *id);
+        match &state.tasks[ix].stage {
+            TaskStage::Waiting | TaskStage::Ready => {}
+            TaskStage::Working if at_once || !lives => events.extend(superseded(state, id)),
+            _ => continue,
+        }
+        events.push(EventKind::TaskFailed { task: id.clone(), why: cut(why, 500) });
+    }
+    events
+}
+
+/// A person sends a task on that was given up for want of room: its part of the budget, and its
+/// pipeline's, rise by their first amount where they are used up.
+pub(super) fn reopened(state: &State, ix: usize, by: &str) -> Vec<EventKind> {
+    let parts = Scope::around(state, ix).filter(|scope| *scope != Scope::Run);
+    let closed = parts
+        .flat_map(|scope| limits(state, scope, state.now))
+        .filter(|limit| limit.then == Then::Stop || is_refused(state, &limit.name));
+    // What kept it from starting may have been the size of its next attempt: then it says so.
+    let TaskStage::Failed(why) = &state.tasks[ix].stage else { return Vec::new() };
+    let reached = |limit: &Limit<'_>| {
+        limit.is_used_up() || limit.measure != UNKNOWN_COST && why.contains(&limit_words(&limit.name))
+    };
+    let raise = |limit: Limit<'_>| EventKind::BudgetRaised {
+        max: next_max(state, &limit.name),
+        limit: limit.name,
+        by: by.to_owned(),
+    };
+    closed.filter(reached).map(raise).collect()
 }
 
 /// What an approval raises a limit to: by its original amount, and above what is used.
 pub(super) fn next_max(state: &State, limit: &str) -> u64 {
-    let budget = state.graph.plan.limits.budget;
-    let original = match limit {
+    let (scope, measure) = Scope::of(limit);
+    if measure == UNKNOWN_COST {
+        return u64::from(u32::MAX);
+    }
+    let budget = scope.budget(state);
+    let original = match measure {
         "agent_calls" => budget.agent_calls_max.map(u64::from),
         "micro_usd" => budget.micro_usd_max,
         "tokens" => budget.tokens_max,
         _ => budget.wall_ms_max,
     };
-    let step = original.unwrap_or(0).max(1);
-    let present = state.raised.get(limit).copied().or(original).unwrap_or(0);
-    let used = limits(state, state.now).find(|r| r.limit == limit).map_or(0, |r| r.used);
-    present.max(used).saturating_add(step)
+    let present = limits(state, scope, state.now).find(|l| l.name == limit);
+    let (used, max) = present.map_or((0, original.unwrap_or(0)), |l| (l.used, l.max));
+    max.max(used).saturating_add(original.unwrap_or(0).max(1))
 }
 
-/// When the wall-time budget runs out, if it is the only thing to wait for.
+/// When the wall-time budget runs out, if something is to be started then: otherwise nothing follows from
+/// it, and whoever looks would look again at once, and for ever.
 pub(super) fn wall_deadline(state: &State) -> Option<Timestamp> {
-    if state.paused_at.is_some() {
+    if !super::settle::has_slot(state) {
         return None;
     }
     let max = state.raised.get("wall_ms").copied().or(state.graph.plan.limits.budget.wall_ms_max)?;
     let used = &state.used;
     Some(state.started_at.plus_ms(max).plus_ms(used.suspended_ms).plus_ms(used.paused_ms))
+}
+
+/// True if the agent ran and nobody knows what that cost.
+pub(super) fn is_unknown(agent: &AgentSpec, end: &AttemptEnd, usage: &Usage) -> bool {
+    let ran = !matches!(end, AttemptEnd::Lost | AttemptEnd::Failed(Failure::Exit(Exit::NotStarted(_))));
+    // A session that used no tokens used no money.
+    let used = usage.tokens() > 0 || !matches!(agent.runtime, Runtime::Session(_));
+    !Bug::UnknownCostsNothing.is_planted()
+        && ran
+        && used
+        && usage.micro_usd.is_none()
+        && agent.price().is_none()
+}
+
+/// What an attempt that ran used up: where its agent does not say what that cost, the price of a call.
+pub(super) fn priced(state: &State, attempt: &AttemptId, usage: Usage) -> Usage {
+    let fallback = state.live.get(attempt).map_or(0, |live| live.fallback);
+    let agent =
+        state.graph.ix(&attempt.task).map(|ix| state.graph.task(ix).agent_of(&attempt.step, fallback));
+    let price = agent.and_then(AgentSpec::price).filter(|price| *price > 0);
+    Usage { micro_usd: usage.micro_usd.or(price), ..usage }
+}
+
+/// The name of a limit for people: `budget tokens of task a`.
+pub fn limit_words(limit: &str) -> String {
+    let (scope, measure) = Scope::of(limit);
+    let measure = match measure {
+        "micro_usd" | UNKNOWN_COST => "usd",
+        "wall_ms" => "wall",
+        other => other,
+    };
+    match scope {
+        Scope::Run => format!("the budget {measure}"),
+        Scope::Pipeline(id) => format!("the budget {measure} of pipeline {id}"),
+        Scope::Task(id) => format!("the budget {measure} of task {id}"),
+    }
+}
+
+/// An amount of it for people: money in dollars, time as people read it.
+pub fn amount_words(limit: &str, amount: u64) -> String {
+    match Scope::of(limit).1 {
+        "micro_usd" => {
+            let text = format!("{}.{:06}", amount / 1_000_000, amount % 1_000_000);
+            let cents = text.find('.').map_or(0, |dot| dot + 3);
+            let exact = text.trim_end_matches('0').len().max(cents);
+            format!("${}", &text[..exact])
+        }
+        "wall_ms" => duration_text(amount),
+        UNKNOWN_COST if amount >= u64::from(u32::MAX) => "any number of calls of unknown cost".into(),
+        UNKNOWN_COST => format!("{amount} calls of unknown cost"),
+        _ => amount.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_and_amounts_are_told_in_words() {
+        let cases = [
+            ("tokens", 500, "the budget tokens", "500"),
+            ("micro_usd", 20_000_000, "the budget usd", "$20.00"),
+            ("micro_usd", 1_250, "the budget usd", "$0.00125"),
+            ("wall_ms", 90_000, "the budget wall", "1m 30s"),
+            ("task/a/tokens", 1, "the budget tokens of task a", "1"),
+            ("pipeline/x/micro_usd", 500_000, "the budget usd of pipeline x", "$0.50"),
+            ("task/a/unknown_cost", 2, "the budget usd of task a", "2 calls of unknown cost"),
+        ];
+        for (limit, amount, words, told) in cases {
+            assert_eq!((limit_words(limit).as_str(), amount_words(limit, amount).as_str()), (words, told));
+            assert_eq!(is_of_run(limit), !limit.contains('/'));
+        }
+    }
 }

@@ -228,8 +228,19 @@ pub enum EventKind {
     EffectAbandoned { effect: String, task: TaskId, why: String },
     /// The quota that agents of this pool share is used up: none of them begins before that time.
     PoolRested { pool: String, until: Timestamp, rests: u32, why: String },
-    /// A limit of the whole run is reached; a person decides.
-    BudgetReached { limit: String, used: u64, max: u64 },
+    /// That time has come: its agents begin again.
+    PoolWoke { pool: String },
+    /// So much of a limit is used up that it is told, once; see [`super::limit_words`] for its name.
+    BudgetWarned { limit: String, used: u64, max: u64 },
+    /// A limit is used up, or has no room for the next attempt.
+    BudgetReached {
+        limit: String,
+        used: u64,
+        max: u64,
+        /// Nothing more of it starts. Without: a person decides.
+        #[serde(default, skip_serializing_if = "crate::plan::is_false")]
+        stop: bool,
+    },
     /// A person raised it.
     BudgetRaised { limit: String, max: u64, by: String },
     /// Nothing new starts.

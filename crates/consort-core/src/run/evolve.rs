@@ -445,9 +445,20 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::PoolRested { pool, until, rests, why } => {
             let since = state.pools.get(pool).map_or(at, |known| known.since);
             let why = why.clone();
-            state.pools.insert(pool.clone(), PoolState { until: *until, rests: *rests, since, why });
+            state
+                .pools
+                .insert(pool.clone(), PoolState { until: *until, rests: *rests, since, woke: false, why });
         }
-        E::BudgetReached { .. } => {}
+        E::PoolWoke { pool } => {
+            let known = state.pools.get_mut(pool).ok_or_else(|| format!("{pool} does not rest"))?;
+            known.woke = true;
+        }
+        E::BudgetWarned { limit, max, .. } => drop(state.warned.insert(limit.clone(), *max)),
+        E::BudgetReached { limit, stop, .. } => {
+            if *stop && crate::run::budget::is_of_run(limit) {
+                state.stopped = Some(limit.clone());
+            }
+        }
         E::BudgetRaised { limit, max, .. } => {
             state.raised.insert(limit.clone(), *max);
         }

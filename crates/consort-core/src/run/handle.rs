@@ -277,6 +277,7 @@ fn retry(
         })
         .collect();
     events.extend(superseded(state, task));
+    events.extend(super::budget::reopened(state, ix, by));
     events.push(EventKind::TaskReleased {
         task: task.clone(),
         guidance: note.map(|n| cut(n.trim(), 1_000)).filter(|n| !n.is_empty()),
@@ -342,12 +343,17 @@ fn opened(state: &State, runner: &str, found: &[Found]) -> Vec<EventKind> {
 
 /// The end of an attempt of which nothing else is known.
 pub(super) fn gone(state: &State, attempt: &AttemptId, end: AttemptEnd) -> Vec<EventKind> {
+    // What it said before it was gone is spent.
+    let said = state.live.get(attempt).map(|live| live.talk.used).unwrap_or_default();
+    let usage = match end {
+        AttemptEnd::Lost => said,
+        _ => super::budget::priced(state, attempt, said),
+    };
     let mut events = talk::over(state, attempt);
     events.push(EventKind::AttemptEnded {
         attempt: attempt.clone(),
         end,
-        // What it said before it was gone is spent.
-        usage: state.live.get(attempt).map(|live| live.talk.used).unwrap_or_default(),
+        usage,
         wall_ms: 0,
         leaked: 0,
         record: None,

@@ -385,6 +385,13 @@ pub struct Usage {
     pub micro_usd: Option<u64>,
 }
 
+impl Usage {
+    /// Input and output tokens together.
+    pub fn tokens(&self) -> u64 {
+        self.tokens_in.saturating_add(self.tokens_out)
+    }
+}
+
 /// A captured state of a creator's work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Candidate {

@@ -35,6 +35,7 @@ mod versions;
 mod wanted;
 
 pub use ask::refusals_against;
+pub use budget::{amount_words, limit_words};
 pub use command::{Command, StartRun};
 pub use decide::DISAGREEMENT_MAX;
 pub use effect::{Effect, EffectKey, Ensure, FindingsRef, InputRef, Start, StopWhy, Tip};
@@ -52,7 +53,7 @@ pub use input::{
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version
 /// must give the same events, byte for byte.
-pub const DECISION_VERSION: u32 = 4;
+pub const DECISION_VERSION: u32 = 5;
 
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
@@ -65,8 +66,8 @@ pub use session::{
 };
 pub use state::{
     AgentChange, AgentTurn, Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Grant,
-    Integration, Live, LivePhase, Override, Point, PoolState, Remembered, Round, STATE_SCHEMA, State,
-    Steering, StepState, StepStatus, Talk, TaskStage, TaskState, Tell, Used, Waiting, WorkspaceState,
+    Integration, Live, LivePhase, Most, Override, Point, PoolState, Remembered, Round, STATE_SCHEMA, Spent,
+    State, Steering, StepState, StepStatus, Talk, TaskStage, TaskState, Tell, Used, Waiting, WorkspaceState,
 };
 pub use versions::{Apart, Version, apart};
 pub use wanted::{Why, checkpoint_tips, inputs_of, is_settled, measured_by, next_deadline, start_of, wanted};

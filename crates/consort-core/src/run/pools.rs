@@ -5,6 +5,7 @@ use super::event::EventKind;
 use super::session::SessionFailure;
 use super::state::{PoolState, State};
 use crate::ids::{AttemptId, Step};
+use crate::planted::Bug;
 use crate::time::Timestamp;
 
 /// A rest of which nobody says how long it is: doubling from the first to the last, in milliseconds.
@@ -28,18 +29,25 @@ pub(super) fn of_attempt<'a>(state: &'a State, attempt: &AttemptId) -> Option<&'
 }
 
 /// The pool of this step, while it rests.
-fn resting(state: &State, ix: usize, at: usize, now: Timestamp) -> Option<&PoolState> {
-    if state.pools.is_empty() {
+fn resting(state: &State, ix: usize, at: usize) -> Option<&PoolState> {
+    if state.pools.is_empty() || Bug::RestForgotten.is_planted() {
         return None;
     }
     let step = &state.tasks[ix].steps[at];
     let pool = state.pools.get(pool_of(state, ix, &step.step, step.fallback)?)?;
-    (pool.until > now).then_some(pool)
+    (!pool.woke).then_some(pool)
 }
 
 /// Queued steps whose pool does not rest, in the order in which they get a slot.
-pub(super) fn awake(state: &State, now: Timestamp) -> impl Iterator<Item = (usize, usize)> + '_ {
-    state.front.queued.iter().copied().filter(move |(ix, at)| resting(state, *ix, *at, now).is_none())
+pub(super) fn awake(state: &State) -> impl Iterator<Item = (usize, usize)> + '_ {
+    state.front.queued.iter().copied().filter(|(ix, at)| resting(state, *ix, *at).is_none())
+}
+
+/// Pools whose time has come. That they woke is a fact of its own: whether somebody can begin then is
+/// another matter, and who waits for them must not be told to look again and again.
+pub(super) fn woken(state: &State, now: Timestamp) -> impl Iterator<Item = EventKind> + '_ {
+    let due = state.pools.iter().filter(move |(_, pool)| !pool.woke && pool.until <= now);
+    due.map(|(pool, _)| EventKind::PoolWoke { pool: pool.clone() })
 }
 
 /// When the first queued step that waits for its pool may go on.
@@ -47,7 +55,7 @@ pub(super) fn next_wake(state: &State) -> Option<Timestamp> {
     if state.pools.is_empty() {
         return None;
     }
-    let waits = state.front.queued.iter().filter_map(|(ix, at)| resting(state, *ix, *at, state.now));
+    let waits = state.front.queued.iter().filter_map(|(ix, at)| resting(state, *ix, *at));
     waits.map(|pool| pool.until).min()
 }
 
@@ -77,10 +85,14 @@ fn rest(
     now: Timestamp,
 ) -> (Timestamp, EventKind) {
     let known = state.pools.get(pool);
-    let rests = known.map_or(0, |pool| pool.rests) + 1;
+    // Who runs into a limit that is known already was on its way before: it is no further hit, and
+    // with no word of how long it is, it rests as long as the others.
+    let resting = known.filter(|pool| pool.until > now);
+    let rests = known.map_or(0, |pool| pool.rests) + u32::from(resting.is_none());
     let first = if until.is_some() { PASSED_MS } else { REST_MS.0 };
     let most = REST_MS.1;
-    let own = now.plus_ms(first.saturating_mul(1 << (rests - 1).min(16)).min(most));
+    let own = now.plus_ms(first.saturating_mul(1 << rests.saturating_sub(1).min(16)).min(most));
+    let own = resting.map_or(own, |pool| pool.until);
     let until = until.filter(|until| *until > now).unwrap_or(own).min(now.plus_ms(REST_MS_MAX));
     // Another agent of the pool may know of a longer rest.
     let until = known.map_or(until, |pool| pool.until.max(until));

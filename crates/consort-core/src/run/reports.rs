@@ -280,12 +280,17 @@ pub(super) fn ended(state: &State, attempt: &AttemptId, ended: &Ended) -> Vec<Ev
         (None, Exit::Code(0), None) => (AttemptEnd::Done, Vec::new()),
         (None, exit, None) => (AttemptEnd::Failed(Failure::Exit(bounded(exit))), Vec::new()),
     };
+    let usage = if ended.usage == super::Usage::default() { live.talk.used } else { ended.usage };
     let mut events = talk::over(state, attempt);
     events.extend(gave);
     events.push(EventKind::AttemptEnded {
         attempt: attempt.clone(),
         end,
-        usage: if ended.usage == super::Usage::default() { live.talk.used } else { ended.usage },
+        usage: if matches!(ended.exit, Exit::NotStarted(_)) {
+            usage
+        } else {
+            super::budget::priced(state, attempt, usage)
+        },
         wall_ms: ended.wall_ms,
         leaked: ended.leaked,
         record: ended.record.clone(),

@@ -57,6 +57,15 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
     if state.is_over() {
         return Vec::new();
     }
+    if let Some(told) = budget::warn(state, None, now) {
+        return vec![told];
+    }
+    if state.stopped.is_some() {
+        // What was begun is brought to its end: it is paid for.
+        let under_way = !state.live.is_empty() || !state.front.ensuring.is_empty();
+        let ends = !under_way && state.front.merging.is_empty();
+        return if ends { end(state, RunStatus::Failed, None) } else { Vec::new() };
+    }
     let started = start(state, now);
     if !started.is_empty() {
         return started;
@@ -74,33 +83,55 @@ fn rested(state: &State, now: Timestamp) -> Vec<EventKind> {
             step: state.tasks[*ix].steps[*at].step.clone(),
         })
         .collect();
+    if !state.is_over() {
+        events.extend(pools::woken(state, now));
+    }
     let effects = state.failing.iter().filter(|(_, f)| f.until.is_some_and(|until| until <= now));
     events.extend(effects.map(|(effect, _)| EventKind::EffectDue { effect: effect.clone() }));
     events
 }
 
+fn slots(state: &State) -> usize {
+    state.graph.plan.limits.max_concurrent_agents.max(1) as usize
+}
+
+/// True if there is a free slot, and somebody who waits for one.
+pub(super) fn has_slot(state: &State) -> bool {
+    let waiting = !state.front.queued.is_empty() || !state.front.ready.is_empty();
+    let paused = state.status == RunStatus::Paused;
+    !state.closing
+        && !paused
+        && !state.cancelling
+        && state.stopped.is_none()
+        && waiting
+        && state.live.len() < slots(state)
+}
+
 /// Gives the next free slot away: to a queued step first, so that what began is finished, then
 /// to a ready task.
 fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
-    let max = state.graph.plan.limits.max_concurrent_agents.max(1) as usize;
-    let waiting = !state.front.queued.is_empty() || !state.front.ready.is_empty();
-    if state.closing || state.status == RunStatus::Paused || state.live.len() >= max || !waiting {
+    if !has_slot(state) {
         return Vec::new();
     }
+    let max = slots(state);
     if let Some(events) = budget::gate(state, now) {
         return events;
     }
-    // One that finds no room in the budget does not keep a smaller one from starting.
-    let mut no_room = None;
-    for (ix, at) in pools::awake(state, now) {
+    // One that finds no room in the budget does not keep a smaller one from starting, nor another task.
+    let mut no_room = Vec::new();
+    for (ix, at) in pools::awake(state) {
         match budget::reserve(state, ix, at) {
-            budget::Room::There => return vec![attempt(state, ix, at)],
-            budget::Room::Later => no_room = no_room.or(Some(Vec::new())),
-            budget::Room::Never(events) => no_room = no_room.or(Some(events)),
+            budget::Room::There => {
+                let told = budget::warn(state, Some(ix), now);
+                return vec![told.unwrap_or_else(|| attempt(state, ix, at))];
+            }
+            budget::Room::Later => {}
+            budget::Room::Never(events) if no_room.is_empty() => no_room = events,
+            budget::Room::Never(_) => {}
         }
     }
-    if let Some(events) = no_room {
-        return events;
+    if !no_room.is_empty() {
+        return no_room;
     }
     let preparing = state.front.ensuring.iter().filter(|ix| state.tasks[**ix].stage == TaskStage::Preparing);
     if state.live.len() + preparing.take(max).count() >= max {
@@ -345,7 +376,7 @@ fn rests(
     let retry = EventKind::StepRetrying {
         task: state.graph.task(ix).id.clone(),
         step: step.clone(),
-        failures: failed.failures.saturating_sub(1),
+        failures: failed.failures.saturating_sub(u32::from(!Bug::LimitCostsTry.is_planted())),
         not_before,
         why: super::ask::cut(why, 500),
     };

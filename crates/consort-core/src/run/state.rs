@@ -1,8 +1,11 @@
 //! What is known about a run: the fold of its events.
 
+mod spent;
 mod talk;
 mod task;
 
+pub(super) use spent::kind_of;
+pub use spent::{Most, Spent};
 pub use talk::{Grant, Talk, Tell, Waiting};
 pub use task::{
     AgentChange, AgentTurn, Point, Remembered, Round, Steering, StepState, StepStatus, TaskStage, TaskState,
@@ -21,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Raised when the shape of the serialised state changes.
-pub const STATE_SCHEMA: u32 = 4;
+pub const STATE_SCHEMA: u32 = 5;
 
 /// The state of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -80,6 +83,18 @@ pub struct State {
     pub used: Used,
     /// Raised budgets: limit name to its present maximum.
     pub raised: BTreeMap<String, u64>,
+    /// Limits of which it was told that they are nearly used up: name to the maximum that held then.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub warned: BTreeMap<String, u64>,
+    /// A limit of the run is used up, and nothing more starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// What the parts used up that have a budget of their own: `task/<id>`, `pipeline/<id>`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub spent: BTreeMap<String, Spent>,
+    /// The largest use of one attempt, by what it was for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub most: BTreeMap<String, Most>,
     /// Effects that failed and rest.
     pub failing: BTreeMap<String, Failing>,
     /// Quotas that were hit and with which nothing has gone well since.
@@ -345,6 +360,9 @@ pub struct Used {
     /// Time the run was paused, in milliseconds, up to the last pause that ended.
     #[serde(default)]
     pub paused_ms: u64,
+    /// Calls of agents of whom nobody knows what they cost: they ran, and reported no cost.
+    #[serde(default)]
+    pub unknown_cost: u32,
     /// The same by what the attempts were for.
     #[serde(default)]
     pub by_role: ByRole,
@@ -407,6 +425,8 @@ pub struct PoolState {
     pub rests: u32,
     /// Since when nothing has gone well.
     pub since: Timestamp,
+    /// That time has come.
+    pub woke: bool,
     /// The last reason.
     pub why: String,
 }
@@ -454,6 +474,10 @@ impl State {
             integration: None,
             used: Used::default(),
             raised: BTreeMap::new(),
+            warned: BTreeMap::new(),
+            stopped: None,
+            spent: BTreeMap::new(),
+            most: BTreeMap::new(),
             failing: BTreeMap::new(),
             pools: BTreeMap::new(),
             front,

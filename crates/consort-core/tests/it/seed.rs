@@ -411,6 +411,7 @@ pub(crate) fn plan() -> Plan {
             attempt_timeout_ms: 600_000,
             grace_ms: 10_000,
             budget: Budget::default(),
+            shares: Default::default(),
         },
         checkpoints: CheckpointFrequency::Phase,
         constraints: vec![

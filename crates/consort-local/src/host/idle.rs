@@ -11,6 +11,8 @@ pub enum Outcome {
     Complete,
     /// A task was given up.
     Failed,
+    /// A budget is used up, and ended the run.
+    Stopped,
     /// A person ended the run.
     Cancelled,
     /// A person must answer first; nobody is here.
@@ -31,7 +33,7 @@ impl Outcome {
             Outcome::Waiting => "waits for a person",
             Outcome::OverBudget => "a budget is used up",
             Outcome::Interrupted { .. } => "interrupted",
-            Outcome::Complete | Outcome::Failed | Outcome::Cancelled => "over",
+            Outcome::Complete | Outcome::Failed | Outcome::Stopped | Outcome::Cancelled => "over",
         }
     }
 }
@@ -48,6 +50,7 @@ impl Host {
         match self.state.status {
             _ if self.state.is_over() && next_deadline(&self.state).is_some() => return None,
             RunStatus::Complete => return Some(Outcome::Complete),
+            RunStatus::Failed if self.state.stopped.is_some() => return Some(Outcome::Stopped),
             RunStatus::Failed => return Some(Outcome::Failed),
             RunStatus::Cancelled => return Some(Outcome::Cancelled),
             RunStatus::Active | RunStatus::Paused => {}

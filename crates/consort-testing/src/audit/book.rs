@@ -1,6 +1,6 @@
 //! What the auditor keeps while it reads: one page per task, barrier and question.
 
-use super::{Violation, gates, life, people, talk};
+use super::{Violation, gates, life, limits, people, talk};
 use crate::sim::Record;
 use consort_core::ids::{ApprovalId, AttemptId, Revision, Step, TaskId};
 use consort_core::plan::{Plan, Task};
@@ -90,6 +90,7 @@ pub(super) struct Book<'a> {
     pub stopping: BTreeSet<AttemptId>,
     pub starts: BTreeMap<AttemptId, u64>,
     pub talks: talk::Talks,
+    pub limits: limits::Limits,
     pub start: Option<StartRun>,
     pub declared: BTreeSet<String>,
     pub vouched: BTreeSet<String>,
@@ -119,6 +120,7 @@ impl<'a> Book<'a> {
             stopping: BTreeSet::new(),
             starts: BTreeMap::new(),
             talks: talk::Talks::default(),
+            limits: limits::Limits::default(),
             start: None,
             declared: BTreeSet::new(),
             vouched: BTreeSet::new(),
@@ -185,6 +187,7 @@ impl<'a> Book<'a> {
             people::after_the_end(self, kind);
         }
         talk::talk(self, kind, record);
+        limits::limit(self, kind, record.now);
         match kind {
             E::RunStarted { start, .. } => self.start = Some(start.clone()),
             E::RunnerOpened { .. } => self.open = true,

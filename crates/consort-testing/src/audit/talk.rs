@@ -40,6 +40,13 @@ pub(super) struct Talks {
     turns: BTreeMap<(AttemptId, u32), String>,
 }
 
+impl Talks {
+    /// Which agent does this step now: 0 is the plan's own.
+    pub(super) fn doer(&self, task: &TaskId, step: &Step) -> u8 {
+        self.doers.get(&(task.clone(), step.clone())).map_or(0, |doer| doer.fallback)
+    }
+}
+
 pub(super) fn talk(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
     use EventKind as E;
     match kind {

@@ -343,9 +343,7 @@ impl Sim {
         if actions.is_empty() || self.chooser.chance(20) {
             actions.extend(self.world.waiting().cloned().map(Action::Expire));
         }
-        // A budget of time that is used up while nothing is to be started brings nothing.
-        let now = Timestamp(self.world.now + self.skew);
-        let due = next_deadline(&host.state).is_some_and(|(at, why)| why != Why::Budget || at > now);
+        let due = next_deadline(&host.state).is_some();
         if due && (actions.is_empty() || self.chooser.chance(30)) {
             actions.push(Action::Time);
         }
@@ -370,7 +368,12 @@ impl Sim {
         let Some((due, _)) = next_deadline(self.state()) else { return };
         let ahead = due.0 - self.now().0;
         self.world.now += ahead.max(0);
-        self.input(&Input::Tick).expect("not a command");
+        let brought = self.input(&Input::Tick).expect("not a command");
+        // Otherwise a host would look again at once, and for ever.
+        assert!(
+            brought || next_deadline(self.state()).is_none_or(|(at, _)| at > due),
+            "nothing is due at {due}"
+        );
     }
 
     /// What goes wrong by chance.

@@ -20,7 +20,7 @@ pub use driver::{End, Options, Sim};
 pub use every::{Explored, Once, every_order};
 pub use host::{Crashed, Disk, Host, Record};
 pub use people::People;
-pub use players::{Play, Plays, Profile};
+pub use players::{Play, Plays, Profile, Quota, Spends};
 pub use world::{
     Begun, Commit, Heard, Line, Process, Seen, Started, Talks, World, commit_id, content_id, shell,
 };

@@ -2,7 +2,8 @@
 
 use super::chance::hash;
 use consort_core::ids::{AttemptId, Step, TaskId};
-use consort_core::run::{FailureClass, Severity};
+use consort_core::plan::Caps;
+use consort_core::run::{FailureClass, Severity, Usage};
 use std::collections::BTreeMap;
 
 /// How good the versions of one task's work are. The last entry of a list counts for all
@@ -67,6 +68,8 @@ pub enum Play {
     NotStarted,
     /// Its session says that it did not do its work, and what would help.
     Fails(FailureClass),
+    /// The quota of its pool is used up; its vendor says that it gives again in so many milliseconds.
+    Limited(Option<u64>),
 }
 
 /// Which attempt goes how.
@@ -92,13 +95,14 @@ impl Plays {
         }
         let creator = attempt.step.is_creator();
         if talked && (draw / 8_000).is_multiple_of(2) {
-            return Play::Fails(match draw / 16_000 % 7 {
+            return Play::Fails(match draw / 16_000 % 8 {
                 0 => FailureClass::Never,
                 1 => FailureClass::Backoff,
-                2 => FailureClass::Limited(None),
+                2 => return Play::Limited(None),
                 3 => FailureClass::OtherRuntime,
                 4 => FailureClass::Person,
                 5 => FailureClass::Retry,
+                6 => return Play::Limited(Some(draw / 128_000 % 5_400_000)),
                 _ => FailureClass::Cap,
             });
         }
@@ -114,4 +118,39 @@ impl Plays {
             _ => Play::Exit(137),
         }
     }
+}
+
+/// What attempts use up.
+#[derive(Clone, Debug, Default)]
+pub struct Spends {
+    /// By task and step, for its first, second … attempt at that step; then as all others.
+    pub scripted: BTreeMap<(TaskId, Step), Vec<Usage>>,
+    /// A seed: attempts differ, and some do not know what they cost. Nobody uses more than the cap.
+    pub seeded: Option<u64>,
+}
+
+impl Spends {
+    /// What attempt `nth` (from 0) at this step uses up, if its agent has these caps.
+    pub fn of(&self, attempt: &AttemptId, nth: usize, caps: Caps) -> Usage {
+        let key = (attempt.task.clone(), attempt.step.clone());
+        if let Some(usage) = self.scripted.get(&key).and_then(|all| all.get(nth)) {
+            return *usage;
+        }
+        let usual = Usage { tokens_in: 100, tokens_out: 10, micro_usd: Some(1_000) };
+        let Some(seed) = self.seeded else { return usual };
+        let draw = hash(&format!("{seed} spends {attempt}"));
+        let tokens = (draw % 4_000).min(caps.tokens_max.unwrap_or(u64::MAX));
+        let cost = (draw / 4_000 % 9_000).min(caps.micro_usd_max.unwrap_or(u64::MAX));
+        let known = caps.micro_usd_max.is_some() || draw / 36_000_000 % 16 != 0;
+        Usage { tokens_in: tokens, tokens_out: 0, micro_usd: known.then_some(cost) }
+    }
+}
+
+/// The quota of a pool that gives nothing for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// True time in milliseconds at which it gives again.
+    pub until: i64,
+    /// Whether its vendor says so.
+    pub told: bool,
 }

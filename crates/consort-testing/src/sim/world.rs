@@ -6,7 +6,7 @@ mod talk;
 pub use talk::{Heard, Line, Talks, shell};
 
 use super::chance::{hash, mix};
-use super::players::{Play, Plays, Profile};
+use super::players::{Play, Plays, Profile, Quota, Spends};
 use consort_core::ids::{AttemptId, ContentHash, Revision, Step, TaskId};
 use consort_core::plan::Plan;
 use consort_core::run::*;
@@ -69,6 +69,8 @@ pub struct Begun {
 struct Attempt {
     process: Process,
     play: Play,
+    /// What it uses up if it comes to its end.
+    spends: Usage,
     start: Start,
     session: Option<talk::Session>,
 }
@@ -92,6 +94,10 @@ pub struct World {
     pub profiles: BTreeMap<TaskId, Profile>,
     /// Which attempt goes how.
     pub plays: Plays,
+    /// What attempts use up.
+    pub spends: Spends,
+    /// Quotas that are used up, by pool: who talks to such a vendor is told so at the end.
+    pub quotas: BTreeMap<String, Quota>,
     /// What sessions do on their way.
     pub talks: Talks,
     /// What sessions were told and have heard, in order.
@@ -150,6 +156,8 @@ impl World {
             ledger: Vec::new(),
             profiles: BTreeMap::new(),
             plays: Plays::default(),
+            spends: Spends::default(),
+            quotas: BTreeMap::new(),
             talks: Talks::default(),
             heard: Vec::new(),
             failing: BTreeMap::new(),
@@ -239,7 +247,8 @@ impl World {
             fallback: 0,
             nonce: String::new(),
         };
-        let claimed = Attempt { process: Process::Claimed, play: Play::Well, start, session: None };
+        let spends = Usage::default();
+        let claimed = Attempt { process: Process::Claimed, play: Play::Well, spends, start, session: None };
         self.attempts.insert(attempt.clone(), claimed);
     }
 
@@ -257,9 +266,11 @@ impl World {
         let begun = Some(Begun { resume: start.resume.clone(), fallback: start.fallback });
         self.ledger.push(Started { attempt: attempt.clone(), durable, begun });
         let session = self.begin_session(start, nth);
-        let mut there = Attempt { process: Process::Alive, play, start: start.clone(), session };
+        let caps = self.agent_of(start).map(|agent| agent.caps).unwrap_or_default();
+        let spends = self.spends.of(&attempt, nth, caps);
+        let mut there = Attempt { process: Process::Alive, play, spends, start: start.clone(), session };
         if play == Play::NotStarted {
-            let ended = ended(Exit::NotStarted("no such program".into()), Given::Nothing);
+            let ended = ended(Exit::NotStarted("no such program".into()), Given::Nothing, Usage::default());
             there.process = Process::Ended(ended.clone());
             self.attempts.insert(attempt.clone(), there);
             return vec![Report::AttemptEnded { attempt, ended }];
@@ -273,17 +284,23 @@ impl World {
         let Some(there) = self.attempts.get(attempt).filter(|a| a.process == Process::Alive).cloned() else {
             return;
         };
-        let mut process = match there.play {
+        let play = self.closed(&there).unwrap_or(there.play);
+        let mut process = match play {
             Play::Vanish => Process::Vanished,
-            Play::Exit(code) => Process::Ended(ended(Exit::Code(code), Given::Nothing)),
-            Play::Fails(_) => Process::Ended(ended(Exit::Code(1), Given::Nothing)),
+            Play::Exit(code) => Process::Ended(ended(Exit::Code(code), Given::Nothing, there.spends)),
+            Play::Fails(_) => Process::Ended(ended(Exit::Code(1), Given::Nothing, there.spends)),
+            // Nothing was given, nothing is paid.
+            Play::Limited(_) => {
+                let nothing = Usage { micro_usd: Some(0), ..Usage::default() };
+                Process::Ended(ended(Exit::Code(1), Given::Nothing, nothing))
+            }
             play => {
                 let given = self.give(&there.start, play);
-                Process::Ended(ended(Exit::Code(0), given))
+                Process::Ended(ended(Exit::Code(0), given, there.spends))
             }
         };
         if let Process::Ended(ended) = &mut process {
-            ended.session = talk::session_end(&there, there.play);
+            ended.session = talk::session_end(&there, play, self.now);
         }
         if let Some(there) = self.attempts.get_mut(attempt) {
             there.process = process;
@@ -294,8 +311,8 @@ impl World {
     pub fn stop(&mut self, attempt: &AttemptId, why: StopWhy) -> Vec<Report> {
         match self.process(attempt) {
             Some(Process::Alive) => {
-                let ended = ended(Exit::Stopped(why), Given::Nothing);
                 if let Some(there) = self.attempts.get_mut(attempt) {
+                    let ended = ended(Exit::Stopped(why), Given::Nothing, there.spends);
                     there.process = Process::Ended(ended);
                 }
             }
@@ -408,8 +425,7 @@ fn identity(attempt: &AttemptId) -> ProcessIdentity {
     ProcessIdentity { pid: (draw % 30_000) as i32 + 2, start_ticks: draw >> 20, boot_id: "boot".into() }
 }
 
-fn ended(exit: Exit, given: Given) -> Ended {
-    let usage = Usage { tokens_in: 100, tokens_out: 10, micro_usd: Some(1_000) };
+fn ended(exit: Exit, given: Given, usage: Usage) -> Ended {
     Ended { exit, given, wall_ms: 10, usage, leaked: 0, record: None, session: None }
 }
 

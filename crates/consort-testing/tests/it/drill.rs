@@ -1,8 +1,8 @@
 //! Killed before and after every append and every effect, each plan ends as if it had not been.
 
 use consort_core::plan::Plan;
-use consort_testing::plans::{chain, fan, overlapping, seed_plan, two_way};
-use consort_testing::sim::{Profile, Sim, drill};
+use consort_testing::plans::{PlanExt, TaskExt, chain, fan, overlapping, plan, seed_plan, task, two_way};
+use consort_testing::sim::{Profile, Quota, Sim, drill};
 
 fn prepare(sim: &mut Sim) {
     sim.options.absent = vec!["PLAN.md".into()];
@@ -25,6 +25,22 @@ fn drilled(plan: &Plan, ordered: bool) {
 #[test]
 fn a_chain() {
     drilled(&chain(3), true);
+}
+
+#[test]
+fn agents_that_share_a_quota_and_a_budget() {
+    let capped = |id: &str| task(id).talked(0).pooled("vendor").capped(Some(1_000), Some(200));
+    let tasks = vec![capped("a"), capped("b").needs(&["a"]), capped("c"), task("d").talked(0)];
+    let mut plan = plan("thrifty", tasks).at_once(3);
+    plan.limits.budget.micro_usd_max = Some(6_000);
+    plan.limits.budget.tokens_max = Some(1_000);
+    for reboot in [false, true] {
+        let sites = drill(&plan, true, reboot, |sim| {
+            let until = sim.world.now + 600_000;
+            sim.world.quotas.insert("vendor".into(), Quota { until, told: reboot });
+        });
+        assert!(sites.unwrap_or_else(|wrong| panic!("{wrong}")) > 20);
+    }
 }
 
 #[test]

@@ -5,9 +5,9 @@
 use consort_core::ids::Step;
 use consort_core::plan::{Criticality, Plan};
 use consort_core::planted::Bug;
-use consort_core::run::{AskKind, Command, NoteKind, Reach, Report};
+use consort_core::run::{AskKind, Command, NoteKind, Reach, Report, Usage};
 use consort_testing::audit::{Violation, audit};
-use consort_testing::plans::{TaskExt, chain, plan, task, two_way};
+use consort_testing::plans::{PlanExt, TaskExt, chain, plan, task, two_way};
 use consort_testing::sim::{Line, People, Play, Profile, Sim, shell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -97,6 +97,26 @@ fn scene(bug: Bug) -> Vec<Violation> {
                 sim.world.talks.scripted.insert(("a".into(), Step::Create), vec![lines]);
             })
         }
+        Bug::RestForgotten | Bug::LimitCostsTry => {
+            let pooled = ["a", "b"].map(|id| task(id).talked(0).pooled("vendor"));
+            audited(&plan("p", pooled.into()).at_once(1), |sim| {
+                script(sim, Step::Create, &[Play::Limited(Some(600_000))]);
+            })
+        }
+        Bug::NothingReserved => {
+            let capped = ["a", "b"].map(|id| task(id).capped(Some(1_000), None));
+            let mut plan = plan("p", capped.into());
+            plan.limits.budget.micro_usd_max = Some(1_500);
+            audited(&plan, |_| ())
+        }
+        Bug::UnknownCostsNothing => {
+            let mut plan = plan("p", vec![task("a").talked(0).judged(2, 3)]);
+            plan.limits.budget.micro_usd_max = Some(1_000_000);
+            audited(&plan, |sim| {
+                let unknown = Usage { tokens_in: 9, tokens_out: 9, micro_usd: None };
+                sim.world.spends.scripted.insert(("a".into(), Step::Create), vec![unknown]);
+            })
+        }
         Bug::GroupNotKilled => unreachable!("it lives in the worker, among real processes"),
     }
 }
@@ -150,6 +170,8 @@ fn rule(bug: Bug) -> &'static str {
         Bug::EventsOutOfOrder => "order",
         Bug::GrantForAnyRule => "grants",
         Bug::ReviewerResumes => "sessions",
+        Bug::RestForgotten | Bug::LimitCostsTry => "pool",
+        Bug::NothingReserved | Bug::UnknownCostsNothing => "budget",
         Bug::GroupNotKilled => "alive",
     }
 }
@@ -215,4 +237,9 @@ each_is_found! {
     events_out_of_order EventsOutOfOrder
     grant_for_any_rule GrantForAnyRule
     reviewer_resumes ReviewerResumes
+    summary_taken_for_context SummaryTakenForContext
+    rest_forgotten RestForgotten
+    limit_costs_try LimitCostsTry
+    nothing_reserved NothingReserved
+    unknown_costs_nothing UnknownCostsNothing
 }

@@ -4,11 +4,13 @@
 //! `CONSORT_SEEDS=20000 cargo nextest run -p consort-testing simulation` for more;
 //! `CONSORT_SEED=17` for one.
 
-use consort_core::plan::{Plan, Task};
+use consort_core::plan::{Budget, Plan, Task, Then};
 use consort_core::run::RunStatus;
 use consort_testing::audit::audit;
-use consort_testing::plans::{PlanExt, TaskExt, chain, fan, overlapping, plan, seed_plan, task, two_way};
-use consort_testing::sim::{Chooser, End, People, Profile, Random, Sim};
+use consort_testing::plans::{
+    PlanExt, TaskExt, chain, fan, overlapping, plan, score, seed_plan, task, two_way,
+};
+use consort_testing::sim::{Chooser, End, People, Profile, Quota, Random, Sim};
 use std::collections::BTreeMap;
 
 /// A plan with something of everything.
@@ -43,16 +45,49 @@ fn talkative() -> Plan {
     plan("talkative", tasks).at_once(3)
 }
 
+/// Agents that share quotas, and a budget in money and in tokens: some have caps, some have not.
+fn thrifty() -> Plan {
+    let judged = |id: &str| task(id).judged(2, 4).self_reviewed().critics(&["S-002", "S-007"]).talked(1);
+    let tasks = vec![
+        judged("a").pooled("one").capped(Some(6_000), Some(3_000)),
+        judged("b").pooled("two"),
+        task("c").talked(0).pooled("one").needs(&["a"]),
+        judged("d").pooled("one").capped(None, Some(2_000)).needs(&["b"]),
+        task("e").talked(2).pooled("two").capped(Some(3_000), None).at("line", 1),
+        judged("f").capped(None, Some(1_500)).at("line", 2).needs(&["e"]),
+    ];
+    let mut plan = plan("thrifty", tasks).at_once(4);
+    plan.limits.budget.micro_usd_max = Some(60_000);
+    plan.limits.budget.tokens_max = Some(25_000);
+    plan.limits.budget.warn_at = Some(score(8_000));
+    let calls = |max, then| Budget { agent_calls_max: Some(max), then, ..Budget::default() };
+    plan.limits.shares.tasks.insert("a".into(), calls(12, Then::Ask));
+    plan.limits.shares.tasks.insert("d".into(), calls(9, Then::Stop));
+    let of_line = Budget { tokens_max: Some(9_000), ..Budget::default() };
+    plan.limits.shares.pipelines.insert("line".into(), of_line);
+    plan
+}
+
+/// As [`thrifty`], and nobody is asked: what is used up ends.
+fn miserly() -> Plan {
+    let mut plan = thrifty();
+    plan.limits.budget.then = Then::Stop;
+    plan.limits.shares.pipelines.values_mut().for_each(|budget| budget.then = Then::Stop);
+    plan
+}
+
 /// One of several plans, with one of several kinds of work.
 fn scene(seed: u64) -> Sim {
     let mut dice = Random::new(seed ^ 0xfeed);
-    let plan = match dice.pick(9) {
+    let plan = match dice.pick(12) {
         0 => chain(3),
         1 => fan(4),
         2 => two_way((2, 4)).approved_barriers(),
         3 => overlapping(),
         4 => seed_plan(),
         5 | 6 => talkative(),
+        7 | 8 => thrifty(),
+        9 => miserly(),
         _ => medley(),
     };
     let mut sim = Sim::seeded(&plan, seed);
@@ -64,6 +99,13 @@ fn scene(seed: u64) -> Sim {
     sim.world.plays.seeded = Some((seed, [0, 30, 150, 400][dice.pick(4)]));
     sim.world.talks.seeded = Some((seed, [0, 300, 900][dice.pick(3)]));
     sim.world.talks.lost = dice.pick(3) as u32;
+    sim.world.spends.seeded = dice.chance(800).then_some(seed);
+    for pool in ["one", "two"] {
+        if dice.chance(400) {
+            let until = sim.world.now + [90_000, 5_400_000, 100_000_000][dice.pick(3)];
+            sim.world.quotas.insert(pool.into(), Quota { until, told: dice.chance(500) });
+        }
+    }
     let some = |dice: &mut Random, most: u32| [0, most / 4, most][dice.pick(3)];
     let options = &mut sim.options;
     options.approve_all = dice.chance(400);

@@ -22,6 +22,11 @@ pub struct Found {
     pub help: Option<String>,
 }
 
+/// True if agents of this runtime say themselves what they cost; for the others the table of prices does.
+pub fn tells_cost(runtime: &str) -> bool {
+    runtime == claude::NAME
+}
+
 /// Versions of Claude Code that were tried, from and up to but not including.
 const CLAUDE: (u64, u64) = (2, 3);
 /// The variable of a wire's key, and the model that is taken where nobody names one.

@@ -72,6 +72,11 @@ impl Prices {
         Ok(Self { tables })
     }
 
+    /// Whether anybody knows what this model costs.
+    pub fn knows(&self, model: &str) -> bool {
+        self.tables.iter().any(|table| table.of(model).is_some())
+    }
+
     /// When the built-in table was made, `YYYY-MM-DD`.
     pub fn as_of(&self) -> &str {
         self.tables.last().and_then(|table| table.as_of.as_deref()).unwrap_or_default()

@@ -263,6 +263,7 @@ pub fn plan(tasks: Vec<Task>) -> Plan {
             attempt_timeout_ms: 60_000,
             grace_ms: 1_000,
             budget: Budget::default(),
+            shares: Default::default(),
         },
         checkpoints: CheckpointFrequency::Phase,
         constraints: vec![

@@ -31,6 +31,9 @@ pub(crate) fn run(ctx: &Context, args: &Check) -> Result<u8, Failure> {
     let plan = source.plan(ctx, &options, true)?;
     let mut text = format!("{} is a valid workflow: {}\n", source.name, planning::size(&plan));
     text += &format!("  a run takes {}\n", planning::calls(&plan));
+    if let Some(unknown) = planning::unknown_cost(&plan) {
+        text += &format!("  its budget is {unknown}\n");
+    }
     if let Some(roles) = planning::roles_of_files(&plan) {
         text += &format!("  roles from files: {roles}\n");
     }

@@ -1,14 +1,16 @@
 //! From a workflow file to a plan, with every mistake shown where it is.
 
 use crate::context::Context;
+use crate::drive;
 use crate::exit;
 use crate::failure::Failure;
 use crate::place::Place;
 use consort_core::definition::Offer;
 use consort_core::definition::roles::Library;
 use consort_core::definition::{self, BaseFiles, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
-use consort_core::plan::{AgentSpec, Forecast, Plan, Runtime, Task};
+use consort_core::plan::{AgentSpec, Forecast, Limits, Plan, Runtime, Task, Then};
 use consort_worker::agents::offers::{self, Found};
+use consort_worker::agents::prices::{PRICES, Prices};
 use consort_worker::agents::roles;
 use consort_worker::workspace::Repo;
 use std::collections::{BTreeMap, BTreeSet};
@@ -319,6 +321,61 @@ pub(crate) fn cost(plan: &Plan) -> String {
         Some(max) => format!("{expected}; the run asks at {}", dollars(max)),
         None if unpriced == 0 && micro_usd == 0 => expected,
         None => format!("{expected}; no limit is set (limits: budget)"),
+    }
+}
+
+/// Where money is limited: agents whose calls cost nobody knows what, and what the run will do about it.
+pub(crate) fn unknown_cost(plan: &Plan) -> Option<String> {
+    let env: BTreeMap<String, String> = std::env::vars().collect();
+    let prices = Prices::load(drive::own_prices(&env).as_deref()).ok()?;
+    unknown_to(plan, &prices)
+}
+
+fn unknown_to(plan: &Plan, prices: &Prices) -> Option<String> {
+    let Limits { budget, shares, .. } = &plan.limits;
+    let mut parts = shares.tasks.values().chain(shares.pipelines.values()).chain([budget]);
+    if plan.rehearsal || !parts.any(|budget| budget.micro_usd_max.is_some()) {
+        return None;
+    }
+    let names: BTreeSet<String> =
+        plan.tasks.iter().flat_map(agents_of).filter_map(|agent| unknown_name(agent, prices)).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let then = match budget.then {
+        Then::Ask => "the run asks when the first one was made",
+        Then::Stop => "the run ends when the first one was made",
+    };
+    let names: Vec<String> = names.into_iter().take(5).collect();
+    Some(format!(
+        "in money, and nobody knows what calls of {} cost: {then}; give the agent a `price`, or its model one in {PRICES}",
+        names.join(", ")
+    ))
+}
+
+/// Everybody who is asked for something in this task, and who would take over.
+fn agents_of(task: &Task) -> Vec<&AgentSpec> {
+    let asked = [
+        (task.given.is_none(), &task.creator),
+        (!task.review_groups.is_empty(), &task.critic),
+        (task.judged, &task.judge),
+    ];
+    let own = asked.into_iter().filter(|(asked, _)| *asked).map(|(_, agent)| agent).chain(&task.panel);
+    own.flat_map(|agent| std::iter::once(agent).chain(&agent.fallbacks)).collect()
+}
+
+/// What to call an agent that costs nobody knows what; `None`: somebody will.
+fn unknown_name(agent: &AgentSpec, prices: &Prices) -> Option<String> {
+    if agent.price().is_some() {
+        return None;
+    }
+    match &agent.runtime {
+        Runtime::Command { argv, .. } => argv.first().cloned(),
+        Runtime::Session(session) if !offers::tells_cost(&session.runtime) => {
+            let model = session.model.clone()?;
+            (!prices.knows(&model)).then_some(model)
+        }
+        _ => None,
     }
 }
 

@@ -288,6 +288,7 @@ fn announcement(plan: &Plan, start: &StartRun, driver: &Driver, facts: &Facts) -
     say("prompts", &plan.prompts.keys().map(|name| format!("own {name}")).collect::<Vec<_>>().join(", "));
     say("forecast", &planning::calls(plan));
     say("cost", &planning::cost(plan));
+    say("budget", &planning::unknown_cost(plan).unwrap_or_default());
     say("approvals", &asked(plan, start, driver));
     say("absent", &facts.absent.join(", "));
     if !facts.unseen.is_empty() {

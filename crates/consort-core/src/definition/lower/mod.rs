@@ -4,6 +4,7 @@
 
 mod agents;
 mod alone;
+mod budgets;
 mod escalate;
 mod finish;
 mod gates;
@@ -26,7 +27,7 @@ use super::alone::{Alone, AloneFault};
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::file::Workflow;
 use crate::ids::{BarrierId, TaskId};
-use crate::plan::{self, Backoff, Budget, CheckpointFrequency, Limits, PLAN_SCHEMA, Plan, WorkspaceKind};
+use crate::plan::{self, Backoff, CheckpointFrequency, Limits, PLAN_SCHEMA, Plan, WorkspaceKind};
 use links::Links;
 use outline::Outline;
 use std::collections::BTreeMap;
@@ -124,6 +125,7 @@ impl<'f> Lower<'f> {
         plan.barriers = self.barriers(&outline, &plan.quality);
         self.check_catalogue();
         plan.tasks = self.tasks(&outline, &links, &agents, &plan);
+        plan.limits.shares = self.shares(&outline, &plan);
         plan.roles = self.roles(&mut plan.tasks, &outline);
         plan.strategies = self.used_strategies(&plan.tasks);
         if let Some(order) = &order {
@@ -142,7 +144,6 @@ impl<'f> Lower<'f> {
     fn limits(&mut self) -> Limits {
         let limits = self.file.limits.as_ref();
         let backoff = limits.and_then(|l| l.backoff.as_ref());
-        let budget = limits.and_then(|l| l.budget.as_ref());
         let count = |given: Option<&super::decode::At<u32>>, default| given.map_or(default, |at| at.value);
         let first = backoff.and_then(|b| b.first.as_ref());
         let first_ms = first.map_or(1_000, |at| at.value.0);
@@ -156,7 +157,6 @@ impl<'f> Lower<'f> {
         for (at, name) in [
             (limits.and_then(|l| l.max_concurrent_agents.as_ref()), "max_concurrent_agents"),
             (limits.and_then(|l| l.max_attempts.as_ref()), "max_attempts"),
-            (budget.and_then(|b| b.agent_calls.as_ref()), "agent_calls"),
         ] {
             self.at_least_one(at, name);
         }
@@ -178,12 +178,8 @@ impl<'f> Lower<'f> {
                 .and_then(|l| l.attempt_timeout.as_ref())
                 .map_or(3_600_000, |at| at.value.0),
             grace_ms: limits.and_then(|l| l.grace.as_ref()).map_or(10_000, |at| at.value.0),
-            budget: Budget {
-                agent_calls_max: budget.and_then(|b| b.agent_calls.as_ref()).map(|at| at.value),
-                micro_usd_max: budget.and_then(|b| b.usd.as_ref()).map(|at| at.value.0),
-                tokens_max: budget.and_then(|b| b.tokens.as_ref()).map(|at| at.value.0),
-                wall_ms_max: budget.and_then(|b| b.wall.as_ref()).map(|at| at.value.0),
-            },
+            budget: self.budget(),
+            shares: plan::Shares::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::ids::{AttemptId, Step};
 use crate::run::StopWhy;
 use crate::run::event::{AttemptEnd, Failure};
 use crate::run::input::Usage;
-use crate::run::state::{Live, LivePhase, Point, RoleUse, State, StepStatus, TaskStage};
+use crate::run::state::{Live, LivePhase, Point, RoleUse, State, StepStatus, TaskStage, kind_of};
 use crate::time::Timestamp;
 
 /// The entry of a live attempt.
@@ -45,6 +45,7 @@ pub(super) fn starting(
     };
     state.live.insert(attempt.clone(), live);
     state.used.agent_calls += 1;
+    crate::run::budget::shares(state, ix, |spent| spent.agent_calls += 1);
     state.used.by_role.of(&attempt.step).calls += 1;
     Ok(())
 }
@@ -74,6 +75,7 @@ pub(super) fn ended(
     let live = state.live.remove(attempt).ok_or_else(|| format!("{attempt} is not live"))?;
     state.front.deadlines.remove(&(live.deadline, attempt.clone()));
     count(state, end, usage, wall_ms);
+    charge(state, (ix, &attempt.step, live.fallback), end, usage, wall_ms);
     spend(state.used.by_role.of(&attempt.step), usage, wall_ms);
     let it = &mut state.tasks[ix];
     let holds = |s: &StepStatus| matches!(s, StepStatus::Live(held) if held == attempt);
@@ -113,7 +115,7 @@ fn went_well(state: &mut State, attempt: &AttemptId) {
     let rests = state.pools.get_mut(&pool).is_some_and(|known| {
         known.rests = 0;
         known.since = now;
-        known.until > now
+        !known.woke
     });
     if !rests {
         state.pools.remove(&pool);
@@ -154,6 +156,27 @@ fn conclude(state: &mut State, ix: usize, position: usize, end: &AttemptEnd) {
             }
         };
         tasks::decide(state, ix, point);
+    }
+}
+
+/// What it used up counts for all whose budget it is, and tells what the next one of its kind may need.
+fn charge(
+    state: &mut State,
+    (ix, step, fallback): (usize, &Step, u8),
+    end: &AttemptEnd,
+    usage: &Usage,
+    wall_ms: u64,
+) {
+    let graph = state.graph.clone();
+    let agent = graph.task(ix).agent_of(step, fallback);
+    let unknown_cost = crate::run::budget::is_unknown(agent, end, usage);
+    state.used.unknown_cost += u32::from(unknown_cost);
+    crate::run::budget::shares(state, ix, |spent| spent.add(usage, wall_ms, unknown_cost));
+    // One that failed before it did anything tells nothing.
+    let tells =
+        *end == AttemptEnd::Done || usage.tokens() > 0 || usage.micro_usd.is_some_and(|cost| cost > 0);
+    if tells {
+        state.most.entry(kind_of(step).to_owned()).or_default().see(usage, agent);
     }
 }
 
@@ -205,6 +228,8 @@ pub(in crate::run) fn failure_text(end: &AttemptEnd) -> String {
 /// The machine slept: work gets the time back.
 pub(super) fn shift_deadlines(state: &mut State, by_ms: u64) {
     state.used.suspended_ms = state.used.suspended_ms.saturating_add(by_ms);
+    // Nobody waited for a quota meanwhile. What its vendor said of it is a time of the world, and stands.
+    state.pools.values_mut().for_each(|pool| pool.since = pool.since.plus_ms(by_ms));
     state.front.deadlines.clear();
     for (attempt, live) in &mut state.live {
         live.deadline = live.deadline.plus_ms(by_ms);

@@ -3,7 +3,7 @@
 use crate::ids::{ApprovalId, Step, TaskId};
 use crate::run::{
     AgentTurn, ApprovalKind, AskKind, AttemptEnd, ContextTier, Event, EventKind, Exit, Failure, GateRefusal,
-    NoteKind, Reach, RoundKind, SessionNote, State, StopWhy, Verdict,
+    NoteKind, Reach, RoundKind, SessionNote, State, StopWhy, Verdict, amount_words, limit_words,
 };
 use crate::time::Timestamp;
 use crate::view::model::{barrier_hold_text, hold_text, refusal_text, trigger, turn_text};
@@ -42,10 +42,21 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
             run(state),
             format!("the quota of {pool} is used up: its agents rest until {} ({why})", clock(*until)),
         ),
-        E::BudgetReached { limit, used, max } => {
-            (run(state), format!("budget {limit} used up: {used} of {max}"))
+        E::PoolWoke { pool } => (run(state), format!("the agents of {pool} begin again")),
+        E::BudgetWarned { limit, used, max } => {
+            let (name, used, max) =
+                (limit_words(limit), amount_words(limit, *used), amount_words(limit, *max));
+            (run(state), format!("{name}: {used} of {max} are used up"))
         }
-        E::BudgetRaised { limit, max, by } => (run(state), format!("budget {limit} raised to {max} by {by}")),
+        E::BudgetReached { limit, used, max, stop } => {
+            let (name, used, max) =
+                (limit_words(limit), amount_words(limit, *used), amount_words(limit, *max));
+            let then = if *stop { "; nothing more of it starts" } else { "" };
+            (run(state), format!("{name} has no room left: {used} of {max}{then}"))
+        }
+        E::BudgetRaised { limit, max, by } => {
+            (run(state), format!("{} raised to {} by {by}", limit_words(limit), amount_words(limit, *max)))
+        }
         E::EffectFailed { effect, failures, why, .. } => {
             (run(state), format!("{effect} failed ({}): {why}", count(*failures as usize, "time")))
         }

@@ -86,6 +86,7 @@ fn doing(state: &State, view: &RunView) -> String {
             "COMPLETE" if alone => "it passes".into(),
             "FAILED" if alone => "it does not pass, or there is no answer".into(),
             "COMPLETE" => "everything is accepted".into(),
+            "FAILED" if state.stopped.is_some() => "ended: its budget is used up".into(),
             "FAILED" => "ended: something was given up and nothing else can go on".into(),
             _ => "ended by a person".into(),
         };
@@ -105,6 +106,10 @@ fn doing(state: &State, view: &RunView) -> String {
     }
     if parts.is_empty() {
         let waiting = view.queue.len();
+        let rests = state.pools.iter().filter(|(_, pool)| !pool.woke).min_by_key(|(_, pool)| pool.until);
+        if let (Some((pool, rest)), true) = (rests, live == 0) {
+            parts.push(format!("waits for the quota of {} until {}", clean(pool), rest.until));
+        }
         parts.push(if waiting > 0 {
             format!("{} queued", count(waiting, "step"))
         } else {

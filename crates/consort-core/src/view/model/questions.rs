@@ -3,7 +3,9 @@
 use super::{AnswerView, ApprovalView, Blocker, VersionView, When};
 use crate::ids::{ApprovalId, DimensionId, TaskId};
 use crate::quality::Score;
-use crate::run::{self, Approval, ApprovalKind, AskKind, Severity, State, shown, who_may};
+use crate::run::{
+    self, Approval, ApprovalKind, AskKind, Severity, State, StepStatus, limit_words, shown, who_may,
+};
 use crate::view::text::clean;
 
 pub(super) fn approval_view(state: &State, id: &ApprovalId, approval: &Approval, run: &str) -> ApprovalView {
@@ -196,10 +198,16 @@ fn meaning(kind: &ApprovalKind) -> Meaning {
             "its agent is told that nobody answers, with your words, and decides by itself",
             None,
         ),
-        ApprovalKind::Budget { .. } => (
+        ApprovalKind::Budget { limit } => (
             "budget",
-            "the limit rises by its first amount",
-            "everything is stopped and the run is CANCELLED",
+            match limit.ends_with("unknown_cost") {
+                true => "such calls pass and are not counted",
+                false => "the limit rises by its first amount",
+            },
+            match limit.contains('/') {
+                true => "no agent of it starts any more, and what is not done is given up",
+                false => "everything is stopped and the run is CANCELLED",
+            },
             None,
         ),
     };
@@ -258,6 +266,20 @@ pub(super) fn blockers(state: &State, run: &str) -> Vec<Blocker> {
             resolved_at: None,
         }
     }));
+    all.extend(resting(state));
+    all.extend(state.stopped.as_deref().map(|limit| Blocker {
+        id: "BLK-budget".into(),
+        description: format!(
+            "{} is used up, and the workflow says `then: stop`: raise it under `limits: budget` and run it again",
+            limit_words(limit)
+        ),
+        blocking: Vec::new(),
+        severity: "HIGH",
+        since: None,
+        command: None,
+        resolution: None,
+        resolved_at: None,
+    }));
     let failed = state.checkpoints.iter().filter_map(|c| Some((c, c.failed.as_ref()?)));
     all.extend(failed.map(|(checkpoint, why)| Blocker {
         id: format!("BLK-{}", checkpoint.id),
@@ -270,6 +292,34 @@ pub(super) fn blockers(state: &State, run: &str) -> Vec<Blocker> {
         resolved_at: None,
     }));
     all
+}
+
+/// Quotas that are used up, while the run goes on: until when, why, and who waits for them.
+fn resting(state: &State) -> impl Iterator<Item = Blocker> + '_ {
+    let rest = state.pools.iter().filter(|(_, pool)| !pool.woke && !state.is_over());
+    rest.map(|(name, pool)| {
+        let waits = |ix: usize, step: &crate::run::StepState| {
+            let waiting = matches!(step.status, StepStatus::Queued | StepStatus::Resting(_));
+            let agent = state.graph.task(ix).agent_of(&step.step, step.fallback);
+            waiting && agent.pool.as_deref() == Some(name)
+        };
+        let tasks = state.tasks.iter().enumerate().filter(|(ix, it)| it.steps.iter().any(|s| waits(*ix, s)));
+        Blocker {
+            id: format!("BLK-quota-{}", clean(name).replace(['/', '.', ' ', ':'], "-")),
+            description: format!(
+                "the quota of {} is used up: its agents rest until {} and go on by themselves ({})",
+                clean(name),
+                pool.until,
+                clean(&pool.why)
+            ),
+            blocking: tasks.map(|(ix, _)| state.graph.task(ix).id.to_string()).collect(),
+            severity: "LOW",
+            since: Some(When(pool.since)),
+            command: None,
+            resolution: None,
+            resolved_at: None,
+        }
+    })
 }
 
 fn of_question(state: &State, id: &ApprovalId, approval: &Approval, run: &str) -> Option<Blocker> {

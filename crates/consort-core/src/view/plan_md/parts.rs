@@ -5,7 +5,7 @@ use super::super::model::RunView;
 use super::super::people::who_counts;
 use super::super::words::Word;
 use super::{SECTIONS, level, status_of, strategies};
-use crate::plan::{CheckpointFrequency, CompletionBy, Input, Output, Plan};
+use crate::plan::{Budget, CheckpointFrequency, CompletionBy, Input, Output, Plan, Then};
 use std::collections::BTreeMap;
 
 /// Patterns of work in this plan, read off the graph.
@@ -284,18 +284,42 @@ pub(super) fn constraints(doc: &mut Doc, plan: &Plan) {
             "How fine the points of return are",
         ),
     ];
-    let budget = limits.budget;
-    rows.extend(
-        budget.agent_calls_max.map(|n| fact("Budget: agent calls", n.to_string(), "Then a person decides")),
-    );
-    rows.extend(budget.micro_usd_max.map(|n| {
-        fact(
-            "Budget: cost",
-            format!("{}.{:02} USD", n / 1_000_000, n % 1_000_000 / 10_000),
-            "Then a person decides",
-        )
-    }));
-    rows.extend(budget.wall_ms_max.map(|n| fact("Budget: wall time", duration(n), "Then a person decides")));
+    let mut budget = |of: String, budget: &Budget| {
+        let Budget { agent_calls_max, micro_usd_max, tokens_max, wall_ms_max, then, .. } = *budget;
+        let usd = |n: u64| format!("{}.{:02} USD", n / 1_000_000, n % 1_000_000 / 10_000);
+        let all = [
+            ("agent calls", agent_calls_max.map(|n| n.to_string())),
+            ("cost", micro_usd_max.map(usd)),
+            ("tokens", tokens_max.map(|n| n.to_string())),
+            ("wall time", wall_ms_max.map(duration)),
+        ];
+        let then = match then {
+            Then::Ask => "Then a person decides",
+            Then::Stop => "Then no agent of it starts any more",
+        };
+        let given = all.into_iter().filter_map(|(what, max)| Some((what, max?)));
+        rows.extend(given.map(|(what, max)| fact(&format!("Budget{of}: {what}"), max, then)));
+    };
+    budget(String::new(), &limits.budget);
+    for (pipeline, own) in &limits.shares.pipelines {
+        budget(format!(" of pipeline {pipeline}"), own);
+    }
+    // Most tasks have the same one.
+    let mut alike: Vec<(&Budget, Vec<&str>)> = Vec::new();
+    for (task, own) in &limits.shares.tasks {
+        match alike.iter_mut().find(|(known, _)| *known == own) {
+            Some((_, tasks)) => tasks.push(task.as_str()),
+            None => alike.push((own, vec![task.as_str()])),
+        }
+    }
+    for (own, tasks) in alike {
+        let of = match tasks.len() {
+            n if n == plan.tasks.len() && n > 1 => "each task".to_owned(),
+            1..=6 => tasks.join(", "),
+            n => format!("{} and {} more", tasks[..5].join(", "), n - 5),
+        };
+        budget(format!(" of {of}"), own);
+    }
     let soft = plan.constraints.iter().filter(|c| !c.hard);
     rows.extend(soft.map(|c| {
         vec![

@@ -70,6 +70,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("duration without unit", "limits: {attempt_timeout: 30}\n$"),
     ("size in the wrong unit", "limits: {output_max: 8MB}\n$"),
     ("budget of nothing", "limits: {budget: {usd: 0}}\n$"),
+    ("budget of a task of nothing", "limits: {budget: {per_task: {agent_calls: 0}}}\n$"),
+    ("budget with another word", "limits: {budget: {usd: 5, then: stpo}}\n$"),
+    ("budget that always warns", "tasks:\n  a: {text: x, budget: {tokens: 5k, warn_at: 0}}\n"),
+    ("budget inside a budget", "limits: {budget: {per_task: {per_task: {usd: 1}}}}\n$"),
     ("number too small", "limits: {max_concurrent_agents: 0}\n$"),
     ("unknown variable", "variables: {topic: x}\ntasks:\n  a: {text: 'about {{ topci }} and {{ topic }}'}\n"),
     (

@@ -1,5 +1,6 @@
 //! The workflow file: examples, mistakes, hostile input.
 
+mod budgets;
 mod defaults;
 mod examples;
 mod hostile;

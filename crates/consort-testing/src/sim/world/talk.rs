@@ -4,8 +4,9 @@ use super::{Attempt, Process, World};
 use crate::sim::chance::hash;
 use crate::sim::players::Play;
 use consort_core::ids::{AttemptId, Step, TaskId};
-use consort_core::plan::{Grip, Rule, Runtime, Tool};
+use consort_core::plan::{AgentSpec, Grip, Rule, Runtime, Tool};
 use consort_core::run::*;
+use consort_core::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 
 /// One thing that a session does on its way.
@@ -15,6 +16,8 @@ pub enum Line {
     Asks(AskKind, Option<Rule>),
     /// Tells something.
     Says(NoteKind),
+    /// Tells that its vendor limits it for so many milliseconds from now, if it says for how long.
+    Limited(Option<u64>),
 }
 
 /// What sessions do on their way.
@@ -94,12 +97,19 @@ impl Talks {
         if draw % 1_000 >= u64::from(permille) {
             return VecDeque::new();
         }
-        let line = |n: u64| match draw / (1_000 << (3 * n)) % 8 {
+        let line = |n: u64| match draw / (1_000 << (4 * n)) % 11 {
             0 => Line::Asks(AskKind::Question, None),
             1 => Line::Asks(AskKind::Permission, None),
             2 => Line::Says(NoteKind::Compacted),
             3 => Line::Says(NoteKind::HandedOver { session: format!("h-{n}-{}", attempt.slug()) }),
             4 => Line::Asks(AskKind::Permission, Some(shell("cargo test"))),
+            5 => Line::Limited(Some(draw / 16_000_000 % 1_800_000)),
+            6 => Line::Limited(None),
+            7 => Line::Says(NoteKind::Used(Usage {
+                tokens_in: draw % 2_000,
+                tokens_out: 10,
+                micro_usd: Some(draw % 3_000),
+            })),
             _ => Line::Asks(AskKind::Permission, Some(shell("npm install"))),
         };
         (0..1 + draw / 7 % 3).map(line).collect()
@@ -109,9 +119,21 @@ impl Talks {
 impl World {
     /// True if this attempt's agent is talked to.
     pub(super) fn talks_to(&self, start: &Start) -> bool {
+        self.agent_of(start).is_some_and(|agent| matches!(agent.runtime, Runtime::Session(_)))
+    }
+
+    /// Who does it.
+    pub(super) fn agent_of(&self, start: &Start) -> Option<&AgentSpec> {
         let task = self.plan.task(&start.attempt.task);
-        let agent = task.map(|task| task.agent_of(&start.attempt.step, start.fallback));
-        agent.is_some_and(|agent| matches!(agent.runtime, Runtime::Session(_)))
+        task.map(|task| task.agent_of(&start.attempt.step, start.fallback))
+    }
+
+    /// How a session ends whose quota gives nothing now.
+    pub(super) fn closed(&self, there: &Attempt) -> Option<Play> {
+        there.session.as_ref()?;
+        let quota = self.quotas.get(self.agent_of(&there.start)?.pool.as_deref()?)?;
+        let left = u64::try_from(quota.until - self.now).ok().filter(|left| *left > 0)?;
+        Some(Play::Limited(quota.told.then_some(left)))
     }
 
     /// The session of an attempt that begins: a resumed one, unless it is lost.
@@ -179,6 +201,10 @@ impl World {
                 let text = "é".repeat(500);
                 session.note(NoteKind::Asked(Ask { number, kind, text, rule }));
             }
+            Some(Line::Limited(ms)) => {
+                let until = ms.map(|ms| Timestamp(now).plus_ms(ms));
+                session.note(NoteKind::Limited { until });
+            }
             Some(Line::Says(kind)) => {
                 if let NoteKind::HandedOver { session: id } = &kind {
                     session.id = id.clone();
@@ -219,12 +245,14 @@ impl World {
 }
 
 /// How the session of an attempt ended that played like this.
-pub(super) fn session_end(there: &Attempt, play: Play) -> Option<Box<SessionEnd>> {
+pub(super) fn session_end(there: &Attempt, play: Play, now: i64) -> Option<Box<SessionEnd>> {
     let session = there.session.as_ref()?;
-    let failure = match play {
-        Play::Fails(class) => Some(SessionFailure { class, why: "é".repeat(600) }),
+    let class = match play {
+        Play::Fails(class) => Some(class),
+        Play::Limited(ms) => Some(FailureClass::Limited(ms.map(|ms| Timestamp(now).plus_ms(ms)))),
         _ => None,
     };
+    let failure = class.map(|class| SessionFailure { class, why: "é".repeat(600) });
     Some(Box::new(SessionEnd {
         session: Some(session.id.clone()),
         failure,

@@ -1,8 +1,10 @@
 //! What the brain decides, case by case: a plan, players, people, and what comes of it.
 
 mod answers;
+mod budgets;
 mod gates;
 mod life;
+mod limits;
 mod people;
 mod sessions;
 mod talk;

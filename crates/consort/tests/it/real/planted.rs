@@ -96,9 +96,13 @@ fn play(bug: Bug, planted: Option<Bug>) -> Vec<Violation> {
             scene.until(&REAL, |e| matches!(e, E::EffectFailed { .. }));
             scene
         }
-        Bug::GrantForAnyRule | Bug::ReviewerResumes | Bug::SummaryTakenForContext => {
-            unreachable!("{SIMULATED}")
-        }
+        Bug::GrantForAnyRule
+        | Bug::ReviewerResumes
+        | Bug::SummaryTakenForContext
+        | Bug::RestForgotten
+        | Bug::LimitCostsTry
+        | Bug::NothingReserved
+        | Bug::UnknownCostsNothing => unreachable!("{SIMULATED}"),
     };
     let found = scene.audited();
     if planted.is_none() {
@@ -170,7 +174,7 @@ fn await_that(what: &str, so: impl Fn() -> bool) {
 }
 
 /// These decide about agents that are talked to, of whom there are none here.
-const SIMULATED: &str = "found among simulated sessions";
+const SIMULATED: &str = "found among simulated sessions and budgets";
 
 /// The rule of the auditor, and the check of `verify`, that have to notice it.
 fn rules(bug: Bug) -> &'static [&'static str] {
@@ -187,9 +191,13 @@ fn rules(bug: Bug) -> &'static [&'static str] {
         Bug::ApprovalForOlderCommit => &["approval", "promises"],
         Bug::AcknowledgementUnchecked => &["problems", "acknowledgements"],
         Bug::EventsOutOfOrder => &["replay", "chain"],
-        Bug::GrantForAnyRule | Bug::ReviewerResumes | Bug::SummaryTakenForContext => {
-            unreachable!("{SIMULATED}")
-        }
+        Bug::GrantForAnyRule
+        | Bug::ReviewerResumes
+        | Bug::SummaryTakenForContext
+        | Bug::RestForgotten
+        | Bug::LimitCostsTry
+        | Bug::NothingReserved
+        | Bug::UnknownCostsNothing => unreachable!("{SIMULATED}"),
     }
 }
 
@@ -217,7 +225,15 @@ macro_rules! each_is_found {
 
         #[test]
         fn none_is_forgotten() {
-            let simulated = [Bug::GrantForAnyRule, Bug::ReviewerResumes, Bug::SummaryTakenForContext];
+            let simulated = [
+                Bug::GrantForAnyRule,
+                Bug::ReviewerResumes,
+                Bug::SummaryTakenForContext,
+                Bug::RestForgotten,
+                Bug::LimitCostsTry,
+                Bug::NothingReserved,
+                Bug::UnknownCostsNothing,
+            ];
             assert_eq!([$(Bug::$bug),*].len() + simulated.len(), Bug::ALL.len());
         }
     };
