@@ -113,7 +113,7 @@ fn spent(state: &State, scope: Scope<'_>, now: Timestamp) -> Spent {
 
 fn limits<'a>(state: &'a State, scope: Scope<'a>, now: Timestamp) -> impl Iterator<Item = Limit<'a>> + 'a {
     let budget = scope.budget(state);
-    let spent = (!budget.is_unlimited()).then(|| spent(state, scope, now)).unwrap_or_default();
+    let spent = if budget.is_unlimited() { Default::default() } else { spent(state, scope, now) };
     let all = [
         ("agent_calls", spent.agent_calls, budget.agent_calls_max.map(u64::from)),
         ("micro_usd", spent.micro_usd, budget.micro_usd_max),

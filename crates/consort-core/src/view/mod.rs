@@ -22,6 +22,7 @@ pub mod origin;
 mod people;
 mod plan_md;
 pub mod report;
+mod spoken;
 mod status;
 mod text;
 mod tracker_md;
@@ -30,6 +31,7 @@ mod yaml;
 
 pub use diagram::diagram;
 pub use people::who_counts;
+pub use spoken::{Spoken, spoken};
 pub use status::{status_text, task_text};
 pub use text::{clean, wrap};
 pub use words::{Word, run as run_word};

@@ -141,7 +141,7 @@ impl Spends {
         let draw = hash(&format!("{seed} spends {attempt}"));
         let tokens = (draw % 4_000).min(caps.tokens_max.unwrap_or(u64::MAX));
         let cost = (draw / 4_000 % 9_000).min(caps.micro_usd_max.unwrap_or(u64::MAX));
-        let known = caps.micro_usd_max.is_some() || draw / 36_000_000 % 16 != 0;
+        let known = caps.micro_usd_max.is_some() || !(draw / 36_000_000).is_multiple_of(16);
         Usage { tokens_in: tokens, tokens_out: 0, micro_usd: known.then_some(cost) }
     }
 }

@@ -8,8 +8,8 @@ use crate::failure::Failure;
 use crate::report::transcript;
 use clap::Args;
 use consort_core::ids::{AttemptId, ContentHash};
-use consort_core::run::EventKind;
 use consort_core::view::model::run_view;
+use consort_core::view::{Spoken, spoken};
 use consort_local::journal::Reader;
 use consort_worker::agents::session::{self, Logged};
 use consort_worker::store::Store;
@@ -75,20 +75,15 @@ enum Source {
     /// In its own directory, for as long as that is there.
     There(PathBuf),
     /// In the content store, once it is over.
-    Stored { transcript: Option<ContentHash>, raw: Option<ContentHash> },
+    Stored(Spoken),
 }
 
 /// Attempts of a task that are over, with what was kept of their sessions.
 fn ended(run: &Path, task: &str) -> Result<HashMap<AttemptId, Source>, Failure> {
     let mut all = HashMap::new();
     for record in Reader::open(run)?.records(0)? {
-        for event in record?.events {
-            if let EventKind::AttemptEnded { attempt, session: Some(end), .. } = event.kind
-                && attempt.task.as_str() == task
-            {
-                all.insert(attempt, Source::Stored { transcript: end.transcript, raw: end.raw });
-            }
-        }
+        let record = record?;
+        all.extend(spoken(&record.events, task).map(|kept| (kept.attempt.clone(), Source::Stored(kept))));
     }
     Ok(all)
 }
@@ -108,8 +103,8 @@ fn one(
     let bytes = match (source, args.raw) {
         (Source::There(control), true) => session::raw_of(control)?,
         (Source::There(control), false) => session::transcript_of(control)?,
-        (Source::Stored { raw, .. }, true) => stored(raw)?,
-        (Source::Stored { transcript, .. }, false) => stored(transcript)?,
+        (Source::Stored(kept), true) => stored(&kept.raw)?,
+        (Source::Stored(kept), false) => stored(&kept.transcript)?,
     };
     let Some(bytes) = bytes else { return Ok(false) };
     if args.raw {
