@@ -8,6 +8,8 @@ use std::fmt;
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
+const DAY_MS: i64 = 86_400_000;
+
 impl Timestamp {
     /// This instant and `ms` milliseconds more; stops at the largest one.
     pub fn plus_ms(self, ms: u64) -> Self {
@@ -22,6 +24,16 @@ impl Timestamp {
     /// Whole seconds since the epoch, for git's dates.
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
+    }
+
+    /// Days since 1970-01-01, in UTC.
+    pub fn day(self) -> i64 {
+        self.0.div_euclid(DAY_MS)
+    }
+
+    /// When this day begins, in UTC.
+    pub fn of_day(day: i64) -> Self {
+        Self(day.saturating_mul(DAY_MS))
     }
 
     /// `2026-11-23` in UTC.

@@ -246,6 +246,26 @@ section! {
         /// What each pipeline may use up, handoffs from it too, unless it has a `budget` of its own. Default: no
         /// limit.
         per_pipeline: Option<Share>,
+        /// What all runs in this repository may use up together on one day (UTC), rehearsals not counted. Default:
+        /// no limit.
+        per_day: Option<Daily>,
+    }
+}
+
+section! {
+    /// What all runs may use up on one day.
+    Daily as "`per_day`" {
+        /// Agent calls.
+        agent_calls: Option<At<u32>>,
+        /// Cost as reported by agents, in US dollars.
+        usd: Option<At<MicroUsd>>,
+        /// Tokens as reported by agents, in and out, such as `5M`.
+        tokens: Option<At<Tokens>>,
+        /// Told once when so much of a limit is used up. Default: that of `limits: budget`.
+        warn_at: Option<At<Score>>,
+        /// What follows when a limit is used up: a person is asked (what is asked is moot on the next day), or the run
+        /// ends. Default: that of `limits: budget`.
+        then: Option<At<Then>>,
     }
 }
 

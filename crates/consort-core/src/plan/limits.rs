@@ -136,6 +136,9 @@ pub struct Shares {
     /// By task, handoffs too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<TaskId, Budget>,
+    /// What all runs in this repository may use up together on one day (UTC); no wall time.
+    #[serde(default, skip_serializing_if = "Budget::is_unlimited")]
+    pub day: Budget,
     /// By pipeline: all its tasks and the handoffs that come from it, together.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pipelines: BTreeMap<PipelineId, Budget>,
@@ -144,6 +147,6 @@ pub struct Shares {
 impl Shares {
     /// True if nothing is limited.
     pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty() && self.pipelines.is_empty()
+        self.tasks.is_empty() && self.pipelines.is_empty() && self.day.is_unlimited()
     }
 }

@@ -1,4 +1,4 @@
-//! Budgets: of the whole run, of a pipeline, of a task. What an attempt may use up is reserved before it
+//! Budgets: of the whole run, of a day, of a pipeline, of a task. What an attempt may use up is reserved before it
 //! starts, so that many that start at once do not overshoot together:
 //!
 //! - its agent's cap where it has one, or the price of a call;
@@ -9,13 +9,15 @@
 //! A cap is kept by whoever runs the agent, so with caps a budget holds. An estimate is none: an attempt
 //! that uses more than any before it may go beyond by so much.
 //!
-//! A limit has a name: `tokens` is the run's, `task/a/tokens` and `pipeline/x/tokens` are those of a part.
+//! A limit has a name: `tokens` is the run's, `task/a/tokens` and `pipeline/x/tokens` are those of a part,
+//! `day/20781/tokens` that of a day in UTC, for all runs in the repository. What other runs used is told from
+//! outside and journalled; what they have reserved is not known here.
 
 use super::ask::{Questions, cut, superseded};
 use super::event::{ApprovalKind, AttemptEnd, EventKind, Failure};
 use super::input::{Exit, Usage};
 use super::state::{Live, Spent, State, TaskStage, kind_of};
-use crate::ids::{AttemptId, Step};
+use crate::ids::{ApprovalId, AttemptId, Step};
 use crate::plan::{AgentSpec, Budget, Runtime, Then};
 use crate::planted::Bug;
 use crate::quality::Score;
@@ -25,6 +27,8 @@ use crate::time::{Timestamp, duration_text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope<'a> {
     Run,
+    /// Days since 1970-01-01, in UTC.
+    Day(i64),
     Pipeline(&'a str),
     Task(&'a str),
 }
@@ -34,6 +38,7 @@ impl<'a> Scope<'a> {
     fn of(limit: &'a str) -> (Self, &'a str) {
         let parts = limit.split_once('/').and_then(|(kind, rest)| Some((kind, rest.rsplit_once('/')?)));
         match parts {
+            Some(("day", (day, measure))) => (Scope::Day(day.parse().unwrap_or_default()), measure),
             Some(("task", (id, measure))) => (Scope::Task(id), measure),
             Some(("pipeline", (id, measure))) => (Scope::Pipeline(id), measure),
             _ => (Scope::Run, limit),
@@ -44,6 +49,7 @@ impl<'a> Scope<'a> {
     fn key(self) -> Option<String> {
         match self {
             Scope::Run => None,
+            Scope::Day(day) => Some(format!("day/{day}")),
             Scope::Pipeline(id) => Some(format!("pipeline/{id}")),
             Scope::Task(id) => Some(format!("task/{id}")),
         }
@@ -53,6 +59,7 @@ impl<'a> Scope<'a> {
         let limits = &state.graph.plan.limits;
         let own = match self {
             Scope::Run => Some(&limits.budget),
+            Scope::Day(_) => Some(&limits.shares.day),
             Scope::Pipeline(id) => limits.shares.pipelines.get(id),
             Scope::Task(id) => limits.shares.tasks.get(id),
         };
@@ -62,17 +69,26 @@ impl<'a> Scope<'a> {
     fn holds(self, state: &State, ix: usize) -> bool {
         let task = state.graph.task(ix);
         match self {
-            Scope::Run => true,
+            Scope::Run | Scope::Day(_) => true,
             Scope::Pipeline(id) => task.place.as_ref().is_some_and(|(pipeline, _)| pipeline.as_str() == id),
             Scope::Task(id) => task.id.as_str() == id,
         }
     }
 
+    /// Everything that starts uses these.
+    fn whole(now: Timestamp) -> [Self; 2] {
+        [Scope::Run, Scope::Day(now.day())]
+    }
+
+    fn is_whole(self) -> bool {
+        matches!(self, Scope::Run | Scope::Day(_))
+    }
+
     /// All whose budget a task uses.
-    fn around(state: &'a State, ix: usize) -> impl Iterator<Item = Self> {
+    fn around(state: &'a State, ix: usize, now: Timestamp) -> impl Iterator<Item = Self> {
         let task = state.graph.task(ix);
         let pipeline = task.place.as_ref().map(|(pipeline, _)| Scope::Pipeline(pipeline.as_str()));
-        [Scope::Run].into_iter().chain(pipeline).chain([Scope::Task(task.id.as_str())])
+        Scope::whole(now).into_iter().chain(pipeline).chain([Scope::Task(task.id.as_str())])
     }
 }
 
@@ -97,6 +113,10 @@ impl Limit<'_> {
 }
 
 fn spent(state: &State, scope: Scope<'_>, now: Timestamp) -> Spent {
+    if let Scope::Day(day) = scope {
+        let of = |told: &Option<(i64, Spent)>| told.filter(|(of, _)| *of == day).map(|(_, spent)| spent);
+        return of(&state.today).unwrap_or_default().plus(&of(&state.elsewhere).unwrap_or_default());
+    }
     if let Some(key) = scope.key() {
         return state.spent.get(&key).copied().unwrap_or_default();
     }
@@ -129,9 +149,51 @@ fn limits<'a>(state: &'a State, scope: Scope<'a>, now: Timestamp) -> impl Iterat
     })
 }
 
-/// True if this limit is one of the whole run.
+/// True if nothing at all can start when this limit is used up.
 pub(super) fn is_of_run(limit: &str) -> bool {
-    Scope::of(limit).0 == Scope::Run
+    Scope::of(limit).0.is_whole()
+}
+
+/// What other runs used up on this day, if that is news.
+pub(super) fn elsewhere(
+    state: &State,
+    (day, spent): (i64, Spent),
+    unread: &[String],
+    now: Timestamp,
+) -> Vec<EventKind> {
+    let known = state.elsewhere == Some((day, spent));
+    let nothing = state.elsewhere.is_none() && spent == Spent::default() && unread.is_empty();
+    if known || nothing || state.is_over() || day != now.day() {
+        return Vec::new();
+    }
+    let unread = unread.iter().take(10).map(|run| cut(run, 100)).collect();
+    vec![EventKind::SpentElsewhere { day, spent, unread }]
+}
+
+/// Questions about a day that is over are moot: another day has room of its own.
+pub(super) fn bygone(state: &State, now: Timestamp) -> impl Iterator<Item = EventKind> + '_ {
+    let over = move |at: &Timestamp| *at <= now;
+    days_asked(state).filter(move |(_, until)| over(until)).map(|(id, _)| EventKind::ApprovalVoided {
+        approval: id.clone(),
+        why: "another day has begun, with room of its own".into(),
+    })
+}
+
+/// Open questions about the budget of a day, and when it ends.
+fn days_asked(state: &State) -> impl Iterator<Item = (&ApprovalId, Timestamp)> {
+    state.open_approvals().filter_map(|(id, asked)| match &asked.kind {
+        ApprovalKind::Budget { limit } => match Scope::of(limit).0 {
+            Scope::Day(day) => Some((id, Timestamp::of_day(day.saturating_add(1)))),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// When a budget has room again by itself, or is used up by time alone.
+pub(super) fn deadline(state: &State) -> Option<Timestamp> {
+    let wall = wall_deadline(state).filter(|at| *at > state.now);
+    wall.into_iter().chain(days_asked(state).map(|(_, until)| until)).min()
 }
 
 /// What this task used up, in every part of the run that has a budget of its own.
@@ -140,7 +202,14 @@ pub(super) fn shares(state: &mut State, ix: usize, change: impl Fn(&mut Spent)) 
     if graph.plan.limits.shares.is_empty() {
         return;
     }
-    let keys: Vec<String> = Scope::around(state, ix)
+    let day = state.now.day();
+    if !graph.plan.limits.shares.day.is_unlimited() {
+        let mut today = state.today.filter(|(of, _)| *of == day).unwrap_or((day, Spent::default()));
+        change(&mut today.1);
+        state.today = Some(today);
+    }
+    let keys: Vec<String> = Scope::around(state, ix, state.now)
+        .filter(|scope| !scope.is_whole())
         .filter(|scope| !scope.budget(state).is_unlimited())
         .filter_map(Scope::key)
         .collect();
@@ -149,8 +218,9 @@ pub(super) fn shares(state: &mut State, ix: usize, change: impl Fn(&mut Spent)) 
 
 /// The first limit that is nearly used up and was not told: of the run, or of a task and its pipeline.
 pub(super) fn warn(state: &State, ix: Option<usize>, now: Timestamp) -> Option<EventKind> {
-    let parts = ix.into_iter().flat_map(|ix| Scope::around(state, ix));
-    let scopes = ix.is_none().then_some(Scope::Run).into_iter().chain(parts);
+    let parts = ix.into_iter().flat_map(|ix| Scope::around(state, ix, now));
+    let whole = ix.is_none().then(|| Scope::whole(now)).into_iter().flatten();
+    let scopes = whole.chain(parts);
     let near = |limit: &Limit<'_>| {
         let at = limit.warn_at.map(|at| u128::from(at.ten_thousandths()) * u128::from(limit.max));
         limit.measure != UNKNOWN_COST
@@ -163,7 +233,8 @@ pub(super) fn warn(state: &State, ix: Option<usize>, now: Timestamp) -> Option<E
 
 /// What keeps everything from starting, if anything does: the question is asked once.
 pub(super) fn gate(state: &State, now: Timestamp) -> Option<Vec<EventKind>> {
-    let mut used_up = limits(state, Scope::Run, now).filter(Limit::is_used_up).peekable();
+    let all = Scope::whole(now).into_iter().flat_map(|scope| limits(state, scope, now));
+    let mut used_up = all.filter(Limit::is_used_up).peekable();
     used_up.peek()?;
     let all = used_up.map(|limit| no_room(state, limit, 0));
     Some(all.into_iter().find(|events| !events.is_empty()).unwrap_or_default())
@@ -180,10 +251,10 @@ pub(super) enum Room {
 }
 
 /// Room for the next attempt of this step, in all budgets that it uses.
-pub(super) fn reserve(state: &State, ix: usize, at: usize) -> Room {
+pub(super) fn reserve(state: &State, ix: usize, at: usize, now: Timestamp) -> Room {
     let step = &state.tasks[ix].steps[at];
     let mut later = false;
-    for limit in Scope::around(state, ix).flat_map(|scope| limits(state, scope, state.now)) {
+    for limit in Scope::around(state, ix, now).flat_map(|scope| limits(state, scope, now)) {
         let needed = need(state, &limit, ix, &step.step, step.fallback);
         let (others, alone) = held(state, &limit, kind_of(&step.step));
         let free = limit.max.saturating_sub(limit.used);
@@ -248,9 +319,9 @@ fn held(state: &State, limit: &Limit<'_>, kind: &str) -> (u64, bool) {
 /// What follows from a limit without room: a question, once, or the end of what it limits.
 fn no_room(state: &State, limit: Limit<'_>, next: u64) -> Vec<EventKind> {
     let Limit { scope, ref name, used, max, .. } = limit;
-    if limit.then == Then::Stop || scope != Scope::Run && is_refused(state, name) {
+    if limit.then == Then::Stop || !scope.is_whole() && is_refused(state, name) {
         let reached = EventKind::BudgetReached { limit: name.clone(), used, max, stop: true };
-        if scope == Scope::Run {
+        if scope.is_whole() {
             return vec![reached];
         }
         let why = format!(
@@ -266,7 +337,7 @@ fn no_room(state: &State, limit: Limit<'_>, next: u64) -> Vec<EventKind> {
     }
     let mut events = vec![EventKind::BudgetReached { limit: name.clone(), used, max, stop: false }];
     let no = match scope {
-        Scope::Run => "ends the run".to_owned(),
+        Scope::Run | Scope::Day(_) => "ends the run".to_owned(),
         Scope::Pipeline(id) => format!("gives up what is left of pipeline {id}"),
         Scope::Task(id) => format!("gives up {id}"),
     };
@@ -310,7 +381,7 @@ fn is_refused(state: &State, name: &str) -> bool {
 /// A person said no: the run ends, or what this limit is about is given up.
 pub(super) fn refused(state: &State, limit: &str, by: &str, said: &str) -> Vec<EventKind> {
     match Scope::of(limit).0 {
-        Scope::Run => super::handle::cancelling(state, by),
+        scope if scope.is_whole() => super::handle::cancelling(state, by),
         scope => {
             let why = format!("{}: no more, by {by}: {said}", limit_words(limit));
             halt(state, scope, &why, true)
@@ -342,7 +413,7 @@ fn halt(state: &State, scope: Scope<'_>, why: &str, at_once: bool) -> Vec<EventK
 /// A person sends a task on that was given up for want of room: its part of the budget, and its
 /// pipeline's, rise by their first amount where they are used up.
 pub(super) fn reopened(state: &State, ix: usize, by: &str) -> Vec<EventKind> {
-    let parts = Scope::around(state, ix).filter(|scope| *scope != Scope::Run);
+    let parts = Scope::around(state, ix, state.now).filter(|scope| !scope.is_whole());
     let closed = parts
         .flat_map(|scope| limits(state, scope, state.now))
         .filter(|limit| limit.then == Then::Stop || is_refused(state, &limit.name));
@@ -379,7 +450,7 @@ pub(super) fn next_max(state: &State, limit: &str) -> u64 {
 
 /// When the wall-time budget runs out, if something is to be started then: otherwise nothing follows from
 /// it, and whoever looks would look again at once, and for ever.
-pub(super) fn wall_deadline(state: &State) -> Option<Timestamp> {
+fn wall_deadline(state: &State) -> Option<Timestamp> {
     if !super::settle::has_slot(state) {
         return None;
     }
@@ -419,6 +490,9 @@ pub fn limit_words(limit: &str) -> String {
     };
     match scope {
         Scope::Run => format!("the budget {measure}"),
+        Scope::Day(day) => {
+            format!("the budget {measure} of all runs on {} (UTC)", Timestamp::of_day(day).date())
+        }
         Scope::Pipeline(id) => format!("the budget {measure} of pipeline {id}"),
         Scope::Task(id) => format!("the budget {measure} of task {id}"),
     }
@@ -453,11 +527,13 @@ mod tests {
             ("wall_ms", 90_000, "the budget wall", "1m 30s"),
             ("task/a/tokens", 1, "the budget tokens of task a", "1"),
             ("pipeline/x/micro_usd", 500_000, "the budget usd of pipeline x", "$0.50"),
+            ("day/20781/tokens", 5, "the budget tokens of all runs on 2026-11-24 (UTC)", "5"),
             ("task/a/unknown_cost", 2, "the budget usd of task a", "2 calls of unknown cost"),
         ];
         for (limit, amount, words, told) in cases {
             assert_eq!((limit_words(limit).as_str(), amount_words(limit, amount).as_str()), (words, told));
-            assert_eq!(is_of_run(limit), !limit.contains('/'));
+            let whole = !limit.contains('/') || limit.starts_with("day/");
+            assert_eq!(is_of_run(limit), whole);
         }
     }
 }

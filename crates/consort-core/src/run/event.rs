@@ -4,6 +4,7 @@ use super::command::StartRun;
 use super::effect::StopWhy;
 use super::input::{Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Raised, Review, Usage};
 use super::session::{AskKind, FailureClass, Reach, SessionEnd, SessionFailure, SessionNote};
+use super::state::Spent;
 use crate::ids::{
     ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, Revision, Step, StrategyId, TaskId,
 };
@@ -230,6 +231,8 @@ pub enum EventKind {
     PoolRested { pool: String, until: Timestamp, rests: u32, why: String },
     /// That time has come: its agents begin again.
     PoolWoke { pool: String },
+    /// Other runs used up so much on this day (days since 1970-01-01, UTC); of the named ones nobody can say.
+    SpentElsewhere { day: i64, spent: Spent, unread: Vec<String> },
     /// So much of a limit is used up that it is told, once; see [`super::limit_words`] for its name.
     BudgetWarned { limit: String, used: u64, max: u64 },
     /// A limit is used up, or has no room for the next attempt.

@@ -453,6 +453,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             let known = state.pools.get_mut(pool).ok_or_else(|| format!("{pool} does not rest"))?;
             known.woke = true;
         }
+        E::SpentElsewhere { day, spent, .. } => state.elsewhere = Some((*day, *spent)),
         E::BudgetWarned { limit, max, .. } => drop(state.warned.insert(limit.clone(), *max)),
         E::BudgetReached { limit, stop, .. } => {
             if *stop && crate::run::budget::is_of_run(limit) {

@@ -113,6 +113,9 @@ pub(super) fn handle(state: &State, input: &Input, now: Timestamp) -> Brought {
         Input::Reported(report) => Ok(reports::reported(state, report, now)),
         Input::Tick => Ok(overdue(state, now)),
         Input::Suspended { for_ms } => Ok(vec![EventKind::DeadlinesShifted { by_ms: *for_ms }]),
+        Input::Elsewhere { day, spent, unread } => {
+            Ok(super::budget::elsewhere(state, (*day, *spent), unread, now))
+        }
         Input::Closing { why } => Ok(vec![EventKind::RunnerClosing { why: cut(why, 200) }]),
     }
 }

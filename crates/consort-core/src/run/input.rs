@@ -36,6 +36,15 @@ pub enum Input {
         /// Milliseconds.
         for_ms: u64,
     },
+    /// What other runs in this repository used up on the present day, where that is limited.
+    Elsewhere {
+        /// Which day, in UTC: days since 1970-01-01.
+        day: i64,
+        /// What they used up on it, rehearsals not counted.
+        spent: super::state::Spent,
+        /// Runs of which that cannot be read, at most 10 names.
+        unread: Vec<String>,
+    },
     /// The runner is about to end: start nothing more.
     Closing {
         /// `SIGINT`, `SIGTERM`, `no terminal`.

@@ -85,6 +85,7 @@ fn rested(state: &State, now: Timestamp) -> Vec<EventKind> {
         .collect();
     if !state.is_over() {
         events.extend(pools::woken(state, now));
+        events.extend(budget::bygone(state, now));
     }
     let effects = state.failing.iter().filter(|(_, f)| f.until.is_some_and(|until| until <= now));
     events.extend(effects.map(|(effect, _)| EventKind::EffectDue { effect: effect.clone() }));
@@ -120,7 +121,7 @@ fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
     // One that finds no room in the budget does not keep a smaller one from starting, nor another task.
     let mut no_room = Vec::new();
     for (ix, at) in pools::awake(state) {
-        match budget::reserve(state, ix, at) {
+        match budget::reserve(state, ix, at, now) {
             budget::Room::There => {
                 let told = budget::warn(state, Some(ix), now);
                 return vec![told.unwrap_or_else(|| attempt(state, ix, at))];

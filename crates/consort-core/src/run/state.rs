@@ -92,6 +92,12 @@ pub struct State {
     /// What the parts used up that have a budget of their own: `task/<id>`, `pipeline/<id>`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub spent: BTreeMap<String, Spent>,
+    /// What this run used up on the latest day on which it did something; kept where days are limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub today: Option<(i64, Spent)>,
+    /// What other runs used up on a day, as it was told last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<(i64, Spent)>,
     /// The largest use of one attempt, by what it was for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub most: BTreeMap<String, Most>,
@@ -477,6 +483,8 @@ impl State {
             warned: BTreeMap::new(),
             stopped: None,
             spent: BTreeMap::new(),
+            today: None,
+            elsewhere: None,
             most: BTreeMap::new(),
             failing: BTreeMap::new(),
             pools: BTreeMap::new(),

@@ -21,7 +21,7 @@ pub enum Why {
     Pool,
     /// A failed effect may be tried again.
     Effect(String),
-    /// The run's wall-time budget ends.
+    /// The run's wall-time budget ends, or a day of which a person was asked.
     Budget,
 }
 
@@ -66,7 +66,7 @@ pub fn next_deadline(state: &State) -> Option<(Timestamp, Why)> {
     let attempt = state.front.deadlines.first().map(|(at, a)| (*at, Why::Attempt(a.clone())));
     let retry = state.front.resting.first().map(|(at, ..)| (*at, Why::Retry));
     let pool = super::pools::next_wake(state).map(|at| (at, Why::Pool));
-    let budget = super::budget::wall_deadline(state).filter(|at| *at > state.now).map(|at| (at, Why::Budget));
+    let budget = super::budget::deadline(state).map(|at| (at, Why::Budget));
     [attempt, retry, pool, rest_of_effects(state), budget].into_iter().flatten().min_by_key(|(at, _)| *at)
 }
 

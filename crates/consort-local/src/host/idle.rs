@@ -73,7 +73,8 @@ impl Host {
     pub(super) fn wake_at(&self) -> Option<u64> {
         let now = self.clock.now();
         let deadline = next_deadline(&self.state).map(|(at, _)| wait_ms(at, now));
-        [deadline, self.files.due_in_ms()].into_iter().flatten().min()
+        let elsewhere = self.elsewhere.as_ref().map(|elsewhere| elsewhere.due_in_ms(now));
+        [deadline, self.files.due_in_ms(), elsewhere].into_iter().flatten().min()
     }
 }
 

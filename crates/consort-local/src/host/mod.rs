@@ -12,6 +12,7 @@
 mod act;
 mod cause;
 mod clock;
+mod elsewhere;
 mod idle;
 mod open;
 mod project;
@@ -34,6 +35,7 @@ use consort_core::planted::Bug;
 use consort_core::run::{Command, Event, Input, Refusal, Report, State, fold, step};
 use consort_worker::drill;
 use consort_worker::hands::Hands;
+use elsewhere::Elsewhere;
 use project::LiveFiles;
 use std::sync::Arc;
 
@@ -75,6 +77,8 @@ pub struct Host {
     acting: Acting,
     clock: Clock,
     files: LiveFiles,
+    /// Where days are limited.
+    elsewhere: Option<Elsewhere>,
     observer: Observer,
     /// Decided and not yet flushed.
     pending: Vec<NewRecord>,
@@ -133,6 +137,7 @@ impl Host {
                 self.take(cause)?;
             }
             self.notice_sleep()?;
+            self.look_elsewhere()?;
         }
     }
 
@@ -243,6 +248,15 @@ impl Host {
 
     fn act(&mut self) {
         self.acting.reconcile(&self.state, &self.hands, &self.journal, self.lock.dir(), &self.causes);
+    }
+
+    /// What other runs used up today, now and then.
+    fn look_elsewhere(&mut self) -> Result<(), HostError> {
+        let now = self.clock.now();
+        match self.elsewhere.as_mut().and_then(|elsewhere| elsewhere.look(now)) {
+            Some(input) => self.input(input).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// A closed laptop is not a hang: work gets the time back.

@@ -2,6 +2,7 @@
 
 use super::cause::Causes;
 use super::clock::{Clock, wall};
+use super::elsewhere::Elsewhere;
 use super::project::LiveFiles;
 use super::{Host, HostError, Observer};
 use crate::inbox::Journalled;
@@ -56,8 +57,10 @@ where
     let graph = Arc::new(Graph::new(plan));
     let hands = (opening.hands)(graph.clone(), &start)?;
     let parts = Parts { state: State::new(graph), journal, journalled: Journalled::default() };
-    let mut host = assemble(parts, opening.lock, hands, opening.observer)?;
+    let mut host = assemble(parts, opening.lock, hands, opening.observer, &opening.store)?;
     host.input(Input::Command { by, via, command: Command::Start(Box::new(start)) })?;
+    // Before anything may start.
+    host.look_elsewhere()?;
     host.input(Input::Opened { runner: runner(), found: Vec::new() })?;
     Ok(host)
 }
@@ -86,7 +89,8 @@ where
         state.start.clone().ok_or_else(|| HostError::Corrupt("it does not begin with a start".into()))?;
     let hands = (opening.hands)(state.graph.clone(), &start)?;
     let parts = Parts { state, journal, journalled };
-    let mut host = assemble(parts, opening.lock, hands, opening.observer)?;
+    let mut host = assemble(parts, opening.lock, hands, opening.observer, &opening.store)?;
+    host.look_elsewhere()?;
     let found: Vec<Found> = host.hands.look(host.state.live.keys());
     host.input(Input::Opened { runner: runner(), found })?;
     // What people posted while nobody drove the run comes before anything said now.
@@ -147,7 +151,13 @@ impl Folding<'_> {
     }
 }
 
-fn assemble(parts: Parts, lock: RunLock, hands: Hands, observer: Observer) -> Result<Host, HostError> {
+fn assemble(
+    parts: Parts,
+    lock: RunLock,
+    hands: Hands,
+    observer: Observer,
+    store: &Store,
+) -> Result<Host, HostError> {
     let Parts { state, journal, journalled } = parts;
     let system = |why: std::io::Error| HostError::System {
         what: "cannot listen to signals".into(),
@@ -155,7 +165,9 @@ fn assemble(parts: Parts, lock: RunLock, hands: Hands, observer: Observer) -> Re
     };
     let causes = Causes::new(lock.dir()).map_err(system)?;
     let last: Timestamp = state.now;
+    let by_day = !state.graph.plan.limits.shares.day.is_unlimited();
     Ok(Host {
+        elsewhere: by_day.then(|| Elsewhere::new(lock.dir(), store.clone())),
         files: LiveFiles::new(lock.dir()),
         clock: Clock::start(last),
         acting: super::act::Acting::default(),

@@ -42,6 +42,8 @@ pub(super) struct Limits {
     /// By what has a budget: the run, or the beginning of the names of a part's limits.
     used: BTreeMap<String, Spent>,
     stopped: bool,
+    /// What other runs used up on a day.
+    elsewhere: Option<(String, consort_core::run::Spent)>,
     live: BTreeMap<AttemptId, Holder>,
     /// By pool: nobody of it begins before.
     rests: BTreeMap<String, Timestamp>,
@@ -60,7 +62,7 @@ pub(super) fn limit(book: &mut Book<'_>, kind: &EventKind, now: Timestamp) {
                 return;
             };
             awake(book, attempt, agent, now);
-            room(book, attempt, agent);
+            room(book, attempt, agent, now);
         }
         E::SessionNoted { attempt, note } => {
             if let (NoteKind::Used(usage), Some(holder)) = (&note.kind, book.limits.live.get_mut(attempt)) {
@@ -69,7 +71,7 @@ pub(super) fn limit(book: &mut Book<'_>, kind: &EventKind, now: Timestamp) {
         }
         E::AttemptEnded { attempt, end, usage, .. } => {
             let holder = book.limits.live.remove(attempt);
-            spend(book, attempt, holder, end, usage);
+            spend(book, (attempt, now), holder, end, usage);
             let limited = matches!(end, AttemptEnd::Failed(Failure::Session(failure))
                 if matches!(failure.class, FailureClass::Limited(_)));
             book.limits.limited.insert((attempt.task.clone(), attempt.step.clone()), limited);
@@ -81,7 +83,10 @@ pub(super) fn limit(book: &mut Book<'_>, kind: &EventKind, now: Timestamp) {
                 format!("{pool} was to rest until {before:?}, and now only until {until}")
             });
         }
-        E::BudgetReached { limit, stop: true, .. } if !limit.contains('/') => book.limits.stopped = true,
+        E::BudgetReached { limit, stop: true, .. } => {
+            book.limits.stopped |= !limit.starts_with("task/") && !limit.starts_with("pipeline/");
+        }
+        E::SpentElsewhere { day, spent, .. } => book.limits.elsewhere = Some((day_name(*day), *spent)),
         E::PoolWoke { pool } => {
             let until = book.limits.rests.get(pool).copied();
             book.must(until.is_some_and(|until| until <= now), "pool", || {
@@ -108,23 +113,34 @@ fn awake(book: &mut Book<'_>, attempt: &AttemptId, agent: &AgentSpec, now: Times
     });
 }
 
+fn day_name(day: i64) -> String {
+    format!("day/{day}/")
+}
+
 /// Everything with a budget that this task uses: the beginning of its limits' names, and its budget.
-fn around(book: &Book<'_>, task: &TaskId) -> Vec<(String, Budget)> {
+fn around(book: &Book<'_>, task: &TaskId, now: Timestamp) -> Vec<(String, Budget)> {
     let limits = &book.plan.limits;
     let pipeline = book.tasks.get(task).and_then(|t| t.place.as_ref()).map(|(pipeline, _)| pipeline);
     let of_pipeline =
         pipeline.and_then(|id| Some((format!("pipeline/{id}/"), *limits.shares.pipelines.get(id)?)));
     let of_task = limits.shares.tasks.get(task).map(|budget| (format!("task/{task}/"), *budget));
-    [Some((String::new(), limits.budget)), of_pipeline, of_task].into_iter().flatten().collect()
+    let day = Some((day_name(now.0.div_euclid(86_400_000)), limits.shares.day));
+    [Some((String::new(), limits.budget)), day, of_pipeline, of_task].into_iter().flatten().collect()
 }
 
-fn spend(book: &mut Book<'_>, attempt: &AttemptId, holder: Option<Holder>, end: &AttemptEnd, usage: &Usage) {
+fn spend(
+    book: &mut Book<'_>,
+    (attempt, now): (&AttemptId, Timestamp),
+    holder: Option<Holder>,
+    end: &AttemptEnd,
+    usage: &Usage,
+) {
     let spent = Spent::of(usage);
     let ran = !matches!(end, AttemptEnd::Lost | AttemptEnd::Failed(Failure::Exit(Exit::NotStarted(_))));
     let unknown = ran
         && usage.micro_usd.is_none()
         && holder.is_some_and(|holder| holder.unpriced && (spent.tokens > 0 || !holder.session));
-    for (name, _) in around(book, &attempt.task) {
+    for (name, _) in around(book, &attempt.task, now) {
         let used = book.limits.used.entry(name).or_default();
         used.micro_usd = used.micro_usd.saturating_add(spent.micro_usd);
         used.tokens = used.tokens.saturating_add(spent.tokens);
@@ -133,17 +149,25 @@ fn spend(book: &mut Book<'_>, attempt: &AttemptId, holder: Option<Holder>, end: 
 }
 
 /// What is used, what living ones may use up, and what this one may use up is within every budget.
-fn room(book: &mut Book<'_>, attempt: &AttemptId, agent: &AgentSpec) {
+fn room(book: &mut Book<'_>, attempt: &AttemptId, agent: &AgentSpec, now: Timestamp) {
     let stopped = book.limits.stopped;
     book.must(!stopped, "budget", || format!("{attempt} starts after the run's budget stopped it"));
-    for (name, budget) in around(book, &attempt.task) {
+    for (name, budget) in around(book, &attempt.task, now) {
         let used = book.limits.used.entry(name.clone()).or_default();
         used.calls += 1;
-        let used = *used;
+        let mut used = *used;
+        if let Some(other) =
+            book.limits.elsewhere.as_ref().filter(|(of, _)| *of == name).map(|(_, spent)| spent)
+        {
+            used.calls += other.agent_calls;
+            used.micro_usd += other.micro_usd;
+            used.tokens += other.tokens;
+            used.unknown += other.unknown_cost;
+        }
         // Living ones of the same part: of a pipeline, of a task, or all.
         let mut reserved = Spent::default();
         for (other, holder) in &book.limits.live {
-            if around(book, &other.task).iter().any(|(of, _)| *of == name) {
+            if around(book, &other.task, now).iter().any(|(of, _)| *of == name) {
                 reserved.micro_usd += holder.micro_usd.unwrap_or(0).max(holder.said.micro_usd);
                 reserved.tokens += holder.tokens.unwrap_or(0).max(holder.said.tokens);
             }

@@ -398,7 +398,13 @@ impl Sim {
             }
         }
         if self.chooser.chance(options.meddle) {
-            let command = match self.chooser.pick(4) {
+            let command = match self.chooser.pick(5) {
+                4 => {
+                    let spent = Spent { agent_calls: self.chooser.pick(30) as u64, ..Spent::default() };
+                    let day = self.now().day();
+                    self.input(&Input::Elsewhere { day, spent, unread: Vec::new() }).expect("not a command");
+                    None
+                }
                 0 => Some(Command::Pause),
                 3 => {
                     let state = &self.host.as_ref().expect("it lives").state;

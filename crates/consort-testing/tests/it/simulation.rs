@@ -63,6 +63,7 @@ fn thrifty() -> Plan {
     let calls = |max, then| Budget { agent_calls_max: Some(max), then, ..Budget::default() };
     plan.limits.shares.tasks.insert("a".into(), calls(12, Then::Ask));
     plan.limits.shares.tasks.insert("d".into(), calls(9, Then::Stop));
+    plan.limits.shares.day = calls(70, Then::Ask);
     let of_line = Budget { tokens_max: Some(9_000), ..Budget::default() };
     plan.limits.shares.pipelines.insert("line".into(), of_line);
     plan

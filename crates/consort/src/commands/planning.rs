@@ -333,7 +333,7 @@ pub(crate) fn unknown_cost(plan: &Plan) -> Option<String> {
 
 fn unknown_to(plan: &Plan, prices: &Prices) -> Option<String> {
     let Limits { budget, shares, .. } = &plan.limits;
-    let mut parts = shares.tasks.values().chain(shares.pipelines.values()).chain([budget]);
+    let mut parts = shares.tasks.values().chain(shares.pipelines.values()).chain([budget, &shares.day]);
     if plan.rehearsal || !parts.any(|budget| budget.micro_usd_max.is_some()) {
         return None;
     }

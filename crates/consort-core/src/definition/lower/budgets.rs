@@ -4,7 +4,7 @@ use super::Lower;
 use super::outline::{Kind, Outline};
 use crate::definition::decode::At;
 use crate::definition::diagnostic::Diagnostic;
-use crate::definition::file_gates::Share;
+use crate::definition::file_gates::{Daily, Share};
 use crate::plan::{Budget, Plan, Shares};
 use crate::quality::Score;
 
@@ -35,6 +35,10 @@ impl<'f> Lower<'f> {
         let per_task = self.over(none, all.and_then(|b| b.per_task.as_ref()));
         let per_pipeline = self.over(none, all.and_then(|b| b.per_pipeline.as_ref()));
         let mut shares = Shares::default();
+        // A rehearsal spends nothing that anybody would count by the day.
+        if let Some(day) = all.and_then(|b| b.per_day.as_ref()).filter(|_| !plan.rehearsal) {
+            shares.day = self.daily(none, day);
+        }
         for spot in &outline.tasks {
             let own = match spot.kind {
                 Kind::Declared(task) => task.budget.as_ref(),
@@ -66,6 +70,19 @@ impl<'f> Lower<'f> {
             micro_usd_max: own.usd.as_ref().map(|at| at.value.0).or(base.micro_usd_max),
             tokens_max: own.tokens.as_ref().map(|at| at.value.0).or(base.tokens_max),
             wall_ms_max: own.wall.as_ref().map(|at| at.value.0).or(base.wall_ms_max),
+            warn_at: own.warn_at.as_ref().map(|at| at.value).or(base.warn_at),
+            then: own.then.as_ref().map_or(base.then, |at| at.value),
+        }
+    }
+
+    fn daily(&mut self, base: Budget, own: &Daily) -> Budget {
+        self.at_least_one(own.agent_calls.as_ref(), "agent_calls");
+        self.can_warn(own.warn_at.as_ref());
+        Budget {
+            agent_calls_max: own.agent_calls.as_ref().map(|at| at.value),
+            micro_usd_max: own.usd.as_ref().map(|at| at.value.0),
+            tokens_max: own.tokens.as_ref().map(|at| at.value.0),
+            wall_ms_max: None,
             warn_at: own.warn_at.as_ref().map(|at| at.value).or(base.warn_at),
             then: own.then.as_ref().map_or(base.then, |at| at.value),
         }

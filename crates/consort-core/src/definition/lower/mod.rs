@@ -125,7 +125,6 @@ impl<'f> Lower<'f> {
         plan.barriers = self.barriers(&outline, &plan.quality);
         self.check_catalogue();
         plan.tasks = self.tasks(&outline, &links, &agents, &plan);
-        plan.limits.shares = self.shares(&outline, &plan);
         plan.roles = self.roles(&mut plan.tasks, &outline);
         plan.strategies = self.used_strategies(&plan.tasks);
         if let Some(order) = &order {
@@ -138,6 +137,7 @@ impl<'f> Lower<'f> {
         plan.completion = self.completion(&plan);
         self.check_agents(&outline);
         plan.rehearsal |= finish::all_rehearse(&plan);
+        plan.limits.shares = self.shares(&outline, &plan);
         Some(plan)
     }
 

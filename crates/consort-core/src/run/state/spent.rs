@@ -2,7 +2,7 @@
 
 use crate::ids::Step;
 use crate::plan::AgentSpec;
-use crate::run::Usage;
+use crate::run::{Event, EventKind, Usage};
 use serde::{Deserialize, Serialize};
 
 /// What attempts used up together.
@@ -21,6 +21,34 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// Both together.
+    pub fn plus(&self, other: &Spent) -> Spent {
+        Spent {
+            agent_calls: self.agent_calls.saturating_add(other.agent_calls),
+            tokens: self.tokens.saturating_add(other.tokens),
+            micro_usd: self.micro_usd.saturating_add(other.micro_usd),
+            wall_ms: self.wall_ms.saturating_add(other.wall_ms),
+            unknown_cost: self.unknown_cost.saturating_add(other.unknown_cost),
+        }
+    }
+
+    /// What these events used up on a day, for runs that are not driven here: calls count on the day
+    /// on which they began, what they used on the day on which they ended.
+    pub fn on_day<'e>(day: i64, events: impl IntoIterator<Item = &'e Event>) -> Spent {
+        let mut spent = Spent::default();
+        for event in events.into_iter().filter(|event| event.at.day() == day) {
+            match &event.kind {
+                EventKind::AttemptStarting { .. } => spent.agent_calls += 1,
+                EventKind::AttemptEnded { usage, wall_ms, .. } => {
+                    // Without its plan: whoever used tokens and told no price.
+                    spent.add(usage, *wall_ms, usage.micro_usd.is_none() && usage.tokens() > 0);
+                }
+                _ => {}
+            }
+        }
+        spent
+    }
+
     /// An attempt is over.
     pub(in crate::run) fn add(&mut self, usage: &Usage, wall_ms: u64, unknown_cost: bool) {
         self.tokens = self.tokens.saturating_add(usage.tokens());

@@ -43,6 +43,10 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
             format!("the quota of {pool} is used up: its agents rest until {} ({why})", clock(*until)),
         ),
         E::PoolWoke { pool } => (run(state), format!("the agents of {pool} begin again")),
+        E::SpentElsewhere { unread, .. } if !unread.is_empty() => {
+            let text = format!("what these runs used up today cannot be read: {}", unread.join(", "));
+            (run(state), text)
+        }
         E::BudgetWarned { limit, used, max } => {
             let (name, used, max) =
                 (limit_words(limit), amount_words(limit, *used), amount_words(limit, *max));

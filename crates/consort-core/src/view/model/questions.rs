@@ -204,7 +204,7 @@ fn meaning(kind: &ApprovalKind) -> Meaning {
                 true => "such calls pass and are not counted",
                 false => "the limit rises by its first amount",
             },
-            match limit.contains('/') {
+            match limit.contains('/') && !limit.starts_with("day/") {
                 true => "no agent of it starts any more, and what is not done is given up",
                 false => "everything is stopped and the run is CANCELLED",
             },

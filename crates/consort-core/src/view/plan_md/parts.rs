@@ -301,6 +301,7 @@ pub(super) fn constraints(doc: &mut Doc, plan: &Plan) {
         rows.extend(given.map(|(what, max)| fact(&format!("Budget{of}: {what}"), max, then)));
     };
     budget(String::new(), &limits.budget);
+    budget(" of all runs on a day".to_owned(), &limits.shares.day);
     for (pipeline, own) in &limits.shares.pipelines {
         budget(format!(" of pipeline {pipeline}"), own);
     }

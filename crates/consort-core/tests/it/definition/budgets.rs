@@ -12,6 +12,7 @@ limits:
     then: stop
     per_task: {tokens: 500k, usd: 2, then: ask}
     per_pipeline: {agent_calls: 30}
+    per_day: {usd: 50, then: ask}
 pipelines:
   p:
     budget: {wall: 2h, warn_at: 0.5}
@@ -38,6 +39,8 @@ fn each_part_has_its_own_word_then_the_workflows() {
     assert_eq!(tasks["b"], Budget { micro_usd_max: Some(5_000_000), agent_calls_max: Some(9), ..each });
     let handoff = tasks.iter().find(|(id, _)| id.as_str().contains("meet"));
     assert_eq!(handoff.map(|(_, budget)| *budget), Some(each), "handoffs are tasks too");
+    let day = Budget { micro_usd_max: Some(50_000_000), warn_at, ..Budget::default() };
+    assert_eq!(limits.shares.day, day);
     let pipelines = &limits.shares.pipelines;
     let line = Budget { agent_calls_max: Some(30), warn_at, then: Then::Stop, ..Budget::default() };
     assert_eq!(pipelines["p"], Budget { wall_ms_max: Some(7_200_000), warn_at: half, ..line });

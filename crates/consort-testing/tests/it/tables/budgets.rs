@@ -271,3 +271,59 @@ fn time_that_agents_work_is_counted_by_task() {
     assert_eq!((end, steps(&sim, "a").len()), (End::Waiting, 3));
     assert!(question(&sim, "A-001").contains("the budget wall of task a is used up (30ms of 25ms)"));
 }
+
+/// Four tasks one after another, and so many calls a day.
+fn daily(max: u32, then: Then) -> Plan {
+    let mut plan = plan("p", ["a", "b", "c", "d"].map(talked).into()).at_once(1);
+    plan.limits.shares.day = calls(max, then);
+    plan
+}
+
+fn days(sim: &Sim) -> Vec<i64> {
+    let first = sim.state().started_at.day();
+    let starts = events(sim).filter(|e| matches!(e.kind, EventKind::AttemptStarting { .. }));
+    starts.map(|e| e.at.day() - first).collect()
+}
+
+fn told(sim: &mut Sim, day: i64, agent_calls: u64) -> bool {
+    let spent = Spent { agent_calls, ..Spent::default() };
+    sim.input(&Input::Elsewhere { day, spent, unread: Vec::new() }).expect("no command")
+}
+
+#[test]
+fn a_days_budget_is_asked_about_and_the_next_day_has_room_of_its_own() {
+    let (sim, end) = played(&daily(2, Then::Ask), |_| ());
+    assert_eq!((end, days(&sim)), (End::Over(RunStatus::Complete), vec![0, 0, 1, 1]));
+    let asked = &sim.state().approvals["A-001"];
+    assert!(asked.question.contains("agent_calls of all runs on 2026-02-20 (UTC) is used up (2 of 2)"));
+    assert!(asked.void.as_deref().is_some_and(|why| why.contains("another day")), "{asked:?}");
+
+    // Who does not want to wait until then says so, for that day.
+    let mut sim = Sim::calm(&daily(2, Then::Ask));
+    assert!(sim.run_until(|s| s.open_approvals().next().is_some()));
+    approve(&mut sim, "A-001").expect("it is asked");
+    assert_eq!((sim.run(), days(&sim)), (End::Over(RunStatus::Complete), vec![0; 4]));
+    clean(&sim);
+
+    let (sim, end) = played(&daily(3, Then::Stop), |_| ());
+    assert_eq!((end, days(&sim)), (End::Over(RunStatus::Failed), vec![0; 3]));
+}
+
+#[test]
+fn what_other_runs_used_counts_on_their_day() {
+    let mut sim = Sim::calm(&daily(4, Then::Ask));
+    assert!(sim.run_until(|s| s.used.done == 1));
+    let today = sim.state().now.day();
+    assert!(!told(&mut sim, today - 1, 3), "of another day");
+    assert!(!told(&mut sim, today, 0), "nothing");
+    assert!(told(&mut sim, today, 2));
+    assert!(!told(&mut sim, today, 2), "no news");
+    sim.settle_down().expect("no crash");
+    sim.crash();
+    assert_eq!(
+        (sim.run(), days(&sim)),
+        (End::Over(RunStatus::Complete), vec![0, 0, 1, 1]),
+        "it is remembered"
+    );
+    clean(&sim);
+}

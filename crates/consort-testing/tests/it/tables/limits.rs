@@ -307,7 +307,7 @@ fn what_was_used_is_counted_over_a_kill() {
 
 #[test]
 fn who_looks_meanwhile_sees_what_rests_until_when_and_why() {
-    use consort_core::view::{run_view, status_text};
+    use consort_core::view::{model::run_view, status_text};
     let plan = plan("p", vec![talked("a").pooled("vendor")]);
     let mut sim = Sim::calm(&plan);
     closed(&mut sim, "vendor", HOUR, true);
