@@ -6,6 +6,7 @@ mod agents;
 mod agree;
 mod alone;
 mod bad_input;
+mod budgets;
 mod catalogue;
 mod commands;
 mod conformance;

@@ -48,7 +48,7 @@ pub(super) fn approval_view(state: &State, id: &ApprovalId, approval: &Approval,
         options: options(state, approval, &meaning, (&approve, &reject), run, &question),
         id: id.to_string(),
         kind: meaning.kind,
-        subject: clean(approval.kind.subject()),
+        subject: subject(&approval.kind),
         who: clean(&approval.who),
         question: clean(&approval.question),
         revision: revision(&approval.kind),
@@ -294,6 +294,17 @@ pub(super) fn blockers(state: &State, run: &str) -> Vec<Blocker> {
     all
 }
 
+/// What it is about, as people say it.
+fn subject(kind: &ApprovalKind) -> String {
+    match kind {
+        ApprovalKind::Budget { limit } => {
+            let words = limit_words(limit);
+            clean(words.strip_prefix("the budget ").unwrap_or(&words))
+        }
+        other => clean(other.subject()),
+    }
+}
+
 /// Quotas that are used up, while the run goes on: until when, why, and who waits for them.
 fn resting(state: &State) -> impl Iterator<Item = Blocker> + '_ {
     let rest = state.pools.iter().filter(|(_, pool)| !pool.woke && !state.is_over());
@@ -327,7 +338,7 @@ fn of_question(state: &State, id: &ApprovalId, approval: &Approval, run: &str) -
         ApprovalKind::Held { .. } | ApprovalKind::BarrierHeld { .. } | ApprovalKind::Budget { .. } => "HIGH",
         _ => return None,
     };
-    let subject = clean(approval.kind.subject());
+    let subject = subject(&approval.kind);
     let answered = approval.answer.as_ref().map(|a| {
         let word = if a.yes { "approved" } else { "rejected" };
         let note = a.note.as_deref().map(|n| format!(": {}", clean(n))).unwrap_or_default();
