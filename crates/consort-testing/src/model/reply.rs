@@ -115,6 +115,8 @@ pub enum Fault {
         /// Pieces sent before.
         after: u64,
     },
+    /// Begins like an answer and goes on as long as somebody listens.
+    Endless,
     /// These bytes in place of an answer, with the status and type of one.
     Rubbish {
         /// As they are.

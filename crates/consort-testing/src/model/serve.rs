@@ -242,6 +242,10 @@ async fn respond(request: &ModelRequest, reply: &Reply, guard: Guard) -> Respons
         let kind = if request.stream { "text/event-stream" } else { "application/json" };
         return typed(200, kind, Body::from(bytes.clone()));
     }
+    if let Some(Fault::Endless) = &reply.fault {
+        guard.end(Outcome::Broken);
+        return typed(200, "application/json", stream::endless());
+    }
     let answer = Answer::of(reply, request);
     if request.stream {
         let pieces = wires::pieces(wire, &answer);
@@ -251,7 +255,7 @@ async fn respond(request: &ModelRequest, reply: &Reply, guard: Guard) -> Respons
     }
     let whole = wires::whole(wire, answer);
     match &reply.fault {
-        None | Some(Fault::Http { .. } | Fault::Rubbish { .. }) => {
+        None | Some(Fault::Http { .. } | Fault::Rubbish { .. } | Fault::Endless) => {
             guard.end(Outcome::Complete);
             value(200, &whole)
         }

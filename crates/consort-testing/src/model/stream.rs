@@ -25,6 +25,13 @@ pub(super) fn cut_after(bytes: Vec<u8>) -> Body {
     }))
 }
 
+/// A JSON string that never ends.
+pub(super) fn endless() -> Body {
+    let first = std::iter::once(b"{\"text\": \"".to_vec());
+    let pieces = first.chain(std::iter::repeat(vec![b'x'; FLOOD_PIECE]));
+    Body::from_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)))
+}
+
 /// What is being sent.
 pub(super) struct Sending {
     guard: Guard,
@@ -125,7 +132,7 @@ impl Sending {
                 self.finish(Outcome::Broken);
                 Some(Ok(wires::in_band(self.wire, &kind, &message).bytes()))
             }
-            Some(Fault::Http { .. } | Fault::Rubbish { .. }) | None => {
+            Some(Fault::Http { .. } | Fault::Rubbish { .. } | Fault::Endless) | None => {
                 self.finish(Outcome::Complete);
                 None
             }

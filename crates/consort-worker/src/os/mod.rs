@@ -8,6 +8,8 @@ mod clock;
 mod family;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod memory;
 
 #[cfg(target_os = "linux")]
 pub use cgroup::Cgroup;
@@ -19,6 +21,8 @@ pub use linux::{
     Capabilities, Ending, Proc, child_identity, descendants, group_members, identity, inherit_nothing,
     is_alive, marked, own_identity, reap_adopted, signal,
 };
+#[cfg(target_os = "linux")]
+pub use memory::own_memory;
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("consort runs on Linux; other systems need their own module in consort-worker::os");

@@ -2,8 +2,8 @@
 
 use super::Runtime;
 use super::lab::{self, RUN};
-use super::stage::{Act, Stage, WORKER, good_reply};
-use consort_testing::model::{Reply, Rule, Rules, Scenario, Tokens};
+use super::stage::{Act, Stage, WORKER, good_after, good_reply};
+use consort_testing::model::{Fault, Reply, Rule, Rules, Scenario, Tokens};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -150,6 +150,8 @@ fn flooded(runtime: Runtime, megabytes: u64) -> (Stage, u64) {
         script: Some(format!("{long}\n{short}\n{WORKER}")),
         misbehave: Some("create:*:flood"),
         wrapper: Some(format!("{long}\n{short}\necho\nexec \"$REAL\" \"$@\"")),
+        // Of a service: one answer without end, then good work.
+        model: (runtime == Runtime::Api).then(|| good_after(1, Reply::fault(Fault::Endless), runtime)),
         ..Act::default()
     };
     let stage = Stage::of(runtime, act);

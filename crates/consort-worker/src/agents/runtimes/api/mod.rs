@@ -10,11 +10,13 @@ use crate::agents::session::log::Raw;
 use crate::agents::session::port::{
     Connection, EVENTS_WAITING, Event, Say, Spent, StopReason, TurnEnd, TurnError,
 };
+use crate::os::own_memory;
 use crate::words::fence;
 use call::{Call, Reply};
 use consort_core::run::FailureClass;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The runtime's word.
@@ -24,6 +26,12 @@ pub(crate) use call::wires;
 
 /// Most bytes of one attached file, and of all of them together.
 const ATTACHED_BYTES_MAX: (u64, u64) = (1 << 20, 4 << 20);
+
+/// Most bytes of memory that an answer may take: the library takes it whole, so that one without an end would
+/// take all there is. A thousand times the longest that a model gives.
+const ANSWER_MEMORY_MAX: u64 = 48 << 20;
+/// How often that is looked at.
+const MEMORY_EVERY: Duration = Duration::from_millis(10);
 
 /// Opens a session: nothing happens before its first turn.
 pub(crate) fn open(
@@ -77,6 +85,7 @@ impl Talk {
             self.raw.went(&format!("{} bytes to {}", text.len(), self.call.model()));
             let end = tokio::select! {
                 reply = self.call.send() => self.ended(reply, &tell).await,
+                error = too_large() => self.ended(Err(error), &tell).await,
                 () = interrupted(&mut said, &mut turns) => TurnEnd { stop: StopReason::Cancelled, ..nothing() },
             };
             let _ = tell.send(Event::TurnEnd(end)).await;
@@ -118,6 +127,17 @@ fn nothing() -> TurnEnd {
         turns: 0,
         refused: 0,
     }
+}
+
+/// Until the answer has become larger than any: this process does nothing else meanwhile.
+async fn too_large() -> TurnError {
+    let before = own_memory();
+    let mut looks = tokio::time::interval(MEMORY_EVERY);
+    while own_memory() < before.saturating_add(ANSWER_MEMORY_MAX) {
+        looks.tick().await;
+    }
+    let why = format!("the service's answer is larger than {} MB; is `url` right?", ANSWER_MEMORY_MAX >> 20);
+    TurnError { class: FailureClass::Backoff, why }
 }
 
 /// Until somebody says so, or goes away; turns that are said meanwhile are kept.
