@@ -178,6 +178,7 @@ fn done(effect: Effect) -> Report {
                 leaked: 0,
                 record: None,
                 session: None,
+                outside: Vec::new(),
             };
             Report::AttemptEnded { attempt: start.attempt, ended }
         }

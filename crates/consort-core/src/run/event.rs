@@ -79,6 +79,9 @@ pub enum EventKind {
         /// How its session ended, if it was talked to; why it failed is in `end`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<SessionEnd>,
+        /// What changed meanwhile in the person's checkout and branches, by it or by somebody else: at most 11.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        outside: Vec<String>,
     },
     /// A living session told something.
     SessionNoted { attempt: AttemptId, note: SessionNote },

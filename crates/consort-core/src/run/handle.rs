@@ -361,6 +361,7 @@ pub(super) fn gone(state: &State, attempt: &AttemptId, end: AttemptEnd) -> Vec<E
         leaked: 0,
         record: None,
         session: None,
+        outside: Vec::new(),
     });
     events
 }

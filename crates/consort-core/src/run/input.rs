@@ -264,6 +264,9 @@ pub struct Ended {
     /// How its session ended, if it was talked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Box<SessionEnd>>,
+    /// What changed meanwhile in the person's checkout and branches, by it or by somebody else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<String>,
 }
 
 /// How a process ended.

@@ -295,6 +295,7 @@ pub(super) fn ended(state: &State, attempt: &AttemptId, ended: &Ended) -> Vec<Ev
         leaked: ended.leaked,
         record: ended.record.clone(),
         session: ended.session.as_deref().map(talk::bounded_end),
+        outside: talk::bounded_changes(&ended.outside),
     });
     events
 }

@@ -196,9 +196,6 @@ pub struct SessionEnd {
     /// Which model answered, as far as the runtime says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// What changed meanwhile in the person's checkout and branches, by it or by somebody else: at most 11.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outside: Vec<String>,
     /// What was said and done, in the content store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<ContentHash>,

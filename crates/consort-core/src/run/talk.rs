@@ -93,9 +93,13 @@ pub(super) fn bounded_end(end: &SessionEnd) -> SessionEnd {
         session: end.session.clone().filter(|id| is_session(id)),
         failure: None,
         model: end.model.as_ref().map(|model| cut(model, 100)),
-        outside: end.outside.iter().take(OUTSIDE_MAX).map(|what| cut(what, 80)).collect(),
         ..end.clone()
     }
+}
+
+/// What changed outside a workspace, within the bounds of an event.
+pub(super) fn bounded_changes(all: &[String]) -> Vec<String> {
+    all.iter().take(OUTSIDE_MAX).map(|what| cut(what, 80)).collect()
 }
 
 /// An earlier yes that reaches this far answers at once; else a person is asked.
@@ -294,7 +298,6 @@ mod tests {
         let end = SessionEnd {
             session: Some("s".repeat(SESSION_CHARS_MAX)),
             model: Some(long.clone()),
-            outside: vec![long.clone(); 50],
             ..SessionEnd::default()
         };
         let failure = SessionFailure { class: FailureClass::Never, why: cut(&long, 500) };
@@ -312,6 +315,7 @@ mod tests {
             leaked: u32::MAX,
             record: None,
             session: Some(bounded_end(&end)),
+            outside: bounded_changes(&vec![long; 50]),
         };
         let bytes = serde_json::to_vec(&event).expect("an event is JSON");
         assert!(bytes.len() < EVENT_BYTES_MAX, "{} bytes", bytes.len());

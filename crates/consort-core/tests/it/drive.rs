@@ -147,7 +147,16 @@ impl Run {
                 answer: hash(&attempt.to_string()),
             },
         };
-        Ended { exit, given, wall_ms: 3_000, usage: Usage::default(), leaked: 0, record: None, session: None }
+        Ended {
+            exit,
+            given,
+            wall_ms: 3_000,
+            usage: Usage::default(),
+            leaked: 0,
+            record: None,
+            session: None,
+            outside: vec![],
+        }
     }
 
     fn scores(&self, task: &str, iteration: u32) -> Vec<DimensionScore> {

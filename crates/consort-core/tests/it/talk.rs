@@ -77,6 +77,7 @@ fn answered() -> Run {
         leaked: 0,
         record: None,
         session,
+        outside: vec![],
     };
     run.input(Input::Reported(Report::AttemptEnded { attempt, ended }));
     run

@@ -251,7 +251,16 @@ fn well(attempt: &consort_core::ids::AttemptId) -> Report {
 }
 
 fn ended(exit: Exit, given: Given) -> Ended {
-    Ended { exit, given, wall_ms: 1, usage: Usage::default(), leaked: 0, record: None, session: None }
+    Ended {
+        exit,
+        given,
+        wall_ms: 1,
+        usage: Usage::default(),
+        leaked: 0,
+        record: None,
+        session: None,
+        outside: vec![],
+    }
 }
 
 fn done(wish: &Ensure) -> Report {

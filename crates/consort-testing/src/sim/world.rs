@@ -426,7 +426,7 @@ fn identity(attempt: &AttemptId) -> ProcessIdentity {
 }
 
 fn ended(exit: Exit, given: Given, usage: Usage) -> Ended {
-    Ended { exit, given, wall_ms: 10, usage, leaked: 0, record: None, session: None }
+    Ended { exit, given, wall_ms: 10, usage, leaked: 0, record: None, session: None, outside: vec![] }
 }
 
 /// Two sides that do not merge, and the paths.

@@ -31,8 +31,13 @@ impl Hands {
     /// Starts an attempt: writes what its agent is handed, then hands it to a supervisor.
     pub(super) async fn start(self: &Arc<Self>, start: Start) -> Vec<Report> {
         let attempt = start.attempt.clone();
+        // A program may act in its first instant; whoever has to ask a model first needs longer.
+        let before = self.runs_a_program(&attempt).then(|| self.look_at_the_world(&attempt));
         let hands = self.clone();
         let prepared = tokio::task::spawn_blocking(move || hands.prepare(&start)).await;
+        if let Some(before) = before {
+            let _ = before.await;
+        }
         let ready = match prepared {
             Ok(Ok(ready)) => ready,
             Ok(Err(unable)) => return vec![unable.report(&attempt)],
@@ -40,7 +45,8 @@ impl Hands {
         };
         if ready.supervise {
             if self.is_talked_to(&attempt) {
-                self.look_at_the_world(&attempt);
+                // It is not waited for.
+                drop(self.look_at_the_world(&attempt));
             }
             self.launch(attempt, ready).await
         } else {
@@ -48,13 +54,12 @@ impl Hands {
         }
     }
 
-    /// Beside the start: an agent needs longer to come to its first word than this takes. Where it
-    /// cannot be told, nothing is compared in the end.
-    fn look_at_the_world(self: &Arc<Self>, attempt: &AttemptId) {
-        let (hands, control) = (self.clone(), self.bench.dirs.control(attempt));
+    /// Beside the preparations. Where it cannot be told, nothing is compared in the end.
+    fn look_at_the_world(self: &Arc<Self>, attempt: &AttemptId) -> tokio::task::JoinHandle<()> {
+        let (hands, dir) = (self.clone(), self.bench.dirs.attempt(attempt));
         tokio::task::spawn_blocking(move || {
-            World::look(&hands.bench.plane).map(|world| world.write(&control));
-        });
+            let _ = World::look(&hands.bench.plane).map(|world| world.write(&dir));
+        })
     }
 
     async fn launch(self: &Arc<Self>, attempt: AttemptId, ready: Ready) -> Vec<Report> {
@@ -175,11 +180,17 @@ impl Hands {
     }
 
     fn is_talked_to(&self, attempt: &AttemptId) -> bool {
+        self.may_run_as(attempt, |runtime| matches!(runtime, Runtime::Session(_)))
+    }
+
+    /// Players of a rehearsal are ours: nobody looks after them.
+    fn runs_a_program(&self, attempt: &AttemptId) -> bool {
+        self.may_run_as(attempt, |runtime| matches!(runtime, Runtime::Command { .. }))
+    }
+
+    fn may_run_as(&self, attempt: &AttemptId, is: impl Fn(&Runtime) -> bool) -> bool {
         let agent = self.plan().task(&attempt.task).map(|task| task.agent(&attempt.step));
-        agent.is_some_and(|agent| {
-            let mut all = std::iter::once(agent).chain(&agent.fallbacks);
-            all.any(|one| matches!(one.runtime, Runtime::Session(_)))
-        })
+        agent.is_some_and(|agent| std::iter::once(agent).chain(&agent.fallbacks).any(|one| is(&one.runtime)))
     }
 
     /// Ends an attempt and follows it to its end.
@@ -412,6 +423,7 @@ fn never_ran(attempt: &AttemptId, why: String, session: Option<SessionEnd>) -> R
         leaked: 0,
         record: None,
         session: session.map(Box::new),
+        outside: Vec::new(),
     };
     Report::AttemptEnded { attempt: attempt.clone(), ended }
 }

@@ -36,7 +36,15 @@ impl Hands {
             leaked: record.leaked,
             record: stored,
             session: self.session_end(attempt).map(Box::new),
+            outside: self.outside(attempt),
         }
+    }
+
+    /// What is different now from what it was when the attempt began, where that was looked at.
+    fn outside(&self, attempt: &AttemptId) -> Vec<String> {
+        let before = World::read(&self.bench.dirs.attempt(attempt));
+        let now = before.as_ref().and_then(|_| World::look(&self.bench.plane));
+        before.zip(now).map(|(before, now)| before.differs(&now)).unwrap_or_default()
     }
 
     /// How its session ended, with its logs in the content store: the attempt's directory goes some day.
@@ -53,10 +61,6 @@ impl Hands {
         })?;
         // Missing logs are no reason to lose the outcome.
         let stored = |bytes: std::io::Result<Option<Vec<u8>>>| self.bench.store.put(&bytes.ok()??).ok();
-        end.outside = match (World::read(&control), World::look(&self.bench.plane)) {
-            (Some(before), Some(now)) => before.differs(&now),
-            _ => Vec::new(),
-        };
         end.transcript = stored(session::transcript_of(&control));
         end.raw = stored(session::raw_of(&control));
         Some(end)

@@ -1,6 +1,7 @@
 //! What an agent must not touch, looked at before and after: whatever its own program lets through is
 //! noticed here. The person may change the same things meanwhile; so this accuses nobody, it tells.
 
+use crate::processes::make_private_dir;
 use crate::workspace::{Plane, Repo};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,12 +35,14 @@ impl World {
         Some(World { refs: refs.map(|(name, at)| (name, at.to_string())).collect(), files: files(repo)? })
     }
 
-    pub(super) fn write(&self, control: &Path) -> io::Result<()> {
-        std::fs::write(control.join(NAME), serde_json::to_vec(self)?)
+    /// Into the directory of an attempt.
+    pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
+        make_private_dir(dir)?;
+        std::fs::write(dir.join(NAME), serde_json::to_vec(self)?)
     }
 
-    pub(super) fn read(control: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(control.join(NAME)).ok()?).ok()
+    pub(super) fn read(dir: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(dir.join(NAME)).ok()?).ok()
     }
 
     /// What is different now, in a few words each.

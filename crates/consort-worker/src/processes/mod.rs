@@ -40,6 +40,7 @@ mod supervise;
 
 pub use child::{Piped, version_of};
 pub use direct::run_direct;
+pub(crate) use files::make_private_dir;
 pub use launch::{LaunchError, launch};
 pub use look::{LookError, Looked, Watched, look, stop, watch};
 pub use spawn::MARKER;

@@ -169,7 +169,7 @@ table! {
         yes claude; no api "it has no tools"; no command rehearsal "it is not talked to";
     }
     permissions::changes_outside "what changed outside all the same is noticed" {
-        engine claude; no api "it has no tools"; no command rehearsal "only agents that are talked to are compared";
+        engine claude command; no api "it has no tools"; no rehearsal "its player is ours";
     }
     permissions::other_agents "other agents are refused" {
         yes claude; no api "it has no tools"; no command rehearsal "it is not talked to";
@@ -247,7 +247,7 @@ table! {
         yes claude api command; no rehearsal "it uses up nothing";
     }
     limits::flood "a flood is survived in bounded memory" {
-        engine claude command rehearsal; no api "its library takes an answer whole, however large";
+        engine claude api command rehearsal;
     }
     limits::binary "binary rubbish in its stream is survived" {
         engine claude command; no api "it has no stream of its own"; no rehearsal "its player is ours";

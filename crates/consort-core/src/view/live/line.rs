@@ -165,9 +165,9 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
             };
             (task, format!("round {iteration} {what}"))
         }
-        E::AttemptEnded { attempt, end, session, .. } => {
-            let outside = session.as_ref().filter(|session| !session.outside.is_empty()).map(|session| {
-                let what = session.outside.join(", ");
+        E::AttemptEnded { attempt, end, outside, .. } => {
+            let outside = (!outside.is_empty()).then(|| {
+                let what = outside.join(", ");
                 format!("outside its workspace changed meanwhile, by it or by somebody else: {what}")
             });
             let how = match (ended(end), outside) {

@@ -2,7 +2,7 @@
 
 use super::Runtime;
 use super::lab::RUN;
-use super::stage::{Act, Stage};
+use super::stage::{Act, Stage, WORKER};
 use consort_testing::model::{Reply, Rule, Rules, Scenario};
 use serde_json::json;
 
@@ -148,7 +148,8 @@ pub(super) fn changes_outside(runtime: Runtime) {
             _ => Reply::text("Written."),
         }
     });
-    let stage = Stage::of(runtime, Act { model: Some(model), ..Act::default() });
+    let script = Some(format!("echo x > DIR/repo/planted.txt\n{WORKER}"));
+    let stage = Stage::of(runtime, Act { model: Some(model), script, ..Act::default() });
     place.set(stage.lab.world.repo().display().to_string()).unwrap();
     stage.runs(0);
     assert!(

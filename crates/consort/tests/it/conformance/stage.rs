@@ -19,7 +19,7 @@ pub(crate) struct Act {
     pub(crate) limits: String,
     /// What the model answers; `None`: good work.
     pub(crate) model: Option<Scenario>,
-    /// What a program does; `None`: good work.
+    /// What a program does, with `DIR/` for the lab's directory; `None`: good work.
     pub(crate) script: Option<String>,
     /// What a player does wrong.
     pub(crate) misbehave: Option<&'static str>,
@@ -86,10 +86,11 @@ impl Stage {
         let creates = runtime != Runtime::Api && !act.judges;
         let world = World::new(&workflow(runtime, &act, creates));
         let good = if creates { WORKER } else { JUDGE };
-        std::fs::write(world.path("agent.sh"), act.script.as_deref().unwrap_or(good)).unwrap();
+        let here = |text: &str| text.replace("DIR/", &format!("{}/", world.path("").display()));
+        std::fs::write(world.path("agent.sh"), here(act.script.as_deref().unwrap_or(good))).unwrap();
         std::fs::write(world.path("worker.sh"), WORKER).unwrap();
         let text = std::fs::read_to_string(world.repo().join("workflow.yaml")).unwrap();
-        world.write("workflow.yaml", &text.replace("DIR/", &format!("{}/", world.path("").display())));
+        world.write("workflow.yaml", &here(&text));
         let program = (runtime == Runtime::Claude).then(|| program(&world, act.wrapper.as_deref()));
         let model = act.model.unwrap_or_else(|| if creates { writing() } else { judging() });
         Self { lab: Lab::with(world, program.as_deref(), model), runtime, creates }
