@@ -57,7 +57,7 @@ section! {
         max_cost: Option<At<MicroUsd>>,
         /// Longest time without a sign of life.
         idle: Option<At<Millis>>,
-        /// Longest time without progress: a text, a tool that is done.
+        /// Longest time without progress: a text, a tool that is done and was not called the same way just before.
         no_progress: Option<At<Millis>>,
         /// Agents that take over, in this order, when this one cannot work at all.
         #[schemars(default)]

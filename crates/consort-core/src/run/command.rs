@@ -62,6 +62,9 @@ pub enum Command {
         task: TaskId,
         /// What.
         text: String,
+        /// What it does now is interrupted for it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        now: bool,
     },
     /// From now on answer every approval with yes, but overrides, budgets, integration, and what agents
     /// ask while they work: permissions and questions are for a person, else their default, no, holds.

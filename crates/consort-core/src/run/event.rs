@@ -91,7 +91,15 @@ pub enum EventKind {
     /// A yes reaches further than the request that it answered: of this task's agents, or of all.
     PermissionGranted { approval: ApprovalId, rule: Rule, task: Option<TaskId>, by: String },
     /// A person's word for a living session, as its further turn of this number.
-    SessionSteered { attempt: AttemptId, number: u32, text: String, by: String },
+    SessionSteered {
+        attempt: AttemptId,
+        number: u32,
+        text: String,
+        by: String,
+        /// What it does then is interrupted for it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        interrupts: bool,
+    },
     /// What was to reach a session lies where it will find it: `answer/<ask>`, `turn/<number>`.
     SessionTold { attempt: AttemptId, what: String },
     /// A person's word for a task at which no session works now: its next creator is told.

@@ -9,6 +9,7 @@ mod talk;
 mod tasks;
 
 use super::event::{ApprovalKind, BarrierHold, CheckpointTrigger, Event, EventKind, RunStatus};
+use super::session::TellKind;
 use super::state::{
     AgentTurn, ApprovalAnswer, BarrierStage, Checkpoint, Due, Grant, Integration, LivePhase, Override, Point,
     PoolState, State, TaskStage, WorkspaceState,
@@ -157,7 +158,10 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             by: by.clone(),
             at,
         }),
-        E::SessionSteered { attempt, number, text, by } => talk::steered(state, attempt, *number, text, by)?,
+        E::SessionSteered { attempt, number, text, by, interrupts } => {
+            let turn = TellKind::Turn { number: *number, text: text.clone(), interrupts: *interrupts };
+            talk::steered(state, attempt, *number, turn, by)?;
+        }
         E::SessionTold { attempt, what } => talk::told(state, attempt, what)?,
         E::TaskSteered { task, text, by } => {
             let ix = index(state, task)?;

@@ -154,7 +154,7 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         Command::Retry { task, note, instead_of } => {
             retry(state, task, by, note.as_deref(), instead_of.as_ref())
         }
-        Command::Steer { task, text } => talk::steer(state, task, text, by),
+        Command::Steer { task, text, now } => talk::steer(state, task, text, *now, by),
         Command::ApproveAll => Ok(approve_all(state, by)),
         Command::Checkpoint => Ok(settle::checkpoint(state, CheckpointTrigger::Manual, "manual", false)),
     }

@@ -140,6 +140,9 @@ pub enum TellKind {
         number: u32,
         /// What.
         text: String,
+        /// The turn before it is interrupted.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        interrupts: bool,
     },
 }
 

@@ -218,7 +218,13 @@ pub(super) fn told(state: &State, attempt: &AttemptId, what: &str) -> Vec<EventK
 }
 
 /// A person's word: for the session that creates, else for the next one that does.
-pub(super) fn steer(state: &State, id: &TaskId, text: &str, by: &str) -> Result<Vec<EventKind>, Refusal> {
+pub(super) fn steer(
+    state: &State,
+    id: &TaskId,
+    text: &str,
+    now: bool,
+    by: &str,
+) -> Result<Vec<EventKind>, Refusal> {
     let ix = state.graph.ix(id).ok_or_else(|| Refusal::NoTask(id.clone()))?;
     let task = state.graph.task(ix);
     only(of_task(&state.graph.plan, Some(task)), by, || format!("what {id} is told"))?;
@@ -243,7 +249,7 @@ pub(super) fn steer(state: &State, id: &TaskId, text: &str, by: &str) -> Result<
     Ok(vec![match state.live.iter().find(talks) {
         Some((attempt, live)) => {
             let number = live.talk.turns + 1;
-            EventKind::SessionSteered { attempt: attempt.clone(), number, text, by }
+            EventKind::SessionSteered { attempt: attempt.clone(), number, text, by, interrupts: now }
         }
         None => EventKind::TaskSteered { task: id.clone(), text, by },
     }])

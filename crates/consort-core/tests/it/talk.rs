@@ -51,7 +51,11 @@ fn talking() -> Run {
     note(&mut run, "agent-b-001", began(Some("its session was too full")));
     asks(&mut run, "agent-a-001", 1, AskKind::Permission, "npm install left-pad", Some(installs()));
     asks(&mut run, "agent-a-001", 2, AskKind::Question, "Which year do you mean?\u{1b}[31m", None);
-    run.command(Command::Steer { task: "agent-b-001".into(), text: "leave the tables out".into() });
+    run.command(Command::Steer {
+        task: "agent-b-001".into(),
+        text: "leave the tables out".into(),
+        now: false,
+    });
     run.lines.drain(..from);
     run
 }

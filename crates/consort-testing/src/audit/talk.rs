@@ -37,7 +37,7 @@ pub(super) struct Talks {
     doers: BTreeMap<(TaskId, Step), Doer>,
     /// With what each attempt began.
     began: BTreeMap<AttemptId, Begun>,
-    turns: BTreeMap<(AttemptId, u32), String>,
+    turns: BTreeMap<(AttemptId, u32), (String, bool)>,
 }
 
 impl Talks {
@@ -87,9 +87,10 @@ pub(super) fn talk(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
             }
             answered(book, attempt, *ask, grant.is_some());
         }
-        E::SessionSteered { attempt, number, text, .. } => {
+        E::SessionSteered { attempt, number, text, interrupts, .. } => {
             let to_live = book.live.contains(attempt) && !book.stopping.contains(attempt);
-            let first = book.talks.turns.insert((attempt.clone(), *number), text.clone()).is_none();
+            let said = (text.clone(), *interrupts);
+            let first = book.talks.turns.insert((attempt.clone(), *number), said).is_none();
             book.must(to_live && first, "asks", || {
                 format!("turn {number} for {attempt}: twice, or for nobody")
             });
@@ -248,8 +249,9 @@ pub(super) fn compare(book: &Book<'_>, seen: &Seen) -> Vec<Violation> {
             TellKind::Answer { ask, yes, .. } => {
                 book.talks.asks.get(&(attempt.clone(), *ask)).is_some_and(|asked| asked.answer == Some(*yes))
             }
-            TellKind::Turn { number, text } => {
-                book.talks.turns.get(&(attempt.clone(), *number)) == Some(text)
+            TellKind::Turn { number, text, interrupts } => {
+                let said = book.talks.turns.get(&(attempt.clone(), *number));
+                said.is_some_and(|(said, how)| said == text && how == interrupts)
             }
         };
         if !known {

@@ -89,7 +89,7 @@ impl People {
     /// A word for somebody.
     pub fn steer(state: &State, chooser: &mut dyn Chooser) -> Option<Command> {
         let task = state.graph.plan.tasks.get(chooser.pick(state.tasks.len()))?.id.clone();
-        Some(Command::Steer { task, text: "é".repeat(1_200) })
+        Some(Command::Steer { task, text: "é".repeat(1_200), now: chooser.chance(500) })
     }
 
     /// A task that somebody might try again.

@@ -41,6 +41,7 @@ fn scene(bug: Bug) -> Vec<Violation> {
                 usage: Default::default(),
                 leaked: 0,
                 session: None,
+                outside: vec![],
                 record: None,
             };
             let late = Report::AttemptEnded { attempt, ended };

@@ -144,6 +144,9 @@ table! {
     work::hears_a_person "hears a person in the middle of its work" {
         yes claude; no api "reviewers hear nobody"; no command rehearsal "it is not talked to";
     }
+    work::is_interrupted "a person interrupts it and says what to do instead" {
+        yes claude; no api "reviewers hear nobody"; no command rehearsal "it is not talked to";
+    }
     permissions::asks_and_hears_yes "asks for permission, and is allowed" {
         yes claude; no api "it has no tools"; no command rehearsal "it is not talked to";
     }

@@ -143,7 +143,7 @@ pub(super) fn steered(
     state: &mut State,
     attempt: &AttemptId,
     number: u32,
-    text: &str,
+    what: TellKind,
     by: &str,
 ) -> Result<(), String> {
     let live = attempts::live(state, attempt)?;
@@ -151,7 +151,6 @@ pub(super) fn steered(
         return Err(format!("{attempt}: turn {number} follows turn {}", live.talk.turns));
     }
     live.talk.turns = number;
-    let what = TellKind::Turn { number, text: text.to_owned() };
     live.talk.tells.push(Tell { what, by: by.to_owned(), lies: false });
     Ok(())
 }

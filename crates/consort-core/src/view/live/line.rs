@@ -223,7 +223,10 @@ fn of_task(kind: &EventKind, state: &State) -> Option<(String, String)> {
             };
             (&attempt.task, format!("{}: request {ask} {how}", doing(&attempt.step)))
         }
-        E::SessionSteered { attempt, text, by, .. } => (&attempt.task, format!("told by {by}: {text}")),
+        E::SessionSteered { attempt, text, by, interrupts, .. } => {
+            let how = if *interrupts { "interrupted and told" } else { "told" };
+            (&attempt.task, format!("{how} by {by}: {text}"))
+        }
         E::TaskSteered { task, text, by } => (task, format!("{by} says to whoever works on it next: {text}")),
         E::FellBack { task, step, to, why } => {
             let turn = AgentTurn::FellBack { to: *to, why: why.clone() };

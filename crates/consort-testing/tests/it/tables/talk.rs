@@ -36,7 +36,7 @@ fn answers(sim: &Sim) -> Vec<String> {
         TellKind::Answer { ask, yes, note } => {
             format!("{}: {ask} {yes} {}", h.attempt.task, note.as_deref().unwrap_or("-"))
         }
-        TellKind::Turn { number, text } => format!("{}: turn {number} {text}", h.attempt.task),
+        TellKind::Turn { number, text, .. } => format!("{}: turn {number} {text}", h.attempt.task),
     };
     sim.world.heard.iter().map(shown).collect()
 }
@@ -227,15 +227,16 @@ fn whoever_asks_without_end_is_told_no() {
 
 #[test]
 fn a_word_reaches_the_living_session_or_the_next_creator() {
-    let steer =
-        |sim: &mut Sim, text: &str| sim.command(Command::Steer { task: "a".into(), text: text.into() });
+    let steer = |sim: &mut Sim, text: &str| {
+        sim.command(Command::Steer { task: "a".into(), text: text.into(), now: false })
+    };
     let plan = plan("p", vec![task("a").judged(2, 3).talked(0), task("z").needs(&["a"])]);
     let mut sim = asking(&plan, &[may("npm install")]);
     steer(&mut sim, " use the figures of 2026 ").expect("it lives");
     steer(&mut sim, "and say so").expect("it lives");
     assert!(steer(&mut sim, "  ").is_err(), "no words");
     assert!(matches!(
-        sim.command(Command::Steer { task: "q".into(), text: "x".into() }),
+        sim.command(Command::Steer { task: "q".into(), text: "x".into(), now: false }),
         Err(Refusal::NoTask(_))
     ));
     approve(&mut sim, "A-001").expect("it waits");
@@ -255,7 +256,7 @@ fn a_word_reaches_the_living_session_or_the_next_creator() {
 #[test]
 fn a_word_that_was_not_heard_is_not_lost() {
     let mut sim = asking(&one(), &[may("npm install")]);
-    sim.command(Command::Steer { task: "a".into(), text: "in metres".into() }).expect("it lives");
+    sim.command(Command::Steer { task: "a".into(), text: "in metres".into(), now: true }).expect("it lives");
     sim.run_until(|s| s.live.values().any(|l| l.talk.tells.iter().any(|t| t.lies)));
     sim.world.reboot();
     sim.crash();

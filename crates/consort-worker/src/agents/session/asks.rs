@@ -63,6 +63,11 @@ impl Asks {
         self.open.clear();
     }
 
+    /// They are withdrawn with the turn that asked: what is noted of each.
+    pub(super) fn withdraw(&mut self) -> Vec<NoteKind> {
+        self.open.drain(..).map(|ask| NoteKind::AskExpired { ask: ask.number }).collect()
+    }
+
     /// What was answered, and what has waited long enough: the request's id, the answer, the note.
     pub(super) fn settle(&mut self) -> Vec<(String, Answer, Option<NoteKind>)> {
         let mut settled = Vec::new();

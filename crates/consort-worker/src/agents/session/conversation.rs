@@ -57,6 +57,8 @@ pub(super) struct Conversation {
     /// Turns that were said and are not over.
     turns_open: u32,
     interrupted: Option<(Instant, Over)>,
+    /// The present turn was interrupted for another one, which is said already.
+    cut_short: bool,
     /// A turn ended while another one was still to be answered: an agent may take both at once.
     settling: Option<(Instant, TurnEnd)>,
     handing_over: bool,
@@ -88,6 +90,7 @@ impl Conversation {
             next_turn: 1,
             turns_open: 0,
             interrupted: None,
+            cut_short: false,
             settling: None,
             handing_over: false,
             handed_over: 0,
@@ -179,11 +182,12 @@ impl Conversation {
             Event::Context { used, max } => self.filled(used, max).await,
             Event::Compacted => self.note(NoteKind::Compacted),
             Event::RateLimit { until } => self.note(NoteKind::Limited { until }),
-            Event::Text { .. } | Event::ToolResult { .. } => self.clocks.progress(),
+            Event::Text { .. } => self.clocks.progress(),
+            Event::ToolCall { name, about, .. } => self.clocks.calls(&name, &about),
+            Event::ToolResult { .. } => self.clocks.called(),
             Event::TurnEnd(end) => return self.turn_ended(end).await,
             Event::Closed { why } => return self.closed(why).await,
-            Event::ToolCall { .. }
-            | Event::Thought { .. }
+            Event::Thought { .. }
             | Event::TurnBegan
             | Event::Retry { .. }
             | Event::Model { .. }
@@ -279,8 +283,8 @@ impl Conversation {
         if let Some((_, reason)) = self.interrupted.take() {
             return Step::Over(reason);
         }
-        if self.handing_over && self.turns_open > 0 {
-            // The turn that was interrupted for it; the summary is still to come.
+        if (self.handing_over || std::mem::take(&mut self.cut_short)) && self.turns_open > 0 {
+            // The turn that was interrupted; what was said for it is still to be answered.
             self.settling = Some((Instant::now(), end));
             return Step::On;
         }
@@ -339,9 +343,17 @@ impl Conversation {
         }
         if tier == ContextTier::Emergency && !self.handing_over && self.handed_over < hand_over::MOST {
             self.handing_over = true;
-            let _ = self.link.say.send(Say::Interrupt).await;
+            self.interrupt().await;
             self.say_turn(hand_over::ask_for_summary().to_owned()).await;
         }
+    }
+
+    /// The present turn, for another one: what it asked is moot.
+    async fn interrupt(&mut self) {
+        for note in self.asks.withdraw() {
+            self.note(note);
+        }
+        let _ = self.link.say.send(Say::Interrupt).await;
     }
 
     /// The summary is there: a fresh session goes on with it.
@@ -397,12 +409,16 @@ impl Conversation {
     /// Words of people become turns. True if there was one.
     async fn hear_people(&mut self) -> bool {
         let mut heard = false;
-        while let Some(TellKind::Turn { text, .. }) =
+        while let Some(TellKind::Turn { text, interrupts, .. }) =
             control::told(&self.control, &format!("turn/{}", self.next_turn))
         {
             self.note(NoteKind::Heard { what: format!("turn/{}", self.next_turn) });
             self.next_turn += 1;
             heard = true;
+            if interrupts && self.turns_open > 0 {
+                self.cut_short = true;
+                self.interrupt().await;
+            }
             self.say_turn(format!("A person who follows your work says:\n\n{text}")).await;
         }
         heard

@@ -25,12 +25,14 @@ pub(super) struct Clocks {
     caps: Caps,
     alive: Instant,
     progress: Instant,
+    /// The last tool call, and whether it was the same as the one before.
+    call: (String, bool),
 }
 
 impl Clocks {
     pub(super) fn new(caps: &Caps) -> Self {
         let now = Instant::now();
-        Self { caps: *caps, alive: now, progress: now }
+        Self { caps: *caps, alive: now, progress: now, call: Default::default() }
     }
 
     /// It gave a sign of life.
@@ -42,6 +44,20 @@ impl Clocks {
     pub(super) fn progress(&mut self) {
         self.alive();
         self.progress = self.alive;
+    }
+
+    /// It uses a tool: who does the same again and again gets nowhere, whatever comes of each.
+    pub(super) fn calls(&mut self, name: &str, about: &str) {
+        let call = format!("{name} {about}");
+        let again = call == self.call.0;
+        self.call = (call, again);
+    }
+
+    /// The tool is done.
+    pub(super) fn called(&mut self) {
+        if !self.call.1 {
+            self.progress();
+        }
     }
 
     /// The first cap that is reached. While it waits for a person no time passes.
@@ -58,5 +74,27 @@ impl Clocks {
             caps.tokens_max.filter(|max| spent.tokens() > *max).map(|_| Reached::Tokens(spent.tokens()));
         let cost = spent.micro_usd.filter(|cost| caps.micro_usd_max.is_some_and(|max| *cost > max));
         idle.or(stuck).or(turns).or(tokens).or(cost.map(Reached::Cost))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_call_again_and_again_is_no_progress() {
+        let caps = Caps { no_progress_ms: Some(10_000), ..Caps::default() };
+        let stuck = async |calls: [&str; 5]| {
+            let mut clocks = Clocks::new(&caps);
+            for call in calls {
+                tokio::time::advance(Duration::from_secs(4)).await;
+                clocks.calls("Bash", call);
+                clocks.alive();
+                clocks.called();
+            }
+            clocks.reached(0, &Spent::default(), false)
+        };
+        assert_eq!(stuck(["a", "b", "a", "b", "c"]).await, None);
+        assert_eq!(stuck(["a", "a", "a", "a", "a"]).await, Some(Reached::NoProgress(10_000)));
     }
 }

@@ -3,8 +3,10 @@
 use super::Runtime;
 use super::lab::RUN;
 use super::stage::{Act, Stage};
-use consort_testing::model::{Reply, Rule, Rules};
+use consort_testing::model::{Reply, Rule, Rules, Scenario};
 use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 pub(super) fn writes_a_file(runtime: Runtime) {
     let stage = Stage::of(runtime, Act::default());
@@ -121,5 +123,32 @@ pub(super) fn hears_a_person(runtime: Runtime) {
         asked.iter().any(|r| r.whole().contains("a letter") || r.system.contains("a letter")),
         "the model never heard it"
     );
+    stage.over();
+}
+
+/// In the middle of a command that would take far longer than this test.
+pub(super) fn is_interrupted(runtime: Runtime) {
+    let written = AtomicBool::new(false);
+    let model = Scenario::code(move |request| {
+        if !request.whole().contains("leave it and write") {
+            return Reply::call("@shell", json!({ "command": "sleep 300" }));
+        }
+        match written.swap(true, Ordering::Relaxed) {
+            false => Reply::call("@write", json!({ "path": "out/note.md", "content": "# A letter\n" })),
+            true => Reply::text("Written."),
+        }
+    });
+    let stage = Stage::of(runtime, Act { model: Some(model), ..Act::default() });
+    let began = Instant::now();
+    let mut runner = stage.lab.begin();
+    stage.lab.until_asked(1);
+    while !stage.transcript().contains("sleep 300") {
+        assert!(began.elapsed() < Duration::from_secs(60), "{}", stage.transcript());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    stage.orders(&["steer", RUN, "note", "--now", "leave it and write"]);
+    assert!(runner.wait().unwrap().success(), "{}", stage.journal());
+    assert_eq!(stage.attempts(), 1, "{}", stage.journal());
+    assert!(began.elapsed() < Duration::from_secs(100), "it was not interrupted: {:?}", began.elapsed());
     stage.over();
 }
