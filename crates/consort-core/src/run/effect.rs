@@ -173,6 +173,8 @@ pub struct Start {
     pub nonce: String,
     /// The session of the creator's last attempt, to go on in; `None`: a fresh one.
     pub resume: Option<String>,
+    /// As a copy of it, under an id of its own: an earlier round's session stays as it was.
+    pub fork: bool,
     /// Which agent: 0 is the plan's own, then its fallbacks in their order.
     pub fallback: u8,
 }

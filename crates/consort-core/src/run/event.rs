@@ -58,6 +58,9 @@ pub enum EventKind {
         /// The session that it is to go on in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<String>,
+        /// As a copy of it: what comes now does not become part of that one.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        fork: bool,
         /// Which agent: 0 is the plan's own, then its fallbacks in their order.
         #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
         fallback: u8,

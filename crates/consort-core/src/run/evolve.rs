@@ -120,10 +120,11 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             state.tasks[ix].workspace = WorkspaceState::Released;
         }
 
-        E::AttemptStarting { attempt, deadline_ms, resume, fallback } => {
+        E::AttemptStarting { attempt, deadline_ms, resume, fork, fallback } => {
             attempts::starting(state, attempt, at, *deadline_ms)?;
             let live = attempts::live(state, attempt)?;
             live.resume = resume.clone();
+            live.fork = *fork;
             live.fallback = *fallback;
         }
         E::AttemptStarted { attempt, process } => {

@@ -151,9 +151,11 @@ fn attempt(state: &State, ix: usize, at: usize) -> EventKind {
     let it = &state.tasks[ix];
     let step = it.steps[at].step.clone();
     let fallback = it.steps[at].fallback;
+    let (resume, fork) = super::talk::resumed(state, ix, &step, fallback).unzip();
     EventKind::AttemptStarting {
         deadline_ms: task.agent_of(&step, fallback).timeout_ms,
-        resume: super::talk::resumed(state, ix, &step, fallback),
+        resume,
+        fork: fork.unwrap_or_default(),
         fallback,
         attempt: AttemptId {
             task: task.id.clone(),

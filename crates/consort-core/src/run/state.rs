@@ -188,6 +188,9 @@ pub struct Live {
     /// The session that it is to go on in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<String>,
+    /// As a copy of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fork: bool,
     /// What its session has said and is to be told.
     #[serde(default, skip_serializing_if = "Talk::is_empty")]
     pub talk: Talk,

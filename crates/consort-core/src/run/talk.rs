@@ -266,7 +266,10 @@ pub(super) fn session_of<'s>(state: &'s State, attempt: &AttemptId, fallback: u8
 
 /// The session in which the next attempt at this step goes on: its own creator's of the same work, as
 /// long as the same agent does it. Critics and judges never see what others said.
-pub(super) fn resumed(state: &State, ix: usize, step: &Step, fallback: u8) -> Option<String> {
+///
+/// With it: whether as a copy, because it is that of an earlier round. A round that is tried again goes on in
+/// its own.
+pub(super) fn resumed(state: &State, ix: usize, step: &Step, fallback: u8) -> Option<(String, bool)> {
     if !step.is_creator() && !Bug::ReviewerResumes.is_planted() {
         return None;
     }
@@ -275,7 +278,8 @@ pub(super) fn resumed(state: &State, ix: usize, step: &Step, fallback: u8) -> Op
     };
     let it = &state.tasks[ix];
     let same = |of: &&super::state::Remembered| of.generation == it.generation && of.fallback == fallback;
-    it.session.as_ref().filter(same).filter(|_| !session.forget).map(|of| of.id.clone())
+    let of = it.session.as_ref().filter(same).filter(|_| !session.forget)?;
+    Some((of.id.clone(), of.iteration < it.iteration))
 }
 
 /// What is to reach living sessions: nothing before they run.

@@ -192,7 +192,9 @@ pub fn start_of(state: &State, attempt: &AttemptId) -> Option<Start> {
     let live = state.live.get(attempt);
     let start = compose(state, ix, attempt.clone(), live.map_or(state.now, |l| l.since));
     Some(match live {
-        Some(live) => Start { resume: live.resume.clone(), fallback: live.fallback, ..start },
+        Some(live) => {
+            Start { resume: live.resume.clone(), fork: live.fork, fallback: live.fallback, ..start }
+        }
         None => start,
     })
 }
@@ -226,6 +228,7 @@ fn compose(state: &State, ix: usize, attempt: AttemptId, at: Timestamp) -> Start
         refused: it.steps.iter().find(|s| s.step == attempt.step).and_then(|s| s.refused.clone()),
         nonce: state.start.as_ref().map(|s| s.nonce.clone()).unwrap_or_default(),
         resume: None,
+        fork: false,
         fallback: 0,
         attempt,
     }

@@ -26,14 +26,22 @@ struct Doer {
     beyond: Option<FailureClass>,
 }
 
+/// A session, whose it is, and the round that used it last.
+#[derive(Clone, Debug)]
+struct Known {
+    id: String,
+    fallback: u8,
+    iteration: u32,
+}
+
 /// What the auditor keeps of sessions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Talks {
     notes: BTreeMap<AttemptId, u32>,
     asks: BTreeMap<(AttemptId, u32), Asked>,
     grants: BTreeMap<ApprovalId, (Rule, Option<TaskId>, String)>,
-    /// By task and generation: the latest session of its creator, and which agent's.
-    sessions: BTreeMap<(TaskId, u32), (String, u8)>,
+    /// By task and generation: the latest session of its creator.
+    sessions: BTreeMap<(TaskId, u32), Known>,
     doers: BTreeMap<(TaskId, Step), Doer>,
     /// With what each attempt began.
     began: BTreeMap<AttemptId, Begun>,
@@ -50,8 +58,8 @@ impl Talks {
 pub(super) fn talk(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
     use EventKind as E;
     match kind {
-        E::AttemptStarting { attempt, resume, fallback, .. } => {
-            starting(book, attempt, resume.as_ref(), *fallback);
+        E::AttemptStarting { attempt, resume, fork, fallback, .. } => {
+            starting(book, attempt, Begun { resume: resume.clone(), fork: *fork, fallback: *fallback });
         }
         E::SessionNoted { attempt, note } => noted(book, attempt, note),
         E::ApprovalRequested {
@@ -118,15 +126,19 @@ pub(super) fn talk(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
 }
 
 /// In the creator's own session of the same work by the same agent, or in none.
-fn starting(book: &mut Book<'_>, attempt: &AttemptId, resume: Option<&String>, fallback: u8) {
-    if let Some(id) = resume {
+/// A round goes on in a copy of the session of the round before it.
+fn starting(book: &mut Book<'_>, attempt: &AttemptId, begun: Begun) {
+    let fallback = begun.fallback;
+    if let Some(id) = &begun.resume {
         let key = (attempt.task.clone(), attempt.generation);
-        let own = book.talks.sessions.get(&key).is_some_and(|(known, of)| known == id && *of == fallback);
-        book.must(own && attempt.step.is_creator(), "sessions", || {
-            format!("{attempt} goes on in {id}, which is not its own")
+        let known =
+            book.talks.sessions.get(&key).filter(|known| known.id == *id && known.fallback == fallback);
+        let right = known.is_some_and(|known| begun.fork == (known.iteration != attempt.iteration));
+        book.must(right && attempt.step.is_creator(), "sessions", || {
+            format!("{attempt} goes on in {id}, which is not its own, or as a copy or not where it should")
         });
     }
-    book.talks.began.insert(attempt.clone(), Begun { resume: resume.cloned(), fallback });
+    book.talks.began.insert(attempt.clone(), begun);
     let key = (attempt.task.clone(), attempt.step.clone());
     let doer = book.talks.doers.entry(key).or_default().clone();
     book.must(fallback >= doer.fallback, "fallbacks", || {
@@ -172,7 +184,7 @@ fn remember(book: &mut Book<'_>, attempt: &AttemptId, session: String) {
     let fallback = book.talks.began.get(attempt).map_or(0, |begun| begun.fallback);
     if attempt.step.is_creator() {
         let key = (attempt.task.clone(), attempt.generation);
-        book.talks.sessions.insert(key, (session, fallback));
+        book.talks.sessions.insert(key, Known { id: session, fallback, iteration: attempt.iteration });
     }
 }
 

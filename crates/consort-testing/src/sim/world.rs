@@ -61,6 +61,8 @@ pub struct Started {
 pub struct Begun {
     /// The session; `None`: a new one.
     pub resume: Option<String>,
+    /// As a copy.
+    pub fork: bool,
     /// 0 is the plan's own agent, then its fallbacks.
     pub fallback: u8,
 }
@@ -244,6 +246,7 @@ impl World {
             responses: None,
             refused: None,
             resume: None,
+            fork: false,
             fallback: 0,
             nonce: String::new(),
         };
@@ -263,7 +266,7 @@ impl World {
         });
         let nth = before.count();
         let play = self.plays.of(&attempt, nth, self.talks_to(start));
-        let begun = Some(Begun { resume: start.resume.clone(), fallback: start.fallback });
+        let begun = Some(Begun { resume: start.resume.clone(), fork: start.fork, fallback: start.fallback });
         self.ledger.push(Started { attempt: attempt.clone(), durable, begun });
         let session = self.begin_session(start, nth);
         let caps = self.agent_of(start).map(|agent| agent.caps).unwrap_or_default();

@@ -50,6 +50,7 @@ pub(super) fn brief(
         program,
         id: uuid(&format!("{}/{}", start.nonce, start.attempt)),
         resume: start.resume.clone().filter(|_| creator),
+        fork: start.fork,
         prompt: desk.prompt(),
         attached: attached(request, desk),
         cwd: desk.cwd.clone(),

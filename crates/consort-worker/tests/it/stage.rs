@@ -137,6 +137,7 @@ impl Stage {
             responses: None,
             refused: None,
             resume: None,
+            fork: false,
             fallback: 0,
             nonce: RUN_NONCE.into(),
         }

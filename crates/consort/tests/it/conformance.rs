@@ -183,6 +183,9 @@ table! {
     lives::resumed "everything is killed: the next attempt goes on in the session" {
         yes claude; no api "each judgement is a fresh session"; no command rehearsal "it has no session";
     }
+    lives::forked "a revision goes on in a copy of its creator's session" {
+        yes claude; no api "each judgement is a fresh session"; no command rehearsal "it has no session";
+    }
     lives::lost_session "a session that is lost: begins afresh and says so" {
         yes claude; no api "each judgement is a fresh session"; no command rehearsal "it has no session";
     }

@@ -41,6 +41,7 @@ pub(super) fn starting(
         notes: 0,
         fallback: 0,
         resume: None,
+        fork: false,
         talk: Default::default(),
     };
     state.live.insert(attempt.clone(), live);

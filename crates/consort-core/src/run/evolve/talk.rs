@@ -86,8 +86,8 @@ pub(super) fn remember(state: &mut State, attempt: &AttemptId, session: Option<&
     let Some(fallback) = state.live.get(attempt).map(|live| live.fallback) else { return };
     let Some(ix) = state.graph.ix(&attempt.task) else { return };
     if state.tasks[ix].generation == attempt.generation {
-        let generation = attempt.generation;
-        state.tasks[ix].session = Some(Remembered { id: id.clone(), generation, fallback });
+        let AttemptId { generation, iteration, .. } = *attempt;
+        state.tasks[ix].session = Some(Remembered { id: id.clone(), generation, iteration, fallback });
     }
 }
 

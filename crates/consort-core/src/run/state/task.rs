@@ -108,6 +108,9 @@ pub struct Remembered {
     pub id: String,
     /// It knows this generation of the task's work and no other.
     pub generation: u32,
+    /// The round in which it was used last.
+    #[serde(default)]
+    pub iteration: u32,
     /// Which agent's: 0 is the plan's own, then its fallbacks.
     pub fallback: u8,
 }

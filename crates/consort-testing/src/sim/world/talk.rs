@@ -145,7 +145,10 @@ impl World {
         self.talks.lost -= u32::from(lost);
         let resumed = start.resume.clone().filter(|_| !lost);
         let mut session = Session {
-            id: resumed.clone().unwrap_or_else(|| format!("s-{}", start.attempt.slug())),
+            id: resumed
+                .clone()
+                .filter(|_| !start.fork)
+                .unwrap_or_else(|| format!("s-{}", start.attempt.slug())),
             script: self.talks.of(&start.attempt, nth),
             ..Session::default()
         };

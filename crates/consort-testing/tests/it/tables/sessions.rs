@@ -9,9 +9,10 @@ fn starts(sim: &Sim, task: &str) -> Vec<String> {
     let of = sim.world.ledger.iter().filter(|s| s.attempt.task.as_str() == task);
     of.map(|s| {
         let begun = s.begun.clone().expect("the world knows");
+        let copy = if begun.fork { "a copy of " } else { "" };
         let resume = begun.resume.as_deref().unwrap_or("-");
         format!(
-            "{}.{} {} in {resume} by {}",
+            "{}.{} {} in {copy}{resume} by {}",
             s.attempt.iteration, s.attempt.attempt, s.attempt.step, begun.fallback
         )
     })
@@ -45,8 +46,8 @@ fn a_creator_goes_on_in_its_session_and_reviewers_never_do() {
             "1.3 S-007 in - by 0",
             "1.4 judge in - by 0",
             "1.5 judge-2 in - by 0",
-            "2.6 create in s-a--1-1-1--create by 0",
-            "2.7 self-review in s-a--1-1-1--create by 0",
+            "2.6 create in a copy of s-a--1-1-1--create by 0",
+            "2.7 self-review in s-a--1-2-6--create by 0",
             "2.8 S-007 in - by 0",
             "2.9 judge in - by 0",
         ]
@@ -83,8 +84,8 @@ fn the_session_that_was_handed_over_to_or_begun_anew_is_the_one_to_go_on_in() {
         sim.world.talks.lost = 1;
     });
     let created: Vec<_> = starts(&sim, "a").into_iter().filter(|s| s.contains("create")).collect();
-    assert_eq!(created[..2], ["1.1 create in - by 0", "2.3 create in h-1 by 0"]);
-    assert!(created[2].contains("in s-a--1-2-3--create"), "{created:?}");
+    assert_eq!(created[..2], ["1.1 create in - by 0", "2.3 create in a copy of h-1 by 0"]);
+    assert!(created[2].contains("in a copy of s-a--1-2-3--create"), "{created:?}");
     let turns: Vec<_> = sim.state().tasks[0].changes.iter().map(|c| c.turn.clone()).collect();
     assert_eq!(turns, [AgentTurn::HandedOver, AgentTurn::Fresh("its session was not found".into())]);
 }

@@ -6,25 +6,25 @@ pub mod claude;
 
 use super::session::brief::Brief;
 use super::session::log::Raw;
-use super::session::port::Connection;
+use super::session::port::{Begin, Connection};
 use consort_core::plan::Session;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Opens the session of a brief. `resume` is the session to go on in; `raw` takes the stream as it comes.
+/// Opens the session of a brief. `id` is what a new one is called where the vendor lets us choose; `raw` takes the stream as it comes.
 ///
 /// # Errors
 /// In a sentence: this build has no such runtime, or its program does not start.
 pub(crate) fn open(
     brief: &Brief,
     id: &str,
-    resume: Option<&str>,
+    begin: Begin<'_>,
     env: &BTreeMap<String, String>,
     raw: Raw,
 ) -> Result<Connection, String> {
     match brief.session.runtime.as_str() {
-        claude::NAME => claude::open(brief, id, resume, env, raw),
+        claude::NAME => claude::open(brief, id, begin, env, raw),
         api::NAME => api::open(brief, id, env, raw),
         other => Err(format!("this build has no runtime `{other}`")),
     }

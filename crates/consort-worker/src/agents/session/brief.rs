@@ -1,6 +1,7 @@
 //! `session.json`: what the driver of one session is told before it starts. No secrets are in it:
 //! keys are in the environment of the driver and of the agent alone.
 
+use super::port::Begin;
 use consort_core::plan::{Caps, Session};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Raised when the shape changes.
-pub const BRIEF_VERSION: u32 = 1;
+pub const BRIEF_VERSION: u32 = 2;
 
 /// The file's name in the control directory.
 pub const BRIEF: &str = "session.json";
@@ -27,6 +28,8 @@ pub struct Brief {
     pub id: String,
     /// The session to go on in; `None`: a fresh one.
     pub resume: Option<String>,
+    /// True: in a copy of it.
+    pub fork: bool,
     /// The file with the first turn's text.
     pub prompt: PathBuf,
     /// Files that whoever has no tools of its own needs to see: path for the eye, path on disk.
@@ -56,6 +59,15 @@ pub struct Brief {
 }
 
 impl Brief {
+    /// How its session begins.
+    pub fn begin(&self) -> Begin<'_> {
+        match &self.resume {
+            None => Begin::Fresh,
+            Some(id) if self.fork => Begin::Fork(id),
+            Some(id) => Begin::Resume(id),
+        }
+    }
+
     /// Reads the brief of a control directory.
     ///
     /// # Errors

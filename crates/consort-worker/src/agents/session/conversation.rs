@@ -7,7 +7,7 @@ use super::control::{self, Notes};
 use super::limits::{Clocks, Reached};
 use super::log::{Events, Raw, Secrets};
 use super::policy::{Bounds, Verdict, judge};
-use super::port::{Answer, Connection, Event, Request, Say, Spent, StopReason, TurnEnd};
+use super::port::{Answer, Begin, Connection, Event, Request, Say, Spent, StopReason, TurnEnd};
 use super::{WHY_CHARS, answer, hand_over};
 use crate::agents::runtimes;
 use crate::os::now;
@@ -75,7 +75,7 @@ impl Conversation {
         let secrets = Secrets::new(brief.secrets.iter().filter_map(|name| env.get(name).cloned()));
         let notes = Notes::open(&control).map_err(|e| format!("`{}`: {e}", control.display()))?;
         let raw = Raw::open(&control, brief.output_bytes_max, secrets.clone());
-        let link = runtimes::open(&brief, &brief.id, brief.resume.as_deref(), &env, raw)?;
+        let link = runtimes::open(&brief, &brief.id, brief.begin(), &env, raw)?;
         Ok(Self {
             events: Events::open(&control, brief.output_bytes_max, secrets.clone()),
             asks: Asks::new(control.clone()),
@@ -242,7 +242,7 @@ impl Conversation {
         let _ = self.link.say.send(Say::Close).await;
         self.last_words().await;
         let raw = Raw::open(&self.control, self.brief.output_bytes_max, self.secrets.clone());
-        self.link = runtimes::open(&self.brief, id, None, &self.env, raw)?;
+        self.link = runtimes::open(&self.brief, id, Begin::Fresh, &self.env, raw)?;
         self.before = self.spent;
         self.turns_open = 0;
         self.tier = ContextTier::Nominal;

@@ -222,6 +222,17 @@ impl Spent {
     }
 }
 
+/// How a session begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin<'a> {
+    /// A new one.
+    Fresh,
+    /// Going on in this one.
+    Resume(&'a str),
+    /// As a copy of this one, under an id of its own: what comes now does not become part of it.
+    Fork(&'a str),
+}
+
 /// What an agent can be told.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Say {

@@ -2,7 +2,7 @@
 
 use super::Runtime;
 use super::lab::RUN;
-use super::stage::{Act, Stage, WORKER, good, good_reply};
+use super::stage::{Act, Stage, WORKER, good, good_reply, nonce};
 use consort_testing::model::{ModelRequest, Reply, Rule, Rules, Scenario, Tokens};
 use serde_json::json;
 
@@ -83,23 +83,25 @@ pub(super) fn cancelled(runtime: Runtime) {
     stage.over();
 }
 
-/// Until the session's own file says this: Claude Code writes it a moment after it happened; a call whose result is not
-/// there yet is lost with it.
-fn until_on_disk(stage: &Stage, what: &str) {
-    let began = std::time::Instant::now();
+/// The files of all sessions.
+fn sessions(stage: &Stage) -> Vec<std::path::PathBuf> {
     let within = |dir: std::path::PathBuf| {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect::<Vec<_>>()
     };
-    let sessions = || {
-        let homes = within(stage.lab.state().join("homes")).into_iter();
-        let projects = homes.flat_map(|home| within(home.join(".claude/projects")));
-        projects.flat_map(within).collect::<Vec<_>>()
-    };
+    let homes = within(stage.lab.state().join("homes")).into_iter();
+    let projects = homes.flat_map(|home| within(home.join(".claude/projects")));
+    projects.flat_map(within).filter(|path| path.extension().is_some_and(|end| end == "jsonl")).collect()
+}
+
+/// Until the session's own file says this: Claude Code writes it a moment after it happened; a call whose result is not
+/// there yet is lost with it.
+fn until_on_disk(stage: &Stage, what: &str) {
+    let began = std::time::Instant::now();
     let says = |path: &std::path::PathBuf| {
         std::fs::read(path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(what))
     };
-    while !sessions().iter().any(says) {
+    while !sessions(stage).iter().any(says) {
         assert!(began.elapsed().as_secs() < 30, "the session never wrote of `{what}`");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
@@ -131,6 +133,40 @@ pub(super) fn resumed(runtime: Runtime) {
     assert!(stage.journal().contains("\"resumed\":true"), "{}", stage.journal());
     let remembers = |r: &std::sync::Arc<ModelRequest>| r.body.to_string().contains("draft.md");
     assert!(stage.lab.server.requests().iter().any(remembers), "the session forgot what it did");
+    stage.over();
+}
+
+/// What was said in the first round is known in the second: else that one would not be better.
+pub(super) fn forked(runtime: Runtime) {
+    let model = Scenario::code(|request| {
+        if request.offers("StructuredOutput") {
+            return Reply::structured(
+                json!({ "nonce": nonce(request), "findings": [], "summary": "Looked over.",
+                "responses": [] }),
+            );
+        }
+        let line = match request.whole().contains("I was brief.") {
+            false => "",
+            true => "Better.\n",
+        };
+        let text = format!("# A note\n\nThe first option costs less in every year.\n{line}");
+        match request.turn() {
+            0 => Reply::call("@write", json!({ "path": "out/note.md", "content": text })),
+            _ => Reply::text("I was brief."),
+        }
+    });
+    let stage = Stage::of(runtime, Act { model: Some(model), judged: true, ..Act::default() });
+    stage.runs(0);
+    let journal = stage.journal();
+    let began: Vec<&str> = journal
+        .lines()
+        .filter_map(|l| l.split_once("\"began\":{\"session\":\""))
+        .map(|(_, l)| &l[..36])
+        .collect();
+    let [first, of_first, second, of_second] = began[..] else { panic!("{began:?}") };
+    assert!(first == of_first && second == of_second && first != second, "one for each round: {began:?}");
+    let copied = format!("\"resume\":\"{first}\",\"fork\":true");
+    assert_eq!(journal.matches(&copied).count(), 1, "{journal}");
     stage.over();
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Act {
     pub(crate) judges: bool,
     /// A further task behind the first one.
     pub(crate) and_another: bool,
+    /// What it creates is judged: enough is what has the word `Better`.
+    pub(crate) judged: bool,
     /// What stands in the place of Claude Code: a script that may call it as `$REAL`.
     pub(crate) wrapper: Option<String>,
     /// Where the model is; `None`: at the lab's server.
@@ -60,14 +62,16 @@ for path in out/note.md out/more.md; do
 done
 "#;
 
-/// Scores everything 0.80.
+/// Scores everything 0.80, or 0.50 where it is told to ask for more and does not find it.
 const JUDGE: &str = r#"cat > /dev/null
+score=0.80
+if [ -n "$1" ] && ! grep -rq "$1" .; then score=0.50; fi
 nonce=$(sed -n 's/.*"nonce": "\([0-9a-f]*\)".*/\1/p' "$CONSORT_REQUEST")
 {
   printf '{"nonce":"%s","scores":{' "$nonce"
   sep=
   for d in completeness internal_consistency methodological_rigor evidence_quality actionability traceability; do
-    printf '%s"%s":{"score":0.80,"evidence":[{"location":"A note","quote":"The first option costs less in every year"}],"gaps":"Little.","improve":"More."}' "$sep" $d
+    printf '%s"%s":{"score":%s,"evidence":[{"location":"A note","quote":"The first option costs less in every year"}],"gaps":"Little.","improve":"More."}' "$sep" $d $score
     sep=,
   done
   printf '}}'
@@ -89,6 +93,7 @@ impl Stage {
         let here = |text: &str| text.replace("DIR/", &format!("{}/", world.path("").display()));
         std::fs::write(world.path("agent.sh"), here(act.script.as_deref().unwrap_or(good))).unwrap();
         std::fs::write(world.path("worker.sh"), WORKER).unwrap();
+        std::fs::write(world.path("judge.sh"), JUDGE).unwrap();
         let text = std::fs::read_to_string(world.repo().join("workflow.yaml")).unwrap();
         world.write("workflow.yaml", &here(&text));
         let program = (runtime == Runtime::Claude).then(|| program(&world, act.wrapper.as_deref()));
@@ -176,11 +181,16 @@ pub(crate) fn good_after(times: u32, first: Reply, runtime: Runtime) -> Scenario
     })
 }
 
-/// A judge's answer to a request.
-pub(crate) fn verdict(request: &ModelRequest) -> Value {
+/// The nonce that an answer to this request has to bear.
+pub(crate) fn nonce(request: &ModelRequest) -> String {
     let whole = request.whole();
     let behind = whole.rsplit_once("with the nonce `").map_or("", |(_, behind)| behind);
-    let nonce = behind.split('`').next().unwrap_or_default();
+    behind.split('`').next().unwrap_or_default().to_owned()
+}
+
+/// A judge's answer to a request.
+pub(crate) fn verdict(request: &ModelRequest) -> Value {
+    let nonce = nonce(request);
     let score = json!({ "score": 0.8, "gaps": "Little.", "improve": "More.",
         "evidence": [{ "location": "A note", "quote": "The first option costs less in every year" }] });
     let scores = DIMENSIONS.map(|name| (name.to_owned(), score.clone()));
@@ -204,6 +214,10 @@ fn workflow(runtime: Runtime, act: &Act, creates: bool) -> String {
         }
     };
     let (agents, gate) = match creates {
+        true if act.judged => (
+            format!("default: {{{agent}}}, judge: {{argv: [sh, DIR/judge.sh, Better]}}"),
+            "strategies: {required: [S-010, S-014]}, gate: {threshold: \"0.60\", floor: \"0.30\"}",
+        ),
         true => (format!("default: {{{agent}}}"), "gate: none"),
         false => (
             format!("default: {{argv: [sh, DIR/worker.sh]}}, judge: {{{agent}}}"),

@@ -1,6 +1,7 @@
 //! How Claude Code is started: its flags, its environment, its private home.
 
 use crate::agents::session::brief::Brief;
+use crate::agents::session::port::Begin;
 use consort_core::plan::{Effort, Role, Tool};
 use std::collections::BTreeMap;
 use std::io;
@@ -32,7 +33,7 @@ const NEVER: [&str; 16] = [
 ];
 
 /// The command line behind the program.
-pub(super) fn arguments(brief: &Brief, id: &str, resume: Option<&str>) -> Vec<String> {
+pub(super) fn arguments(brief: &Brief, id: &str, begin: Begin<'_>) -> Vec<String> {
     let session = &brief.session;
     let mut args: Vec<String> =
         ["-p", "--output-format", "stream-json", "--verbose", "--input-format", "stream-json"]
@@ -43,9 +44,11 @@ pub(super) fn arguments(brief: &Brief, id: &str, resume: Option<&str>) -> Vec<St
     add("--permission-mode", "default".into());
     // Nobody's settings, hooks and plugins but what this run says.
     add("--setting-sources", String::new());
-    match resume {
-        Some(session) => add("--resume", session.to_owned()),
-        None => add("--session-id", id.to_owned()),
+    if let Begin::Resume(session) | Begin::Fork(session) = begin {
+        add("--resume", session.to_owned());
+    }
+    if !matches!(begin, Begin::Resume(_)) {
+        add("--session-id", id.to_owned());
     }
     if let Some(model) = &session.model {
         add("--model", model.clone());
@@ -71,6 +74,7 @@ pub(super) fn arguments(brief: &Brief, id: &str, resume: Option<&str>) -> Vec<St
     add("--mcp-config", servers(session.role.as_ref()));
     add("--disallowedTools", disallowed(brief));
     args.push("--strict-mcp-config".into());
+    args.extend(matches!(begin, Begin::Fork(_)).then(|| "--fork-session".to_owned()));
     args.extend(session.arguments.iter().cloned());
     args
 }

@@ -15,7 +15,7 @@ pub(super) use launch::take_login;
 use crate::agents::session::brief::Brief;
 use crate::agents::session::lines::{Lines, Next};
 use crate::agents::session::log::Raw;
-use crate::agents::session::port::{Connection, EVENTS_WAITING, Event, Say};
+use crate::agents::session::port::{Begin, Connection, EVENTS_WAITING, Event, Say};
 use crate::processes::Piped;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ const STDERR_BYTES: u64 = 16 << 10;
 pub(crate) fn open(
     brief: &Brief,
     id: &str,
-    resume: Option<&str>,
+    begin: Begin<'_>,
     env: &BTreeMap<String, String>,
     raw: Raw,
 ) -> Result<Connection, String> {
@@ -44,7 +44,7 @@ pub(crate) fn open(
     let env = launch::environment(brief, env).map_err(|e| {
         format!("the private home `{}` of the agent cannot be prepared: {e}", brief.home.display())
     })?;
-    let args = launch::arguments(brief, id, resume);
+    let args = launch::arguments(brief, id, begin);
     let piped = Piped::start(program, &args, &brief.cwd, &env)
         .map_err(|e| format!("`{}` cannot be started: {e}; run `consort doctor`", program.display()))?;
     let (tell, events) = mpsc::channel(EVENTS_WAITING);
