@@ -38,7 +38,7 @@ pub enum Process {
     /// It runs.
     Alive,
     /// It left a record.
-    Ended(Ended),
+    Ended(Box<Ended>),
     /// It is gone without one.
     Vanished,
     /// A runner made sure that it never starts.
@@ -222,7 +222,7 @@ impl World {
     pub fn look(&mut self, attempt: &AttemptId) -> FoundState {
         match self.process(attempt) {
             Some(Process::Alive) => FoundState::Alive(identity(attempt)),
-            Some(Process::Ended(ended)) => FoundState::Ended(ended.clone()),
+            Some(Process::Ended(ended)) => FoundState::Ended(Ended::clone(ended)),
             Some(Process::Vanished) => FoundState::Vanished,
             Some(Process::Claimed) => FoundState::NoTrace,
             None => {
@@ -274,7 +274,7 @@ impl World {
         let mut there = Attempt { process: Process::Alive, play, spends, start: start.clone(), session };
         if play == Play::NotStarted {
             let ended = ended(Exit::NotStarted("no such program".into()), Given::Nothing, Usage::default());
-            there.process = Process::Ended(ended.clone());
+            there.process = Process::Ended(ended.clone().into());
             self.attempts.insert(attempt.clone(), there);
             return vec![Report::AttemptEnded { attempt, ended }];
         }
@@ -290,16 +290,16 @@ impl World {
         let play = self.closed(&there).unwrap_or(there.play);
         let mut process = match play {
             Play::Vanish => Process::Vanished,
-            Play::Exit(code) => Process::Ended(ended(Exit::Code(code), Given::Nothing, there.spends)),
-            Play::Fails(_) => Process::Ended(ended(Exit::Code(1), Given::Nothing, there.spends)),
+            Play::Exit(code) => Process::Ended(ended(Exit::Code(code), Given::Nothing, there.spends).into()),
+            Play::Fails(_) => Process::Ended(ended(Exit::Code(1), Given::Nothing, there.spends).into()),
             // Nothing was given, nothing is paid.
             Play::Limited(_) => {
                 let nothing = Usage { micro_usd: Some(0), ..Usage::default() };
-                Process::Ended(ended(Exit::Code(1), Given::Nothing, nothing))
+                Process::Ended(ended(Exit::Code(1), Given::Nothing, nothing).into())
             }
             play => {
                 let given = self.give(&there.start, play);
-                Process::Ended(ended(Exit::Code(0), given, there.spends))
+                Process::Ended(ended(Exit::Code(0), given, there.spends).into())
             }
         };
         if let Process::Ended(ended) = &mut process {
@@ -316,7 +316,7 @@ impl World {
             Some(Process::Alive) => {
                 if let Some(there) = self.attempts.get_mut(attempt) {
                     let ended = ended(Exit::Stopped(why), Given::Nothing, there.spends);
-                    there.process = Process::Ended(ended);
+                    there.process = Process::Ended(ended.into());
                 }
             }
             None => self.claim(attempt),
@@ -334,7 +334,7 @@ impl World {
         let attempt = attempt.clone();
         match self.process(&attempt) {
             Some(Process::Alive) => Vec::new(),
-            Some(Process::Ended(ended)) => vec![Report::AttemptEnded { attempt, ended: ended.clone() }],
+            Some(Process::Ended(ended)) => vec![Report::AttemptEnded { attempt, ended: Ended::clone(ended) }],
             Some(Process::Vanished | Process::Claimed) | None => vec![Report::AttemptVanished { attempt }],
         }
     }
