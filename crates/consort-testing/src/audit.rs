@@ -6,6 +6,7 @@
 //!                         what is really there (Seen) ──▶
 //! ```
 
+mod back;
 mod book;
 mod gates;
 mod life;

@@ -57,6 +57,8 @@ pub const SITES: &[&str] = &[
     "git.checkpoint.after",
     "git.release.before",
     "git.release.after",
+    "git.rewind.before",
+    "git.rewind.after",
     "git.salvage.before",
     "git.salvage.after",
     "git.checkout.before",

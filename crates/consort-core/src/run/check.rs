@@ -49,7 +49,7 @@ impl State {
                 TaskStage::Preparing | TaskStage::Capturing | TaskStage::Committing(_) => {
                     front.ensuring.insert(ix);
                 }
-                TaskStage::Working if !self.cancelling => {
+                TaskStage::Working if !self.is_ending() => {
                     for (at, step) in it.steps.iter().enumerate() {
                         match step.status {
                             StepStatus::Queued => drop(front.queued.insert((ix, at))),

@@ -1,7 +1,7 @@
 //! What people ask of a run.
 
 use super::session::Reach;
-use crate::ids::{ApprovalId, ContentHash, Revision, RunId, TaskId};
+use crate::ids::{ApprovalId, CheckpointId, ContentHash, Revision, RunId, TaskId};
 use crate::plan::is_false;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,14 @@ pub enum Command {
     ApproveAll,
     /// Make a checkpoint now.
     Checkpoint,
+    /// Go back to a checkpoint: what was accepted then holds, everything else begins anew.
+    Rollback {
+        /// Which.
+        to: CheckpointId,
+        /// Why, at most 1,000 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
     /// Bring the result of a COMPLETE run to a branch.
     Integrate {
         /// Full ref name, such as `refs/heads/main`.

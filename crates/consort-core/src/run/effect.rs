@@ -107,6 +107,20 @@ pub enum Ensure {
         /// For the dates of commits.
         at: Timestamp,
     },
+    /// After a rollback: the run's branch is at this commit, each pipeline's label at the latest accepted work,
+    /// exactly the kept tasks have their refs, and what was given up lies under `abandoned/`.
+    Rewound {
+        /// Which rollback, from 1.
+        number: u32,
+        /// The checkpoint's commit.
+        to: Revision,
+        /// Accepted tasks: their generations and commits.
+        kept: Vec<(TaskId, u32, Revision)>,
+        /// Aliases of pipelines with the latest accepted commit; `None`: nothing is accepted.
+        labels: Vec<(String, Option<Revision>)>,
+        /// For the dates of ref logs.
+        at: Timestamp,
+    },
     /// The workspace is gone.
     Released {
         /// Whose.
@@ -225,6 +239,7 @@ impl Effect {
                 Ensure::Committed { task, generation, .. } => format!("committed/{task}/{generation}"),
                 Ensure::BarrierCommit { barrier, set, .. } => format!("barrier/{barrier}/{set}"),
                 Ensure::Checkpoint { checkpoint, .. } => format!("checkpoint/{checkpoint}"),
+                Ensure::Rewound { number, .. } => format!("rewound/{number}"),
                 Ensure::Released { task, generation, .. } => format!("released/{task}/{generation}"),
                 Ensure::Told(told) => format!("told/{}/{}", told.attempt, told.what),
                 Ensure::Integrated { into, result, .. } => format!("integrated/{into}/{result}"),

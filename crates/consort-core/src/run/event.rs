@@ -268,6 +268,18 @@ pub enum EventKind {
     RunCancelling { by: String },
     /// Over.
     RunEnded { status: RunStatus },
+    /// A person wants the run back at a checkpoint: what is alive is ended first.
+    RollbackBegan {
+        to: CheckpointId,
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// What was accepted at that checkpoint is what is accepted; everything else begins anew in another
+    /// generation.
+    RolledBack { to: CheckpointId },
+    /// Names in git say so, too: after the rollback of this number, from 1.
+    RefsRewound { number: u32 },
     /// A person wants the result on a branch.
     IntegrationApproved { into: String, expected: Revision, by: String },
     /// It is there.

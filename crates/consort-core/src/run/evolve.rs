@@ -4,6 +4,7 @@
 mod attempts;
 mod barriers;
 mod failing;
+mod rollback;
 mod rounds;
 mod talk;
 mod tasks;
@@ -39,6 +40,7 @@ pub fn fold(state: &mut State, seq: u64, events: &[Event]) -> Result<(), Corrupt
         return Err(Corrupt { seq, what });
     }
     state.seq = seq;
+    state.record = seq;
     events.iter().try_for_each(|event| evolve(state, event))
 }
 
@@ -48,7 +50,7 @@ pub fn fold(state: &mut State, seq: u64, events: &[Event]) -> Result<(), Corrupt
 /// If the event is illegal in this state.
 pub fn evolve(state: &mut State, event: &Event) -> Result<(), Corrupt> {
     state.now = state.now.max(event.at);
-    apply(state, event).map_err(|what| Corrupt { seq: state.seq, what })
+    apply(state, event).map_err(|what| Corrupt { seq: state.record, what })
 }
 
 type Applied = Result<(), String>;
@@ -108,6 +110,9 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             it.base = base.clone();
             it.workspace = WorkspaceState::Ready;
             decide(state, ix, Point::Prepared);
+            if state.is_draining() {
+                rollback::leaves(state, ix);
+            }
         }
         E::TaskConflicted { task, between, paths } => {
             let ix = at_stage(state, task, "conflicted", |s| matches!(s, TaskStage::Preparing))?;
@@ -372,8 +377,14 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             tasks::asked(state, approval, kind, who, question, at)?;
         }
         E::ApprovalGiven { approval, yes, by, how, note, .. } => {
-            let answer =
-                ApprovalAnswer { yes: *yes, by: by.clone(), how: how.clone(), note: note.clone(), at };
+            let answer = ApprovalAnswer {
+                yes: *yes,
+                by: by.clone(),
+                how: how.clone(),
+                note: note.clone(),
+                at,
+                seq: state.record,
+            };
             let open = state.approvals.get_mut(approval.as_str()).ok_or(format!("there is no {approval}"))?;
             if open.answer.is_some() || open.void.is_some() {
                 return Err(format!("{approval} is answered a second time"));
@@ -394,6 +405,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::OverrideRecorded { task, iteration, by, note, refusals } => state.overrides.push(Override {
             task: task.clone(),
             iteration: *iteration,
+            generation: state.graph.ix(task).map_or(1, |ix| state.tasks[ix].generation),
             by: by.clone(),
             note: note.clone(),
             refusals: refusals.clone(),
@@ -485,6 +497,9 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             }
         }
         E::RunEnded { status } => tasks::run_ended(state, *status, at),
+        E::RollbackBegan { to, by, note } => rollback::began(state, to, by, note.as_ref(), at)?,
+        E::RolledBack { to } => rollback::rolled_back(state, to)?,
+        E::RefsRewound { .. } => rollback::rewound(state)?,
         E::IntegrationApproved { into, expected, by } => {
             let (into, expected, by) = (into.clone(), expected.clone(), by.clone());
             state.integration = Some(Integration { into, expected, by, at, revision: None, failed: None });

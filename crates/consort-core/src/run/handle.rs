@@ -8,7 +8,7 @@ use super::input::{Found, FoundState, Input};
 use super::people::{is_among, moved, of_task, only, shown, who_may};
 use super::session::Reach;
 use super::state::{ApprovalAnswer, State, TaskStage};
-use super::{StopWhy, reports, settle, talk};
+use super::{StopWhy, reports, rollback, settle, talk};
 use crate::ids::{ApprovalId, AttemptId, Revision, TaskId};
 use crate::planted::Bug;
 use crate::time::Timestamp;
@@ -128,6 +128,11 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
     let over = state.is_over();
     match command {
         Command::Start(_) => Err(Refusal::AlreadyStarted),
+        Command::Rollback { to, note } => rollback::command(state, to, note.as_deref(), by),
+        Command::ApproveAll if state.rolling_back().is_some() => Ok(approve_all(state, by)),
+        _ if state.rolling_back().is_some() => {
+            Err(Refusal::Not("the run is being rolled back: ask again when that is done".into()))
+        }
         Command::Integrate { into, expected } => integrate(state, by, into, expected),
         _ if over => Err(Refusal::Over(state.status)),
         Command::Cancel if state.cancelling => Err(Refusal::Not("the run is being cancelled already".into())),

@@ -237,6 +237,11 @@ pub enum Report {
         /// Its new value.
         revision: Revision,
     },
+    /// The names in git are as they are to be after the rollback of this number.
+    RefsRewound {
+        /// From 1.
+        number: u32,
+    },
     /// An effect failed for a reason outside the agents' work.
     EffectFailed {
         /// Which: the text of its `EffectKey`.

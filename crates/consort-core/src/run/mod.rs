@@ -27,6 +27,7 @@ mod people;
 mod pools;
 mod progress;
 mod reports;
+mod rollback;
 mod session;
 mod settle;
 mod state;
@@ -53,7 +54,7 @@ pub use input::{
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version
 /// must give the same events, byte for byte.
-pub const DECISION_VERSION: u32 = 6;
+pub const DECISION_VERSION: u32 = 7;
 
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
@@ -66,8 +67,9 @@ pub use session::{
 };
 pub use state::{
     AgentChange, AgentTurn, Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Grant,
-    Integration, Live, LivePhase, Most, Override, Point, PoolState, Remembered, Round, STATE_SCHEMA, Spent,
-    State, Steering, StepState, StepStatus, Talk, TaskStage, TaskState, Tell, Used, Waiting, WorkspaceState,
+    Integration, Live, LivePhase, Most, Override, Past, Point, PoolState, Remembered, Rollback, Round,
+    STATE_SCHEMA, Spent, State, Steering, StepState, StepStatus, Talk, TaskStage, TaskState, Tell, Used,
+    Waiting, WorkspaceState,
 };
 pub use versions::{Apart, Version, apart};
 pub use wanted::{Why, checkpoint_tips, inputs_of, is_settled, measured_by, next_deadline, start_of, wanted};
@@ -86,6 +88,7 @@ pub fn step(state: &mut State, input: &Input, now: Timestamp) -> Result<Vec<Even
     let now = state.now.max(now);
     let mut events = Vec::new();
     let mut more = handle::handle(state, input, now)?;
+    state.record = state.seq + 1;
     // Follows at most so many decisions at once: each task and barrier can move on a few times.
     let bound = 64 + 32 * (state.tasks.len() + state.barriers.len());
     for _ in 0..bound {
@@ -105,5 +108,6 @@ pub fn step(state: &mut State, input: &Input, now: Timestamp) -> Result<Vec<Even
     if !events.is_empty() {
         state.seq += 1;
     }
+    state.record = state.seq;
     Ok(events)
 }

@@ -21,6 +21,11 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
     if (state.cancelling || state.is_over()) && is_work(report) {
         return Vec::new();
     }
+    if state.is_draining()
+        && matches!(report, Report::CandidateCaptured { .. } | Report::CandidateRefused { .. })
+    {
+        return Vec::new();
+    }
     match report {
         Report::WorkspaceReady { task, generation, base } => {
             if at(state, task, *generation, |s| *s == TaskStage::Preparing).is_none() {
@@ -49,7 +54,7 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
         Report::SessionNoted { attempt, note } => {
             let mut events = talk::noted(state, attempt, note);
             match &note.kind {
-                _ if events.is_empty() || state.cancelling || state.is_over() => {}
+                _ if events.is_empty() || state.is_ending() || state.is_over() => {}
                 NoteKind::Limited { until } => {
                     events.extend(super::pools::noted(state, attempt, *until, now))
                 }
@@ -62,6 +67,7 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
             }
             events
         }
+        Report::RefsRewound { number } => super::rollback::rewound(state, *number),
         Report::SessionTold { attempt, what } => talk::told(state, attempt, what),
         Report::CandidateCaptured { task, generation, iteration, .. }
         | Report::CandidateRefused { task, generation, iteration, .. } => {

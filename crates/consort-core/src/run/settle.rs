@@ -26,6 +26,10 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
             rested(state, now)
         };
     }
+    if state.rolling_back().is_some() {
+        let follows = super::rollback::follows(state);
+        return if follows.is_empty() { rested(state, now) } else { follows };
+    }
     if let Some(due) = state.front.due.first() {
         return match due {
             Due::Task(ix) => task(state, *ix, now),
@@ -102,6 +106,7 @@ pub(super) fn has_slot(state: &State) -> bool {
     let paused = state.status == RunStatus::Paused;
     !state.closing
         && !paused
+        && state.rolling_back().is_none()
         && !state.cancelling
         && state.stopped.is_none()
         && waiting
@@ -457,15 +462,16 @@ pub(super) fn hold_barrier(state: &State, b: usize, why: super::event::BarrierHo
 /// Asks once for every input that only a person can declare.
 fn inputs(state: &State) -> Vec<EventKind> {
     let absent = state.start.as_ref().map(|s| s.absent.as_slice()).unwrap_or_default();
+    let declared = |name: &String| state.declared_inputs.contains_key(name);
     let mut names: Vec<(&str, String)> = Vec::new();
     for task in &state.graph.plan.tasks {
         for input in &task.inputs {
             let (name, question) = match input {
-                Input::File { path } if absent.contains(path) => (
+                Input::File { path } if absent.contains(path) && !declared(path) => (
                     path,
                     format!("{path} is not in the repository at the base of this run: go on without it?"),
                 ),
-                Input::Outside { name, about } => {
+                Input::Outside { name, about } if !declared(name) => {
                     let about = about.as_deref().map(|a| format!(" ({a})")).unwrap_or_default();
                     (name, format!("{name}{about} is outside the repository: is it there for the agents?"))
                 }

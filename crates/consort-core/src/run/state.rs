@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Raised when the shape of the serialised state changes.
-pub const STATE_SCHEMA: u32 = 5;
+pub const STATE_SCHEMA: u32 = 6;
 
 /// The state of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,6 +33,9 @@ pub struct State {
     pub schema: u32,
     /// Sequence number of the last journal record that was folded in.
     pub seq: u64,
+    /// Number of the record whose events are being folded in.
+    #[serde(skip)]
+    pub(super) record: u64,
     /// The plan and its tables; its hash is in `start`.
     #[serde(skip)]
     pub graph: Arc<Graph>,
@@ -68,6 +71,12 @@ pub struct State {
     pub approvals: BTreeMap<ApprovalId, Approval>,
     /// All checkpoints, in order.
     pub checkpoints: Vec<Checkpoint>,
+    /// Rollbacks, in order; the last one may be under way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rollbacks: Vec<Rollback>,
+    /// Accepted work and complete barriers that were given up, oldest first: what a rollback finds again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Past>,
     /// Inputs that a person declared: name to who and how.
     pub declared_inputs: BTreeMap<String, String>,
     /// Completion criteria that a person vouched for: name to who and how.
@@ -225,9 +234,73 @@ pub struct BarrierState {
     pub revision: Option<Revision>,
     /// When it was completed.
     pub completed_at: Option<Timestamp>,
+    /// Sequence number of the record since which it is complete; 0: it is not.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub completed_in: u64,
     /// Blockers that a person decided to go on with.
     #[serde(default)]
     pub taken: Vec<String>,
+}
+
+fn is_zero_u64(n: &u64) -> bool {
+    *n == 0
+}
+
+impl BarrierState {
+    pub(super) fn new(plan: &crate::plan::Barrier) -> Self {
+        BarrierState {
+            stage: BarrierStage::Waiting,
+            waits: plan.waits_for.len() as u32,
+            handoffs_left: plan.handoffs.len() as u32,
+            set: 1,
+            retries: 0,
+            revision: None,
+            completed_at: None,
+            completed_in: 0,
+            taken: Vec::new(),
+        }
+    }
+}
+
+/// A rollback to a checkpoint: see `run/rollback.rs`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rollback {
+    /// To which.
+    pub to: CheckpointId,
+    /// Who asked for it.
+    pub by: String,
+    /// Why.
+    pub note: Option<String>,
+    /// When.
+    pub began_at: Timestamp,
+    /// Sequence number of the record with which the run was back; `None`: what is alive is being ended.
+    pub seq: Option<u64>,
+    /// The names in git say so, too.
+    pub rewound: bool,
+}
+
+/// What held from one record up to another one, and then no more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Past {
+    /// Accepted work.
+    Task {
+        /// Whose.
+        task: crate::ids::TaskId,
+        /// Sequence number of the record with which it was given up.
+        until: u64,
+        /// As it was.
+        was: Box<TaskState>,
+    },
+    /// A barrier that was complete.
+    Barrier {
+        /// Which.
+        barrier: crate::ids::BarrierId,
+        /// As above.
+        until: u64,
+        /// As it was.
+        was: Box<BarrierState>,
+    },
 }
 
 /// See [`BarrierState`].
@@ -286,6 +359,9 @@ pub struct ApprovalAnswer {
     pub note: Option<String>,
     /// When.
     pub at: Timestamp,
+    /// Sequence number of its record.
+    #[serde(default)]
+    pub seq: u64,
 }
 
 /// A checkpoint.
@@ -316,6 +392,9 @@ pub struct Override {
     pub task: crate::ids::TaskId,
     /// Which round's candidate was accepted.
     pub iteration: u32,
+    /// Of which generation.
+    #[serde(default = "first")]
+    pub generation: u32,
     /// Who decided.
     pub by: String,
     /// Why.
@@ -324,6 +403,10 @@ pub struct Override {
     pub refusals: Vec<GateRefusal>,
     /// When.
     pub at: Timestamp,
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// Where a result was brought, or is to be brought.
@@ -445,21 +528,13 @@ impl State {
     pub fn new(graph: Arc<Graph>) -> Self {
         let plan = &graph.plan;
         let tasks = (0..plan.tasks.len()).map(|ix| TaskState::new(&graph, ix)).collect::<Vec<_>>();
-        let barriers = plan.barriers.iter().map(|b| BarrierState {
-            stage: BarrierStage::Waiting,
-            waits: b.waits_for.len() as u32,
-            handoffs_left: b.handoffs.len() as u32,
-            set: 1,
-            retries: 0,
-            revision: None,
-            completed_at: None,
-            taken: Vec::new(),
-        });
+        let barriers = plan.barriers.iter().map(BarrierState::new);
         let front =
             Frontier { tasks_left: tasks.len(), barriers_left: plan.barriers.len(), ..Frontier::default() };
         State {
             schema: STATE_SCHEMA,
             seq: 0,
+            record: 0,
             start: None,
             started_by: String::new(),
             started_at: Timestamp::default(),
@@ -476,6 +551,8 @@ impl State {
             live: BTreeMap::new(),
             approvals: BTreeMap::new(),
             checkpoints: Vec::new(),
+            rollbacks: Vec::new(),
+            past: Vec::new(),
             declared_inputs: BTreeMap::new(),
             declared_criteria: BTreeMap::new(),
             grants: Vec::new(),

@@ -41,10 +41,17 @@ pub fn wanted(state: &State) -> Vec<Effect> {
         });
     }
     if !state.cancelling || state.is_over() {
-        effects.extend(state.front.ensuring.iter().filter_map(|ix| of_task(state, *ix)).map(Effect::Ensure));
+        // A rollback waits for what is made already, and for no check.
+        let wish = |ix: &usize| !(state.is_draining() && state.tasks[*ix].stage == TaskStage::Capturing);
+        let ensuring = state.front.ensuring.iter().filter(|ix| wish(ix));
+        effects.extend(ensuring.filter_map(|ix| of_task(state, *ix)).map(Effect::Ensure));
         effects.extend(state.front.merging.iter().map(|b| Effect::Ensure(barrier_commit(state, *b))));
     }
-    effects.extend(state.front.releasing.iter().map(|ix| {
+    effects.extend(super::rollback::wish(state).map(Effect::Ensure));
+    // Nobody's workspace goes while somebody is alive in it.
+    let empty =
+        |ix: &&usize| !state.is_draining() || state.live.keys().all(|a| a.task != state.graph.task(**ix).id);
+    effects.extend(state.front.releasing.iter().filter(empty).map(|ix| {
         let it = &state.tasks[*ix];
         let task = state.graph.task(*ix).id.clone();
         let at = it.accepted_at.or(it.began_at).unwrap_or(state.started_at);

@@ -86,6 +86,9 @@ pub struct RunView {
     pub blockers: Vec<Blocker>,
     /// In the order of their making.
     pub checkpoints: Vec<CheckpointView>,
+    /// In the order of their asking.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rollbacks: Vec<RollbackView>,
     /// Agent calls.
     pub calls: Calls,
     /// Cost.
@@ -249,6 +252,24 @@ pub struct CheckpointView {
     pub this: bool,
     /// Why there is none.
     pub failed: Option<String>,
+    /// A rollback gave up what it holds.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub abandoned: bool,
+}
+
+/// A rollback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RollbackView {
+    /// To which checkpoint.
+    pub to: String,
+    /// Who asked for it.
+    pub by: String,
+    /// Why.
+    pub note: Option<String>,
+    /// When.
+    pub at: When,
+    /// False: it is under way.
+    pub done: bool,
 }
 
 /// Agent calls: one call is one attempt of one step.

@@ -77,6 +77,11 @@ fn end(view: &RunView, width: usize, text: &mut String) {
     for w in view.waived.iter().filter(|w| w.by.is_some()) {
         listed(text, &format!("override: {}", w.line()), width);
     }
+    for back in &view.rollbacks {
+        let how = if back.done { "rolled back" } else { "is being rolled back" };
+        let why = back.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+        listed(text, &format!("{how} to {} by {} at {}{why}", back.to, back.by, back.at), width);
+    }
     if let Some(last) = view.checkpoints.last() {
         let commit = last.revision.as_deref().map(|r| format!(", commit {}", short(r))).unwrap_or_default();
         text.push_str(&format!(

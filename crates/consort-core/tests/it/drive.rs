@@ -215,6 +215,7 @@ impl Run {
                 checkpoint: checkpoint.clone(),
                 revision: revision(checkpoint.as_str()),
             },
+            Ensure::Rewound { number, .. } => Report::RefsRewound { number: *number },
             Ensure::Released { task, generation, .. } => {
                 Report::WorkspaceReleased { task: task.clone(), generation: *generation, salvaged: None }
             }

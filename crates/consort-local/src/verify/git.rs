@@ -3,9 +3,10 @@
 use super::work::wrong_bytes;
 use super::{Check, Evidence, Prepared, counted};
 use consort_core::ids::{CheckpointId, Revision};
-use consort_core::run::{Artifact, Checkpoint, State};
+use consort_core::run::{Artifact, Checkpoint, Past, State};
 use consort_core::view::VIEW_VERSION;
 use consort_worker::hands::CheckpointContent;
+use consort_worker::workspace::accepted_leaf;
 use std::collections::BTreeMap;
 
 /// Every checkpoint holds the state files of its state, its record's hash, and all accepted work.
@@ -139,8 +140,11 @@ pub(super) fn refs(state: &State, evidence: Evidence<'_>) -> Check {
     };
     let mut right = vec![(format!("{folder}/base"), base)];
     let tasks = state.graph.plan.tasks.iter().zip(&state.tasks);
-    let accepted = tasks.filter_map(|(task, it)| Some((&task.id, it.accepted()?.revision.clone())));
+    let accepted = tasks.filter_map(|(task, it)| {
+        Some((accepted_leaf(&task.id, it.generation), it.accepted()?.revision.clone()))
+    });
     right.extend(accepted.filter(|(_, r)| !r.is_plain()).map(|(id, r)| (format!("{folder}/task/{id}"), r)));
+    right.extend(given_up(state, &folder));
     let made = state.checkpoints.iter().filter_map(|c| Some((&c.id, c.revision.clone()?)));
     right.extend(made.map(|(id, r)| (format!("{folder}/{id}"), r)));
     for (name, revision) in &right {
@@ -162,4 +166,24 @@ pub(super) fn refs(state: &State, evidence: Evidence<'_>) -> Check {
     }
     let summary = format!("{} point where the journal says", counted(check.count, "name"));
     check.said(summary)
+}
+
+/// Work that was accepted and given up: under `abandoned/` since the rollback after that, until then where it was.
+fn given_up(state: &State, folder: &str) -> Vec<(String, Revision)> {
+    let rewound = state.rollbacks.iter().filter(|it| it.rewound).filter_map(|it| it.seq).max();
+    let mut names = BTreeMap::new();
+    for past in &state.past {
+        let Past::Task { task, until, was } = past else { continue };
+        let Some(revision) = was.candidate.as_ref().map(|c| c.revision.clone()).filter(|r| !r.is_plain())
+        else {
+            continue;
+        };
+        let now = state.graph.ix(task).map(|ix| &state.tasks[ix]);
+        if now.is_some_and(|now| now.accepted().is_some() && now.generation == was.generation) {
+            continue;
+        }
+        let place = if rewound.is_some_and(|seq| *until <= seq) { "abandoned" } else { "task" };
+        names.insert(format!("{folder}/{place}/{}", accepted_leaf(task, was.generation)), revision);
+    }
+    names.into_iter().collect()
 }

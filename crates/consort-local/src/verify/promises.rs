@@ -36,7 +36,7 @@ pub(super) struct Promises {
     accepting: BTreeMap<TaskId, (Revision, Option<ApprovalId>)>,
     accepted: BTreeSet<(TaskId, u32)>,
     merged: BTreeMap<BarrierId, Revision>,
-    complete: BTreeSet<BarrierId>,
+    complete: BTreeSet<(BarrierId, u32)>,
     time: i64,
 }
 
@@ -120,6 +120,8 @@ impl Promises {
             EventKind::CandidateCaptured { task, iteration, .. } => {
                 self.gates.entry(task.clone()).or_default().captured = Some(*iteration);
             }
+            // Whoever begins anew earns everything anew.
+            EventKind::RolledBack { .. } => self.gates.clear(),
             EventKind::OverrideRecorded { task, iteration, .. } => {
                 self.gates.entry(task.clone()).or_default().overridden = Some(*iteration);
             }
@@ -178,7 +180,8 @@ impl Promises {
                 self.merged.insert(barrier.clone(), revision.clone());
             }
             EventKind::BarrierCompleted { barrier, revision, approval } => {
-                let first = self.complete.insert(barrier.clone());
+                let set = before.graph.barrier_ix(barrier).map_or(0, |b| before.barriers[b].set);
+                let first = self.complete.insert((barrier.clone(), set));
                 check.unless(first, place, || format!("{barrier} is COMPLETE a second time"));
                 check.unless(self.merged.get(barrier) == Some(revision), place, || {
                     format!("{barrier} is COMPLETE at another commit than was merged")

@@ -1,8 +1,8 @@
 //! What the auditor keeps while it reads: one page per task, barrier and question.
 
-use super::{Violation, gates, life, limits, people, talk};
+use super::{Violation, back, gates, life, limits, people, talk};
 use crate::sim::Record;
-use consort_core::ids::{ApprovalId, AttemptId, Revision, Step, TaskId};
+use consort_core::ids::{ApprovalId, AttemptId, CheckpointId, Revision, Step, TaskId};
 use consort_core::plan::{Plan, Task};
 use consort_core::run::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,10 +42,16 @@ pub(super) struct Page {
     pub accepting: Option<(Revision, Option<ApprovalId>)>,
     pub accepted: Option<Candidate>,
     pub accepted_in: BTreeMap<u32, Candidate>,
+    /// Its rounds by then.
+    pub rounds_in: BTreeMap<u32, Vec<Round>>,
     pub overridden: bool,
     /// What an agent knew became a summary, in this generation.
     pub summed_up: bool,
     pub failed: bool,
+    /// Something was begun for it in this generation.
+    pub touched: bool,
+    /// The highest generation, where a rollback has brought back an earlier one.
+    pub highest: u32,
 }
 
 /// One barrier.
@@ -63,6 +69,8 @@ pub(super) struct Question {
     pub kind: ApprovalKind,
     pub answer: Option<bool>,
     pub void: bool,
+    /// The record with its answer.
+    pub answered_in: u64,
 }
 
 /// A checkpoint.
@@ -73,8 +81,15 @@ pub(super) struct Mark {
     pub subject: String,
     pub last: bool,
     pub revision: Option<Revision>,
+    pub seq: u64,
     /// What was accepted when it was prepared.
     pub accepted: Vec<(TaskId, Candidate)>,
+    /// Barriers that were complete then, and their commits.
+    pub complete: Vec<(String, Option<Revision>)>,
+    pub declared: BTreeSet<String>,
+    pub vouched: BTreeSet<String>,
+    /// Marks that held then, this one included.
+    pub line: Vec<usize>,
 }
 
 pub(super) struct Book<'a> {
@@ -100,6 +115,14 @@ pub(super) struct Book<'a> {
     pub paused: bool,
     pub cancelling: bool,
     pub over: Option<RunStatus>,
+    /// A rollback is under way, to this checkpoint.
+    pub rolling: Option<CheckpointId>,
+    /// Work that was accepted and put aside by a rollback: task and generation.
+    pub aside: BTreeSet<(TaskId, u32)>,
+    /// Names in git are to follow.
+    pub rewinds: bool,
+    /// Checkpoints that no rollback gave up.
+    pub line: Vec<usize>,
     pub seq: u64,
     now: i64,
     pub found: Vec<Violation>,
@@ -130,6 +153,10 @@ impl<'a> Book<'a> {
             paused: false,
             cancelling: false,
             over: None,
+            rolling: None,
+            aside: BTreeSet::new(),
+            rewinds: false,
+            line: Vec::new(),
             seq: 0,
             now: i64::MIN,
             found: Vec::new(),
@@ -186,6 +213,7 @@ impl<'a> Book<'a> {
         if self.over.is_some() {
             people::after_the_end(self, kind);
         }
+        back::back(self, kind);
         talk::talk(self, kind, record);
         limits::limit(self, kind, record.now);
         match kind {
@@ -217,6 +245,21 @@ impl<'a> Book<'a> {
                 gates::gate(self, kind, record);
             }
             _ => life::task(self, kind, record),
+        }
+    }
+
+    /// After a rollback: what is kept lies under its name, everything else that was accepted is put aside.
+    pub(super) fn sort_out(&mut self) {
+        for (task, page) in &self.pages {
+            for (generation, candidate) in &page.accepted_in {
+                let held = page.generation == *generation && page.accepted.as_ref() == Some(candidate);
+                let place = (task.clone(), *generation);
+                if held {
+                    self.aside.remove(&place)
+                } else {
+                    self.aside.insert(place)
+                };
+            }
         }
     }
 

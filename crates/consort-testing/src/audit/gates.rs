@@ -221,6 +221,7 @@ fn accepted(book: &mut Book<'_>, id: &TaskId, candidate: &Candidate, record: &Re
     book.must(!over, "accepted", || format!("{id}: accepted after the run was over"));
     let page = book.page(id);
     page.accepted_in.insert(page.generation, candidate.clone());
+    page.rounds_in.insert(page.generation, page.rounds.clone());
     page.accepted = Some(candidate.clone());
     page.accepting = None;
 }

@@ -10,7 +10,7 @@ pub(super) fn question(book: &mut Book<'_>, kind: &EventKind) {
         EventKind::ApprovalRequested { approval, kind, .. } => {
             let next = format!("A-{:03}", book.questions.len() + 1);
             book.must(approval.as_str() == next, "approval", || format!("{approval} instead of {next}"));
-            let question = Question { kind: kind.clone(), answer: None, void: false };
+            let question = Question { kind: kind.clone(), answer: None, void: false, answered_in: 0 };
             book.questions.insert(approval.clone(), question);
         }
         EventKind::ApprovalGiven { approval, yes, how, by, .. } => {
@@ -19,6 +19,7 @@ pub(super) fn question(book: &mut Book<'_>, kind: &EventKind) {
             };
             let first = question.answer.is_none() && !question.void;
             question.answer = Some(*yes);
+            question.answered_in = book.seq;
             let kind = question.kind.clone();
             book.must(first, "approval", || format!("{approval} was answered before, or is moot"));
             let may = allowed(book, &kind, *yes);
@@ -120,7 +121,8 @@ pub(super) fn barrier(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
             meeting.verified = false;
             for handoff in &plan.handoffs {
                 let page = book.page(handoff);
-                page.generation += 1;
+                page.generation = page.generation.max(page.highest) + 1;
+                page.highest = page.generation;
                 page.summed_up = false;
                 page.accepted = None;
                 page.candidate = None;
@@ -169,13 +171,21 @@ pub(super) fn checkpoint(book: &mut Book<'_>, kind: &EventKind) {
             let due = is_due(book, *trigger, subject, *last);
             book.must(due, "checkpoint", || format!("{checkpoint}: nothing called for {subject}"));
             let accepted = book.pages.iter().filter_map(|(t, p)| Some((t.clone(), p.accepted.clone()?)));
+            let complete = book.meetings.iter().filter(|(_, m)| m.complete);
+            let complete = complete.map(|(b, m)| (b.clone(), m.merged.clone())).collect();
+            book.line.push(book.marks.len());
             let mark = Mark {
                 id: checkpoint.to_string(),
                 trigger: *trigger,
                 subject: subject.clone(),
                 last: *last,
                 revision: None,
+                seq: here,
                 accepted: accepted.collect(),
+                complete,
+                declared: book.declared.clone(),
+                vouched: book.vouched.clone(),
+                line: book.line.clone(),
             };
             book.marks.push(mark);
         }
@@ -189,12 +199,17 @@ pub(super) fn checkpoint(book: &mut Book<'_>, kind: &EventKind) {
     }
 }
 
+/// Checkpoints that no rollback gave up.
+fn holding<'b>(book: &'b Book<'_>) -> impl Iterator<Item = &'b Mark> {
+    book.line.iter().filter_map(|n| book.marks.get(*n))
+}
+
 /// What it is about has just ended, and had no checkpoint yet.
 fn is_due(book: &Book<'_>, trigger: CheckpointTrigger, subject: &str, last: bool) -> bool {
     if last {
         return book.over == Some(RunStatus::Complete);
     }
-    let first = !book.marks.iter().any(|m| m.trigger == trigger && m.subject == subject);
+    let first = !holding(book).any(|m| m.trigger == trigger && m.subject == subject);
     match trigger {
         CheckpointTrigger::Manual => true,
         CheckpointTrigger::BarrierComplete => first && book.meetings.get(subject).is_some_and(|m| m.complete),
@@ -210,11 +225,11 @@ fn is_due(book: &Book<'_>, trigger: CheckpointTrigger, subject: &str, last: bool
 
 /// A COMPLETE run has a checkpoint of each stage and barrier, and one last one.
 pub(super) fn complete_checkpoints(book: &mut Book<'_>) {
-    let last: Vec<usize> = book.marks.iter().enumerate().filter(|(_, m)| m.last).map(|(n, _)| n).collect();
+    let last: Vec<usize> = book.line.iter().copied().filter(|n| book.marks[*n].last).collect();
     let ok = last.len() == 1 && book.marks.last().is_some_and(|m| m.last);
     book.must(ok, "checkpoint", || format!("a COMPLETE run with last checkpoints {last:?}"));
     let has = |book: &Book<'_>, trigger, subject: &str| {
-        book.marks.iter().any(|m| m.trigger == trigger && m.subject == subject)
+        holding(book).any(|m| m.trigger == trigger && m.subject == subject)
     };
     let mut missing = Vec::new();
     for barrier in &book.plan.barriers {
@@ -282,6 +297,7 @@ pub(super) fn after_the_end(book: &mut Book<'_>, kind: &EventKind) {
             | E::IntegrationApproved { .. }
             | E::Integrated { .. }
             | E::IntegrationFailed { .. }
+            | E::RollbackBegan { .. }
     );
     book.must(ok, "end", || format!("after the end: {kind:?}"));
 }

@@ -61,6 +61,8 @@ pub(super) fn talk(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
         E::AttemptStarting { attempt, resume, fork, fallback, .. } => {
             starting(book, attempt, Begun { resume: resume.clone(), fork: *fork, fallback: *fallback });
         }
+        // A person has everything begin anew.
+        E::RolledBack { .. } => book.talks.doers.values_mut().for_each(|doer| doer.beyond = None),
         E::SessionNoted { attempt, note } => noted(book, attempt, note),
         E::ApprovalRequested {
             approval, kind: ApprovalKind::Permission { attempt, ask, rule, .. }, ..

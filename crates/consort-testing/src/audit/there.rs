@@ -42,10 +42,14 @@ fn ledger(book: &Book<'_>, records: &[Record], seen: &Seen, wrong: &mut impl FnM
 
 /// Accepted commits are on their refs, and no ref was ever moved.
 fn refs(book: &Book<'_>, seen: &Seen, wrong: &mut impl FnMut(&'static str, String)) {
-    for (id, page) in &book.pages {
+    // Between a rollback and its names both are possible.
+    let settled = !book.rewinds;
+    for (id, page) in book.pages.iter().filter(|_| settled) {
         let in_git = book.tasks.get(id).is_some_and(|t| t.workspace != WorkspaceKind::None);
         for (generation, candidate) in page.accepted_in.iter().filter(|_| in_git) {
-            let name = format!("task/{id}--{generation}");
+            let aside = book.aside.contains(&(id.clone(), *generation));
+            let place = if aside { "abandoned" } else { "task" };
+            let name = format!("{place}/{id}--{generation}");
             if seen.refs.get(&name) != Some(&candidate.revision) {
                 wrong("refs", format!("{name} is not at {}", candidate.revision));
             }

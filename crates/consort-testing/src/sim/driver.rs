@@ -4,7 +4,7 @@ use super::chance::{Chooser, Fifo, Random};
 use super::host::{Crashed, Disk, Host, Running};
 use super::people::People;
 use super::world::World;
-use consort_core::ids::{AttemptId, ContentHash};
+use consort_core::ids::{AttemptId, CheckpointId, ContentHash};
 use consort_core::plan::Plan;
 use consort_core::planted::Bug;
 use consort_core::run::*;
@@ -34,6 +34,8 @@ pub struct Options {
     pub cancel: u32,
     /// Decisions that are not flushed at once.
     pub linger: u32,
+    /// Once it is over, it is rolled back to this checkpoint, once.
+    pub back_to: Option<CheckpointId>,
     /// At most so many steps.
     pub steps_max: u64,
 }
@@ -52,6 +54,7 @@ impl Options {
             meddle: 0,
             cancel: 0,
             linger: 0,
+            back_to: None,
             steps_max: 20_000,
         }
     }
@@ -291,7 +294,7 @@ impl Sim {
         }
         let actions = self.actions();
         if actions.is_empty() {
-            return Ok(self.end());
+            return if self.goes_back() { self.settle_down().map(|()| None) } else { Ok(self.end()) };
         }
         let at = self.chooser.pick(actions.len());
         match actions.into_iter().nth(at) {
@@ -319,6 +322,16 @@ impl Sim {
             self.settle_down()?;
         }
         Ok(None)
+    }
+
+    /// A person is not content with the end.
+    fn goes_back(&mut self) -> bool {
+        let state = self.state();
+        let Some(to) = self.options.back_to.clone().filter(|_| state.is_over() && state.rollbacks.is_empty())
+        else {
+            return false;
+        };
+        self.command(Command::Rollback { to, note: None }).is_ok()
     }
 
     fn end(&mut self) -> Option<End> {
@@ -398,12 +411,16 @@ impl Sim {
             }
         }
         if self.chooser.chance(options.meddle) {
-            let command = match self.chooser.pick(5) {
+            let command = match self.chooser.pick(6) {
                 4 => {
                     let spent = Spent { agent_calls: self.chooser.pick(30) as u64, ..Spent::default() };
                     let day = self.now().day();
                     self.input(&Input::Elsewhere { day, spent, unread: Vec::new() }).expect("not a command");
                     None
+                }
+                5 => {
+                    let state = &self.host.as_ref().expect("it lives").state;
+                    People::roll_back(state, self.chooser.as_mut())
                 }
                 0 => Some(Command::Pause),
                 3 => {

@@ -86,6 +86,14 @@ impl People {
         }
     }
 
+    /// Back to some checkpoint, but not for ever.
+    pub fn roll_back(state: &State, chooser: &mut dyn Chooser) -> Option<Command> {
+        let there: Vec<&consort_core::run::Checkpoint> =
+            state.checkpoints.iter().filter(|c| c.revision.is_some()).collect();
+        let to = there.get(chooser.pick(there.len().max(1)))?.id.clone();
+        (state.rollbacks.len() < 4).then_some(Command::Rollback { to, note: Some("not so".into()) })
+    }
+
     /// A word for somebody.
     pub fn steer(state: &State, chooser: &mut dyn Chooser) -> Option<Command> {
         let task = state.graph.plan.tasks.get(chooser.pick(state.tasks.len()))?.id.clone();

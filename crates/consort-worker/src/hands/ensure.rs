@@ -5,7 +5,7 @@ use super::{CheckpointContent, Hands};
 use crate::agents::outfit::Desk;
 use crate::agents::{prompt, session, templates};
 use crate::judges::Finding;
-use crate::workspace::{Captured, Plane, PlaneError, integrate};
+use crate::workspace::{Captured, Plane, PlaneError, Rewind, integrate};
 use crate::{briefing, checks};
 use consort_core::definition::escalation::{Changed, Rules, level_of};
 use consort_core::ids::{BarrierId, CheckpointId, Revision, TaskId};
@@ -64,6 +64,12 @@ impl Hands {
                 self.barrier(&barrier, set, &tips, &handoffs, &consumers, at)
             }
             Ensure::Checkpoint { .. } => failed("a checkpoint needs its content".into()),
+            Ensure::Rewound { number, to, kept, labels, at } => {
+                match self.bench.plane.rewind(&Rewind { to: &to, kept: &kept, labels: &labels, at }) {
+                    Ok(()) => vec![Report::RefsRewound { number }],
+                    Err(error) => failed(error.to_string()),
+                }
+            }
             Ensure::Released { task, generation, salvage, at } => {
                 self.release(&task, generation, salvage, at)
             }

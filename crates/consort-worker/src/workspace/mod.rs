@@ -30,6 +30,7 @@ mod pipes;
 mod plain;
 mod release;
 mod repo;
+mod rewind;
 mod tree;
 
 pub use create::create_repository;
@@ -38,8 +39,9 @@ pub use git::Git;
 pub use git_plane::GitPlane;
 pub use git_words::{GitError, NEEDED as GIT_NEEDED, ObjectFormat};
 pub use integrate::{DryRun, IntegrateError, Integrated, integrate, integrate_dry_run};
-pub use plain::{PlainPlane, read as read_plain};
+pub use plain::{PlainPlane, accepted_leaf, read as read_plain};
 pub use repo::{CommitInfo, Repo, RepoError};
+pub use rewind::Rewind;
 
 use crate::dirs::RunDirs;
 use crate::store::StoreError;
@@ -223,6 +225,14 @@ impl Plane {
         match self {
             Plane::Git(plane) => plane.checkpoint(id, tips, files, message, at),
             Plane::Plain(plane) => plane.checkpoint(id, tips, files),
+        }
+    }
+
+    /// Names after a rollback: see [`Rewind`]. Outside a repository there are none.
+    pub fn rewind(&self, wish: &Rewind<'_>) -> Result<(), PlaneError> {
+        match self {
+            Plane::Git(plane) => plane.rewind(wish),
+            Plane::Plain(_) => Ok(()),
         }
     }
 

@@ -28,7 +28,7 @@ pub struct PlainPlane {
 }
 
 /// The name under which a task's accepted work is kept: one per generation.
-pub(super) fn accepted_leaf(task: &TaskId, generation: u32) -> String {
+pub fn accepted_leaf(task: &TaskId, generation: u32) -> String {
     match generation {
         0 | 1 => task.to_string(),
         later => format!("{task}--{later}"),

@@ -342,6 +342,13 @@ impl Repo {
     }
 }
 
+impl Repo {
+    /// As the new value of a ref: it is not there afterwards.
+    pub(super) fn nothing(&self) -> Revision {
+        Revision(self.format.zero())
+    }
+}
+
 /// One ref from a value to another.
 pub(super) struct RefMove {
     pub(super) name: String,

@@ -10,6 +10,7 @@ use clap::Args;
 use consort_core::run::{Command, RunStatus, State, is_settled};
 use consort_core::view::run_word;
 use consort_local::host;
+use consort_local::inbox::Inbox;
 
 /// Goes on with a run: after a crash, an interruption, an answer, or a pause.
 #[derive(Args)]
@@ -26,7 +27,9 @@ pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
     let (place, repo) = Place::with_repo(&ctx.dir)?;
     let run = place.run(args.run.as_deref())?;
     let state = place.replay(&run)?.state;
-    if let Some(code) = over(ctx, &state)? {
+    // A command that waits may open what is over again.
+    let asked = Inbox::of(&run.dir).take().is_ok_and(|taken| !taken.posted.is_empty());
+    if let Some(code) = if asked { None } else { over(ctx, &state)? } {
         return Ok(code);
     }
     let paused = state.status == RunStatus::Paused;

@@ -189,6 +189,9 @@ const ELSEWHERE: &[&str] = &[
     "git.integrate.after",
     "git.checkout.before",
     "git.checkout.after",
+    // A rollback: `back`.
+    "git.rewind.before",
+    "git.rewind.after",
 ];
 
 #[test]

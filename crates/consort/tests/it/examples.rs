@@ -3,7 +3,7 @@
 use super::support::World;
 use std::path::{Path, PathBuf};
 
-fn examples() -> Vec<(String, PathBuf)> {
+pub(crate) fn examples() -> Vec<(String, PathBuf)> {
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let entries = std::fs::read_dir(all).unwrap().flatten();
     let files = entries.map(|e| (e.file_name().into_string().unwrap(), e.path().join("workflow.yaml")));

@@ -1,6 +1,6 @@
 //! Barriers: who is still awaited, and what follows when nobody is.
 
-use super::tasks;
+use super::{rollback, tasks};
 use crate::plan::CheckpointFrequency;
 use crate::run::state::{BarrierStage, Due, State, TaskStage, WorkspaceState};
 use crate::time::Timestamp;
@@ -9,7 +9,8 @@ use crate::time::Timestamp;
 pub(super) fn less(state: &mut State, ix: usize) {
     let it = &mut state.tasks[ix];
     it.waits = it.waits.saturating_sub(1);
-    if it.waits == 0 && it.stage == TaskStage::Waiting && !state.cancelling {
+    let it = &state.tasks[ix];
+    if it.waits == 0 && it.stage == TaskStage::Waiting && !state.is_ending() {
         state.front.due.insert(Due::Task(ix));
     }
 }
@@ -17,7 +18,7 @@ pub(super) fn less(state: &mut State, ix: usize) {
 /// The barrier has come to a point from which something follows.
 pub(super) fn barrier_due(state: &mut State, b: usize, stage: BarrierStage) {
     state.barriers[b].stage = stage;
-    if !state.cancelling {
+    if !state.is_ending() {
         state.front.due.insert(Due::Barrier(b));
     }
 }
@@ -44,6 +45,7 @@ pub(super) fn completed(state: &mut State, b: usize, at: Timestamp) {
     tasks::done(state, &Due::Barrier(b));
     state.barriers[b].stage = BarrierStage::Complete;
     state.barriers[b].completed_at = Some(at);
+    state.barriers[b].completed_in = state.record;
     state.front.barriers_left -= 1;
     graph.followers(b).iter().for_each(|ix| less(state, *ix));
     if !tasks::is_finished(state) && graph.plan.checkpoints <= CheckpointFrequency::Barrier {
@@ -64,8 +66,9 @@ pub(super) fn reopen(state: &mut State, b: usize, note: Option<&str>, by: &str) 
         state.front.tasks_left += 1;
         state.front.releasing.remove(&ix);
         state.barriers[b].handoffs_left += 1;
+        rollback::retire(state, ix);
         let it = &mut state.tasks[ix];
-        it.generation += 1;
+        it.generation = it.generation.max(it.highest) + 1;
         it.stage = TaskStage::Waiting;
         it.workspace = WorkspaceState::None;
         it.accepted_at = None;

@@ -12,30 +12,43 @@ use super::barriers;
 /// are to be asked for.
 pub(super) fn begin(state: &mut State) {
     let graph = state.graph.clone();
-    let absent = state.start.as_ref().map(|s| s.absent.clone()).unwrap_or_default();
-    for (ix, task) in graph.plan.tasks.iter().enumerate() {
-        let asked = task.inputs.iter().filter(|input| match input {
-            Input::Outside { .. } => true,
-            Input::File { path } => absent.contains(path),
-            _ => false,
-        });
-        let asked = asked.count() as u32;
+    for ix in 0..graph.plan.tasks.len() {
+        let asked = asked_inputs(state, ix);
         if asked > 0 {
             state.front.due.insert(Due::Inputs);
         }
         state.tasks[ix].waits += asked;
-        if state.tasks[ix].waits == 0 {
+    }
+    awaits_nothing(state);
+    if graph.plan.tasks.is_empty() {
+        state.front.due.insert(Due::Completion);
+    }
+}
+
+/// Inputs of a task that a person has to declare and has not.
+pub(super) fn asked_inputs(state: &State, ix: usize) -> u32 {
+    let absent = state.start.as_ref().map(|s| s.absent.as_slice()).unwrap_or_default();
+    let declared = |name: &String| state.declared_inputs.contains_key(name);
+    let asked = state.graph.task(ix).inputs.iter().filter(|input| match input {
+        Input::Outside { name, .. } => !declared(name),
+        Input::File { path } => absent.contains(path) && !declared(path),
+        _ => false,
+    });
+    asked.count() as u32
+}
+
+/// Tasks and barriers that wait for nothing are due.
+pub(super) fn awaits_nothing(state: &mut State) {
+    for (ix, it) in state.tasks.iter().enumerate() {
+        if it.stage == TaskStage::Waiting && it.waits == 0 {
             state.front.due.insert(Due::Task(ix));
         }
     }
     for (b, barrier) in state.barriers.iter_mut().enumerate() {
-        if barrier.waits == 0 {
+        if barrier.stage == BarrierStage::Waiting && barrier.waits == 0 {
             barrier.stage = BarrierStage::Arrived;
             state.front.due.insert(Due::Barrier(b));
         }
-    }
-    if graph.plan.tasks.is_empty() {
-        state.front.due.insert(Due::Completion);
     }
 }
 
@@ -57,7 +70,7 @@ pub(super) fn checkpoint_done(state: &mut State) {
 /// The task has come to a point from which something follows.
 pub(super) fn decide(state: &mut State, ix: usize, point: Point) {
     state.tasks[ix].stage = TaskStage::Deciding(point);
-    if !state.cancelling {
+    if !state.is_ending() {
         state.front.due.insert(Due::Task(ix));
     }
 }
@@ -80,6 +93,7 @@ pub(super) fn accepted(state: &mut State, ix: usize, at: Timestamp) {
     let it = &mut state.tasks[ix];
     it.stage = TaskStage::Accepted;
     it.accepted_at = Some(at);
+    it.accepted_in = state.record;
     it.steps.clear();
     if it.workspace == WorkspaceState::Ready && graph.task(ix).workspace != WorkspaceKind::None {
         it.workspace = WorkspaceState::Releasing;
@@ -97,12 +111,12 @@ pub(super) fn accepted(state: &mut State, ix: usize, at: Timestamp) {
     let mut stage_ended = false;
     for stage in graph.stages_of(ix) {
         state.stages_left[*stage] -= 1;
-        if state.stages_left[*stage] == 0 && stages && !is_finished(state) {
+        if state.stages_left[*stage] == 0 && stages && !is_finished(state) && !state.is_ending() {
             state.front.due.insert(Due::Stage(*stage));
             stage_ended = true;
         }
     }
-    if every_agent && !stage_ended && !is_finished(state) {
+    if every_agent && !stage_ended && !is_finished(state) && !state.is_ending() {
         state.front.due.insert(Due::Agent(ix));
     }
     finished(state);
@@ -115,7 +129,7 @@ pub(super) fn is_finished(state: &State) -> bool {
 
 /// If that was the last of it, the completion criteria are due.
 pub(super) fn finished(state: &mut State) {
-    if is_finished(state) && !state.cancelling {
+    if is_finished(state) && !state.is_ending() {
         state.front.due.insert(Due::Completion);
     }
 }

@@ -18,6 +18,9 @@ pub struct TaskState {
     pub stage: TaskStage,
     /// Rises when accepted work is given up.
     pub generation: u32,
+    /// The highest generation that there ever was, where a rollback has brought back an earlier one.
+    #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
+    pub highest: u32,
     /// The round, from 1; 0 before the first.
     pub iteration: u32,
     /// The round in which the present set of rounds began.
@@ -68,6 +71,9 @@ pub struct TaskState {
     pub began_at: Option<Timestamp>,
     /// See `ready_at`.
     pub accepted_at: Option<Timestamp>,
+    /// Sequence number of the record since which it is accepted; 0: never.
+    #[serde(default)]
+    pub accepted_in: u64,
 }
 
 /// Another agent, or another session, goes on with the work.
@@ -347,6 +353,23 @@ impl TaskState {
             ready_at: None,
             began_at: None,
             accepted_at: None,
+            accepted_in: 0,
+            highest: 0,
+        }
+    }
+
+    /// Another beginning. Attempts and rounds are counted on, and what people said about it stays said.
+    pub(in crate::run) fn again(&self, graph: &Graph, ix: usize) -> Self {
+        TaskState {
+            generation: self.generation,
+            highest: self.highest,
+            attempts: self.attempts,
+            iteration: self.iteration,
+            set_began: self.iteration + 1,
+            steering: self.steering.clone(),
+            // What was wrong with an agent is still wrong.
+            fell: self.fell.clone(),
+            ..TaskState::new(graph, ix)
         }
     }
 

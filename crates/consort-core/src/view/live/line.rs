@@ -38,6 +38,14 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
         E::RunUnpaused { by } => (run(state), format!("goes on, by {by}")),
         E::RunCancelling { by } => (run(state), format!("is being cancelled by {by}")),
         E::RunEnded { status } => (run(state), format!("ended: {}", words::run(*status))),
+        E::RollbackBegan { to, by, note } => {
+            let why = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+            (run(state), format!("{by} rolls back to {to}{why}"))
+        }
+        E::RolledBack { to } => (run(state), format!("is back at {to}: what came later begins anew")),
+        E::RefsRewound { .. } => {
+            (run(state), "its branches are back, too; what was given up lies under abandoned/".into())
+        }
         E::PoolRested { pool, until, why, .. } => (
             run(state),
             format!("the quota of {pool} is used up: its agents rest until {} ({why})", clock(*until)),

@@ -5,7 +5,7 @@ use super::questions::{approval_view, blockers};
 use super::tasks::{refusal_text, task_view};
 use super::{
     Calls, CheckpointView, Cost, GrantView, IntegrationView, NextActions, OverrideView, PhaseView,
-    PipelineView, Queued, Resumption, RunView, TaskView, WaivedView, When, next,
+    PipelineView, Queued, Resumption, RollbackView, RunView, TaskView, WaivedView, When, next,
 };
 use crate::plan::{Input, Phase, Pipeline, Plan};
 use crate::run::{CheckpointTrigger, State, StepStatus, TaskStage};
@@ -41,6 +41,7 @@ pub fn run_view(state: &State) -> RunView {
         approvals: state.approvals.iter().map(|(a, it)| approval_view(state, a, it, &id)).collect(),
         blockers: blockers(state, &id),
         checkpoints: checkpoints(state),
+        rollbacks: rollbacks(state),
         calls: calls(state),
         cost: cost(state),
         grants: grants(state),
@@ -191,6 +192,17 @@ fn queue(state: &State) -> Vec<Queued> {
     all
 }
 
+fn rollbacks(state: &State) -> Vec<RollbackView> {
+    let of = state.rollbacks.iter().map(|it| RollbackView {
+        to: it.to.to_string(),
+        by: clean(&it.by),
+        note: it.note.as_deref().map(clean),
+        at: When(it.began_at),
+        done: it.rewound,
+    });
+    of.collect()
+}
+
 fn checkpoints(state: &State) -> Vec<CheckpointView> {
     let of = state.checkpoints.iter().map(|c| CheckpointView {
         id: c.id.to_string(),
@@ -201,6 +213,7 @@ fn checkpoints(state: &State) -> Vec<CheckpointView> {
         seq: c.seq,
         revision: c.revision.as_ref().map(ToString::to_string),
         this: c.seq == state.seq && c.revision.is_none(),
+        abandoned: state.is_abandoned(c.seq),
         failed: c.failed.as_deref().map(clean),
     });
     of.collect()

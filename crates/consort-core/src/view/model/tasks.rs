@@ -327,7 +327,7 @@ fn overridden(state: &State, ix: usize) -> bool {
     let id = &state.graph.task(ix).id;
     matches!(state.tasks[ix].stage, TaskStage::Accepted | TaskStage::Committing(_))
         // Its round need not be the last one: a person may have taken an earlier, better version.
-        && state.overrides.iter().any(|o| o.task == *id)
+        && state.overrides.iter().any(|o| o.task == *id && o.generation == state.tasks[ix].generation)
 }
 
 fn gate(state: &State, ix: usize) -> GateView {

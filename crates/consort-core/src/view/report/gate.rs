@@ -9,7 +9,8 @@ use std::fmt::Write;
 /// What became of the task, in a word or two.
 pub fn verdict(state: &State, ix: usize) -> &'static str {
     let id = &state.graph.task(ix).id;
-    let overridden = state.overrides.iter().any(|o| o.task == *id);
+    let generation = state.tasks[ix].generation;
+    let overridden = state.overrides.iter().any(|o| o.task == *id && o.generation == generation);
     match &state.tasks[ix].stage {
         TaskStage::Accepted if overridden => "accepted against the verdict",
         TaskStage::Accepted => "accepted",

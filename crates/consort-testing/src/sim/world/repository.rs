@@ -26,6 +26,10 @@ impl World {
             }
             Ensure::BarrierCommit { .. } => self.commit_barrier(wish),
             Ensure::Checkpoint { checkpoint, .. } => self.checkpoint(checkpoint.clone(), tips),
+            Ensure::Rewound { number, kept, .. } => {
+                self.rewind(kept);
+                vec![Report::RefsRewound { number: *number }]
+            }
             Ensure::Released { task, generation, .. } => {
                 self.workspaces.remove(&(task.clone(), *generation));
                 vec![Report::WorkspaceReleased {
@@ -40,6 +44,24 @@ impl World {
             }
             Ensure::Integrated { into, result, .. } => {
                 vec![Report::Integrated { into: into.clone(), revision: result.clone() }]
+            }
+        }
+    }
+
+    /// Exactly the kept tasks have their refs; what was given up lies under `abandoned/`.
+    fn rewind(&mut self, kept: &[(TaskId, u32, Revision)]) {
+        let leaf = |task: &TaskId, generation: &u32| format!("{task}--{generation}");
+        let keeps: BTreeSet<String> = kept.iter().map(|(task, g, _)| leaf(task, g)).collect();
+        let all: Vec<(String, Revision)> = self.refs.iter().map(|(n, r)| (n.clone(), r.clone())).collect();
+        for (name, revision) in all {
+            let gone = name.strip_prefix("task/").filter(|leaf| !keeps.contains(*leaf));
+            let back = name.strip_prefix("abandoned/").filter(|leaf| keeps.contains(*leaf));
+            if let Some(leaf) = gone {
+                self.refs.insert(format!("abandoned/{leaf}"), revision);
+                self.refs.remove(&name);
+            } else if let Some(leaf) = back {
+                self.refs.insert(format!("task/{leaf}"), revision);
+                self.refs.remove(&name);
             }
         }
     }

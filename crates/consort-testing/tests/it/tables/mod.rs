@@ -6,6 +6,7 @@ mod gates;
 mod life;
 mod limits;
 mod people;
+mod rollback;
 mod sessions;
 mod talk;
 mod trouble;

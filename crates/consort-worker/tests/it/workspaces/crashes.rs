@@ -2,9 +2,9 @@
 #![allow(clippy::disallowed_types, reason = "the process that dies is this test program")]
 
 use super::scene::*;
-use consort_core::ids::{BarrierId, CheckpointId, RunId};
+use consort_core::ids::{BarrierId, CheckpointId, RunId, TaskId};
 use consort_worker::drill::{CRASH_AT, SITES};
-use consort_worker::workspace::{Plane, integrate};
+use consort_worker::workspace::{Plane, Rewind, integrate};
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -39,6 +39,10 @@ fn cycle() {
     for id in ["a", "b"] {
         plane.release(&document(id, &format!("docs/{id}.md")), 1, true, AT).unwrap();
     }
+    // Back to where only the first one is accepted.
+    let kept = [(TaskId::from("a"), 1, tips[1].revision.clone())];
+    let labels = [("ps".to_owned(), Some(tips[1].revision.clone()))];
+    plane.rewind(&Rewind { to: &last, kept: &kept, labels: &labels, at: AT }).unwrap();
     let repo = discover(&scene.person).unwrap();
     integrate(&repo, &RunId::from(RUN), "refs/heads/main", &scene.base, &last, AT).unwrap();
 }

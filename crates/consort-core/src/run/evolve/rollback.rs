@@ -1,0 +1,227 @@
+//! Back to a checkpoint: see [`crate::run::rollback`].
+
+use super::tasks;
+use crate::ids::CheckpointId;
+use crate::plan::WorkspaceKind;
+use crate::run::event::{ApprovalKind, RunStatus};
+use crate::run::state::{
+    BarrierStage, BarrierState, Due, Past, Rollback, State, TaskStage, TaskState, WorkspaceState,
+};
+use crate::time::Timestamp;
+
+/// Nothing new starts, and what is there is on its way out.
+pub(super) fn began(
+    state: &mut State,
+    to: &CheckpointId,
+    by: &str,
+    note: Option<&String>,
+    at: Timestamp,
+) -> Result<(), String> {
+    if state.rolling_back().is_some() || state.checkpoint(to).is_none_or(|c| c.revision.is_none()) {
+        return Err(format!("the run cannot be rolled back to {to} now"));
+    }
+    state.rollbacks.push(Rollback {
+        to: to.clone(),
+        by: by.to_owned(),
+        note: note.cloned(),
+        began_at: at,
+        seq: None,
+        rewound: false,
+    });
+    state.cancelling = false;
+    state.ended_at = None;
+    state.stopped = None;
+    state.status = if state.paused_at.is_some() { RunStatus::Paused } else { RunStatus::Active };
+    state.front.due.clear();
+    state.front.ready.clear();
+    for ix in 0..state.tasks.len() {
+        tasks::unqueue(state, ix);
+        if state.tasks[ix].stage == TaskStage::Ready {
+            state.tasks[ix].stage = TaskStage::Waiting;
+        }
+        leaves(state, ix);
+    }
+    Ok(())
+}
+
+/// A workspace that stands is to be removed.
+pub(super) fn leaves(state: &mut State, ix: usize) {
+    if state.tasks[ix].workspace == WorkspaceState::Ready
+        && state.graph.task(ix).workspace != WorkspaceKind::None
+    {
+        state.tasks[ix].workspace = WorkspaceState::Releasing;
+        state.front.releasing.insert(ix);
+    }
+}
+
+/// What had been accepted then is accepted, and everything else begins anew.
+pub(super) fn rolled_back(state: &mut State, to: &CheckpointId) -> Result<(), String> {
+    let under_way = state.rollbacks.last_mut().filter(|it| it.seq.is_none() && it.to == *to);
+    let under_way = under_way.ok_or_else(|| format!("nobody asked to roll back to {to}"))?;
+    under_way.seq = Some(state.record);
+    let then = state.checkpoint(to).ok_or_else(|| format!("there is no {to}"))?;
+    let seq = then.seq;
+    for ix in 0..state.tasks.len() {
+        task(state, ix, seq);
+    }
+    for b in 0..state.barriers.len() {
+        barrier(state, b, seq);
+    }
+    answers(state, to, seq);
+    state.failing.retain(|key, _| key.starts_with("checkpoint/"));
+    index(state);
+    Ok(())
+}
+
+/// The task as it was accepted at that record, or another beginning.
+fn task(state: &mut State, ix: usize, seq: u64) {
+    let now = &state.tasks[ix];
+    if now.stage == TaskStage::Accepted && now.accepted_in <= seq {
+        return;
+    }
+    let before = state.task_at(ix, seq).cloned();
+    retire(state, ix);
+    let now = &state.tasks[ix];
+    let (attempts, highest, fell) = (now.attempts, now.generation.max(now.highest), now.fell.clone());
+    state.tasks[ix] = match before {
+        Some(was) => TaskState {
+            accepted_in: state.record,
+            attempts,
+            highest,
+            fell,
+            workspace: WorkspaceState::Released,
+            ..was
+        },
+        None if is_untouched(now) => TaskState { stage: TaskStage::Waiting, ..now.again(&state.graph, ix) },
+        None => TaskState { generation: highest + 1, highest: highest + 1, ..now.again(&state.graph, ix) },
+    };
+}
+
+/// Nothing was ever done for it in this generation.
+fn is_untouched(it: &TaskState) -> bool {
+    it.workspace == WorkspaceState::None && it.began_at.is_none() && it.candidate.is_none()
+}
+
+/// Accepted work that is given up is kept for a later rollback to where it held.
+pub(super) fn retire(state: &mut State, ix: usize) {
+    if state.tasks[ix].stage == TaskStage::Accepted {
+        let was = Box::new(state.tasks[ix].clone());
+        let task = state.graph.task(ix).id.clone();
+        state.past.push(Past::Task { task, until: state.record, was });
+    }
+}
+
+fn barrier(state: &mut State, b: usize, seq: u64) {
+    let id = state.graph.plan.barriers[b].id.clone();
+    let now = &state.barriers[b];
+    let complete = now.stage == BarrierStage::Complete;
+    if complete && now.completed_in <= seq {
+        return;
+    }
+    let before = state.barrier_at(b, seq).cloned();
+    // Sets of handoffs are never numbered twice: their commits are held by that number.
+    let set = now.set + u32::from(now.stage != BarrierStage::Waiting);
+    if complete {
+        let was = Box::new(now.clone());
+        state.past.push(Past::Barrier { barrier: id, until: state.record, was });
+    }
+    state.barriers[b] = match before {
+        Some(was) => BarrierState { completed_in: state.record, set, ..was },
+        None => BarrierState { set, ..BarrierState::new(&state.graph.plan.barriers[b]) },
+    };
+}
+
+/// What people answered since then holds no more.
+fn answers(state: &mut State, to: &CheckpointId, seq: u64) {
+    for (_, open) in state.approvals.iter_mut().filter(|(_, a)| a.answer.is_none() && a.void.is_none()) {
+        open.void = Some(format!("the run was rolled back to {to}"));
+    }
+    state.front.open_approvals.clear();
+    let later: Vec<_> = state
+        .approvals
+        .iter()
+        .filter(|(_, a)| a.void.is_none() && a.answer.as_ref().is_some_and(|answer| answer.seq > seq))
+        .filter(|(_, a)| !matches!(a.kind, ApprovalKind::Budget { .. }))
+        .map(|(id, _)| id.clone())
+        .collect();
+    for id in later {
+        let Some(asked) = state.approvals.get_mut(id.as_str()) else { continue };
+        asked.void = Some(format!("the run was rolled back to {to}"));
+        match asked.kind.clone() {
+            ApprovalKind::Input { name } => drop(state.declared_inputs.remove(&name)),
+            ApprovalKind::Completion { name } => drop(state.declared_criteria.remove(&name)),
+            _ => {}
+        }
+    }
+    let voided =
+        |id: &crate::ids::ApprovalId| state.approvals.get(id.as_str()).is_some_and(|a| a.void.is_some());
+    let kept = state.grants.iter().filter(|grant| !voided(&grant.approval)).cloned().collect();
+    state.grants = kept;
+}
+
+/// All counts and indexes again, from what is accepted and complete.
+fn index(state: &mut State) {
+    let graph = state.graph.clone();
+    let fresh = State::new(graph.clone());
+    let checkpointing = std::mem::take(&mut state.front.checkpointing);
+    let open_approvals = std::mem::take(&mut state.front.open_approvals);
+    state.front = fresh.front;
+    state.front.checkpointing = checkpointing;
+    state.front.open_approvals = open_approvals;
+    state.stages_left = fresh.stages_left;
+    for ix in 0..state.tasks.len() {
+        if state.tasks[ix].stage != TaskStage::Accepted {
+            continue;
+        }
+        state.front.tasks_left -= 1;
+        for next in graph.dependents(ix) {
+            fewer(state, *next);
+        }
+        for b in graph.awaited_by(ix) {
+            state.barriers[*b].waits = state.barriers[*b].waits.saturating_sub(1);
+        }
+        if let Some(b) = graph.handoff_of(ix) {
+            state.barriers[b].handoffs_left = state.barriers[b].handoffs_left.saturating_sub(1);
+        }
+        for stage in graph.stages_of(ix) {
+            state.stages_left[*stage] -= 1;
+        }
+        if state.tasks[ix].workspace == WorkspaceState::Releasing {
+            state.front.releasing.insert(ix);
+        }
+    }
+    for b in 0..state.barriers.len() {
+        if state.barriers[b].stage == BarrierStage::Complete {
+            state.front.barriers_left -= 1;
+            graph.followers(b).iter().for_each(|ix| fewer(state, *ix));
+            graph.handoffs_of(b).for_each(|ix| fewer(state, ix));
+        }
+    }
+    asks(state);
+}
+
+/// Inputs that a person has to declare, those declared by then left out.
+fn asks(state: &mut State) {
+    for ix in 0..state.tasks.len() {
+        let asked = tasks::asked_inputs(state, ix);
+        state.tasks[ix].waits += asked;
+    }
+}
+
+/// It waits for one thing less; what follows is seen when all are counted.
+fn fewer(state: &mut State, ix: usize) {
+    state.tasks[ix].waits = state.tasks[ix].waits.saturating_sub(1);
+}
+
+/// The names in git are right again: the run goes on.
+pub(super) fn rewound(state: &mut State) -> Result<(), String> {
+    let under_way = state.rollbacks.last_mut().filter(|it| it.seq.is_some() && !it.rewound);
+    under_way.ok_or_else(|| "nothing was rolled back".to_owned())?.rewound = true;
+    tasks::awaits_nothing(state);
+    tasks::finished(state);
+    let asks = |ix: usize| state.tasks[ix].stage == TaskStage::Waiting && tasks::asked_inputs(state, ix) > 0;
+    if (0..state.tasks.len()).any(asks) {
+        state.front.due.insert(Due::Inputs);
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Back in time, with the real binary in real repositories.
+
+use super::crashes::MEETING;
+use super::examples::examples;
+use super::support::World;
+use consort_worker::drill::{CRASH_AT, CRASH_ONCE};
+use serde_json::Value;
+
+/// A workflow that ran to its end in rehearsal: its place and its id.
+fn complete(name: &str, workflow: &str) -> (World, String) {
+    let world = World::new(workflow);
+    let said = world.consort(&["run", "workflow.yaml", "--rehearse", "--approve", "all"]);
+    assert_eq!(said.code, 0, "{name}: {}{}", said.stdout, said.stderr);
+    let id = world.consort(&["list", "--json"]).json()[0]["run"].as_str().unwrap().to_owned();
+    (world, id)
+}
+
+fn checkpoints(world: &World, run: &str) -> Vec<Value> {
+    world.consort(&["checkpoint", "list", run, "--json"]).json().as_array().unwrap().clone()
+}
+
+/// Accepted files of the run's result, with the hashes of their bytes.
+fn artifacts(world: &World, run: &str) -> String {
+    let tree = world.git(&["ls-tree", "-r", &format!("consort/{run}/run")]);
+    let own =
+        |line: &&str| line.ends_with(".md") && !line.contains("ORCHESTRATION") && !line.contains("/reports/");
+    let files = tree.lines().filter(own);
+    files.map(|line| format!("{line}\n")).collect()
+}
+
+fn goes_back(world: &World, run: &str, to: &str) {
+    let said = world.consort(&["rollback", run, to, "-m", "the wrong figures"]);
+    assert_eq!(said.code, 0, "{to}: {}{}", said.stdout, said.stderr);
+}
+
+fn to_the_end(world: &World, run: &str, about: &str) {
+    let said = world.consort(&["resume", run, "--approve", "all"]);
+    assert_eq!(said.code, 0, "{about}: {}{}", said.stdout, said.stderr);
+    let verified = world.consort(&["verify", run]);
+    assert_eq!(verified.code, 0, "{about}: {}", verified.stdout);
+    assert_eq!(world.git(&["status", "--porcelain"]), "", "{about}");
+}
+
+#[test]
+fn every_example_goes_back_to_each_of_its_checkpoints_and_comes_to_the_same_end() {
+    let mut times = 0;
+    for (name, file) in examples() {
+        let (world, run) = complete(&name, &std::fs::read_to_string(file).unwrap());
+        let right = artifacts(&world, &run);
+        assert!(right.lines().count() > 0, "{name}: it made nothing");
+        for checkpoint in checkpoints(&world, &run) {
+            let to = checkpoint["id"].as_str().unwrap();
+            let about = format!("{name}, {to}");
+            goes_back(&world, &run, to);
+            to_the_end(&world, &run, &about);
+            assert_eq!(artifacts(&world, &run), right, "{about}");
+            times += 1;
+        }
+    }
+    assert!(times > 10, "{times}");
+}
+
+#[test]
+fn what_was_given_up_is_kept_and_found_again_without_any_work() {
+    let (world, run) = complete("meeting", MEETING);
+    let all = checkpoints(&world, &run);
+    let (first, last) = (all[0]["id"].as_str().unwrap(), all.last().unwrap()["id"].as_str().unwrap());
+    let dry = world.consort(&["rollback", &run, first, "--dry-run"]);
+    assert!(dry.stdout.contains("is given up and begins anew: "), "{}", dry.stdout);
+    goes_back(&world, &run, first);
+    // The runner dies before anything is done anew: only the way back is done.
+    let mut command = world.command(&["resume", &run, "--approve", "all"]);
+    command.env(CRASH_AT, "launch.spec.before:1").env(CRASH_ONCE, world.path("crashed"));
+    command.output().unwrap();
+    let abandoned = world.git(&["for-each-ref", &format!("refs/consort/{run}/abandoned")]);
+    assert!(abandoned.lines().count() >= 2, "{abandoned}");
+    let calls = || world.consort(&["status", &run, "--json"]).json()["calls"]["used"].as_u64();
+    let before = calls();
+    goes_back(&world, &run, last);
+    to_the_end(&world, &run, "forward again");
+    // Whoever was lost with the runner is begun once more before the command is read; nobody else works.
+    assert!(calls() <= before.map(|calls| calls + 1), "somebody worked: {before:?}, {:?}", calls());
+    assert_eq!(world.git(&["for-each-ref", &format!("refs/consort/{run}/abandoned")]), "");
+    let list = world.consort(&["checkpoint", "list", &run]);
+    assert!(!list.stdout.contains("given up"), "{}", list.stdout);
+}
+
+#[test]
+fn killed_on_the_way_back_it_comes_to_the_same_end() {
+    for site in ["git.rewind.before", "git.rewind.after", "git.release.before", "journal.append.before"] {
+        let (world, run) = complete(site, MEETING);
+        let right = artifacts(&world, &run);
+        goes_back(&world, &run, "CP-001");
+        let once = world.path("crashed");
+        let mut command = world.command(&["resume", &run, "--approve", "all"]);
+        command.env(CRASH_AT, format!("{site}:1")).env(CRASH_ONCE, &once).output().unwrap();
+        assert!(once.exists(), "{site} was never passed");
+        to_the_end(&world, &run, site);
+        assert_eq!(artifacts(&world, &run), right, "{site}");
+    }
+}
+
+#[test]
+fn what_cannot_be_gone_back_to_is_said_with_what_can() {
+    let (world, run) = complete("meeting", MEETING);
+    let said = world.consort(&["rollback", &run, "CP-099"]);
+    assert_eq!(said.code, 2);
+    assert!(
+        said.stderr.contains("there is no checkpoint CP-099") && said.stderr.contains("CP-001"),
+        "{}",
+        said.stderr
+    );
+    // What was committed for a checkpoint is gone: whoever goes back hears of it where it matters.
+    let said = world.consort(&["checkpoint", "diff", &run, "CP-001"]);
+    assert!(said.stdout.contains("accepted"), "{}", said.stdout);
+}
