@@ -221,14 +221,25 @@ pub(super) fn warn(state: &State, ix: Option<usize>, now: Timestamp) -> Option<E
     let parts = ix.into_iter().flat_map(|ix| Scope::around(state, ix, now));
     let whole = ix.is_none().then(|| Scope::whole(now)).into_iter().flatten();
     let scopes = whole.chain(parts);
-    let near = |limit: &Limit<'_>| {
-        let at = limit.warn_at.map(|at| u128::from(at.ten_thousandths()) * u128::from(limit.max));
-        limit.measure != UNKNOWN_COST
-            && at.is_some_and(|at| u128::from(limit.used) * 10_000 >= at)
-            && state.warned.get(&limit.name) != Some(&limit.max)
-    };
-    let found = scopes.flat_map(|scope| limits(state, scope, now)).find(near)?;
+    let news = |limit: &Limit<'_>| is_near(limit) && state.warned.get(&limit.name) != Some(&limit.max);
+    let found = scopes.flat_map(|scope| limits(state, scope, now)).find(news)?;
     Some(EventKind::BudgetWarned { limit: found.name, used: found.used, max: found.max })
+}
+
+/// So much of it is used up that a person wants to know.
+fn is_near(limit: &Limit<'_>) -> bool {
+    let at = limit.warn_at.map(|at| u128::from(at.ten_thousandths()) * u128::from(limit.max));
+    limit.measure != UNKNOWN_COST && at.is_some_and(|at| u128::from(limit.used) * 10_000 >= at)
+}
+
+/// Limits of which so much is used up that somebody wanted to be told: name, used, most.
+pub fn nearly_used_up(state: &State) -> Vec<(String, u64, u64)> {
+    let shares = &state.graph.plan.limits.shares;
+    let pipelines = shares.pipelines.keys().map(|id| Scope::Pipeline(id.as_str()));
+    let tasks = shares.tasks.keys().map(|id| Scope::Task(id.as_str()));
+    let scopes = Scope::whole(state.now).into_iter().chain(pipelines).chain(tasks);
+    let near = scopes.flat_map(|scope| limits(state, scope, state.now)).filter(is_near);
+    near.map(|limit| (limit.name, limit.used, limit.max)).collect()
 }
 
 /// What keeps everything from starting, if anything does: the question is asked once.

@@ -36,7 +36,7 @@ mod versions;
 mod wanted;
 
 pub use ask::refusals_against;
-pub use budget::{amount_words, limit_words};
+pub use budget::{amount_words, limit_words, nearly_used_up};
 pub use command::{Command, StartRun};
 pub use decide::DISAGREEMENT_MAX;
 pub use effect::{Effect, EffectKey, Ensure, FindingsRef, InputRef, Start, StopWhy, Tip};

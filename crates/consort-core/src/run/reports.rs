@@ -5,7 +5,7 @@ use super::ask::cut;
 use super::event::{AttemptEnd, BarrierHold, CheckpointTrigger, EventKind, Failure};
 use super::handle::gone;
 use super::input::{Artifact, Ended, Exit, Given, Report};
-use super::session::{ContextTier, NoteKind, SessionFailure};
+use super::session::{ContextTier, FailureClass, NoteKind, SessionFailure};
 use super::settle::{self, hold_barrier, holds};
 use super::state::{BarrierStage, State, TaskStage, WorkspaceState};
 use super::talk;
@@ -190,6 +190,26 @@ fn captured(task: &TaskId, iteration: u32, report: &Report, denied: u32) -> Vec<
     }
 }
 
+/// An answer that is none, by somebody to whom requests were refused: whoever reads it wants to know.
+fn because_refused(end: AttemptEnd, refused: u32) -> AttemptEnd {
+    match end {
+        AttemptEnd::Failed(Failure::NoAnswer) if refused > 0 => {
+            let why = format!("it ended without an answer; {}", denied_words(refused));
+            AttemptEnd::Failed(Failure::Session(SessionFailure { class: FailureClass::Retry, why }))
+        }
+        AttemptEnd::Failed(Failure::Malformed(why)) if refused > 0 => {
+            AttemptEnd::Failed(Failure::Malformed(format!("{}; {}", cut(&why, 250), denied_words(refused))))
+        }
+        AttemptEnd::Failed(Failure::Session(failure))
+            if refused > 0 && failure.class == FailureClass::Retry =>
+        {
+            let why = format!("{}; {}", cut(&failure.why, 250), denied_words(refused));
+            AttemptEnd::Failed(Failure::Session(SessionFailure { why, ..failure }))
+        }
+        end => end,
+    }
+}
+
 /// Why there may be nothing, and what helps.
 fn denied_words(denied: u32) -> String {
     let (requests, were) = if denied == 1 { ("request", "was") } else { ("requests", "were") };
@@ -280,9 +300,13 @@ pub(super) fn ended(state: &State, attempt: &AttemptId, ended: &Ended) -> Vec<Ev
         // What its session says of itself counts more than the exit code of whoever talked to it.
         (None, _, Some(SessionFailure { class, why })) => {
             let failure = SessionFailure { class: *class, why: cut(why, 500) };
-            (AttemptEnd::Failed(Failure::Session(failure)), Vec::new())
+            let refused = ended.session.as_ref().map_or(0, |session| session.refused);
+            (because_refused(AttemptEnd::Failed(Failure::Session(failure)), refused), Vec::new())
         }
-        (None, Exit::Code(0), None) if holds(state, attempt) => given(state, attempt, &ended.given),
+        (None, Exit::Code(0), None) if holds(state, attempt) => {
+            let (end, gave) = given(state, attempt, &ended.given);
+            (because_refused(end, ended.session.as_ref().map_or(0, |session| session.refused)), gave)
+        }
         (None, Exit::Code(0), None) => (AttemptEnd::Done, Vec::new()),
         (None, exit, None) => (AttemptEnd::Failed(Failure::Exit(bounded(exit))), Vec::new()),
     };

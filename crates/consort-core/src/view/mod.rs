@@ -32,7 +32,7 @@ mod yaml;
 
 pub use diagram::diagram;
 pub use people::who_counts;
-pub use spoken::{Spoken, spoken};
+pub use spoken::{Spoken, ended, spoken};
 pub use status::{status_text, task_text};
 pub use text::{clean, wrap};
 pub use words::{Word, run as run_word};

@@ -89,6 +89,9 @@ pub struct RunView {
     /// In the order of their asking.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rollbacks: Vec<RollbackView>,
+    /// Limits that are nearly used up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nearly_used_up: Vec<BudgetView>,
     /// Agent calls.
     pub calls: Calls,
     /// Cost.
@@ -255,6 +258,19 @@ pub struct CheckpointView {
     /// A rollback gave up what it holds.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub abandoned: bool,
+}
+
+/// A limit of which so much is used up that somebody wanted to be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BudgetView {
+    /// Its name, such as `tokens` or `task/a/micro_usd`.
+    pub limit: String,
+    /// In its own unit.
+    pub used: u64,
+    /// In its own unit.
+    pub max: u64,
+    /// For people.
+    pub text: String,
 }
 
 /// A rollback.

@@ -14,6 +14,14 @@ pub struct Spoken {
     pub raw: Option<ContentHash>,
 }
 
+/// The attempt that this event ended.
+pub fn ended(event: &Event) -> Option<&AttemptId> {
+    match &event.kind {
+        EventKind::AttemptEnded { attempt, .. } => Some(attempt),
+        _ => None,
+    }
+}
+
 /// Sessions of a task that these events ended.
 pub fn spoken<'a>(events: &'a [Event], task: &'a str) -> impl Iterator<Item = Spoken> + 'a {
     events.iter().filter_map(move |event| match &event.kind {

@@ -28,6 +28,9 @@ pub fn status_text(view: &RunView, now: Timestamp, width: usize, unicode: bool) 
             width,
         ));
     }
+    for limit in &view.nearly_used_up {
+        line(cut(&limit.text, width));
+    }
     let done = view.tasks.iter().filter(|t| t.status == Word::Complete).count();
     line(format!("{} {done} of {} tasks", bar(done, view.tasks.len(), 24), view.tasks.len()));
     for pipeline in &view.pipelines {

@@ -9,7 +9,7 @@ use crate::report::transcript;
 use clap::Args;
 use consort_core::ids::AttemptId;
 use consort_core::view::model::run_view;
-use consort_core::view::{clean, live};
+use consort_core::view::{clean, ended, live};
 use consort_local::journal::Reader;
 use consort_local::replay::{before_first, catch_up};
 use consort_worker::agents::session;
@@ -24,7 +24,7 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Read at once.
 const CHUNK: u64 = 1 << 20;
 
-/// Shows what happened in a run, or what the agents of one task printed.
+/// Shows what happened in a run and what its agents said and did, or what the agents of one task printed.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  consort logs review-2026 -f\n  consort logs review-2026 agent-a-001")]
 pub(crate) struct Logs {
@@ -32,6 +32,9 @@ pub(crate) struct Logs {
     run: Option<String>,
     /// What the agents of this task printed, attempt by attempt.
     task: Option<String>,
+    /// Only what happened, without what agents said.
+    #[arg(long)]
+    story: bool,
     /// Goes on until the run is over or nobody drives it any more. Ctrl-C ends only this.
     #[arg(short, long)]
     follow: bool,
@@ -42,35 +45,103 @@ pub(crate) fn run(ctx: &Context, args: &Logs) -> Result<u8, Failure> {
     let (run, task) = place.run_and_task(args.run.as_deref(), args.task.as_deref())?;
     match task {
         Some(task) => of_task(ctx, &place, &run, &task, args.follow),
-        None => of_run(ctx, &place, &run, args.follow),
+        None => of_run(ctx, &place, &run, args),
     }
 }
 
-/// The story of the run, one line per event that a person cares about.
-fn of_run(ctx: &Context, place: &Place, run: &Run, follow: bool) -> Result<u8, Failure> {
+/// The story of the run, one line per event that a person cares about, and between them what agents that are talked
+/// to say and do. While it is followed they come as they happen; afterwards each attempt before its end.
+fn of_run(ctx: &Context, place: &Place, run: &Run, args: &Logs) -> Result<u8, Failure> {
     let reader = Reader::open(&run.dir)?;
     let mut so_far = before_first(&reader, &place.places.open_store())?;
+    let attempts = place.dirs(&run.id, &place.settings()?)?.state.join("attempts");
+    let mut voices = (!args.story).then(|| Voices::new(attempts));
     loop {
         // Looked at first: what a runner wrote before it ended is then read below.
         let driven = run.holder().is_some();
-        let mut text = String::new();
+        if let Some(voices) = voices.as_mut().filter(|_| args.follow && driven) {
+            voices.all(ctx)?;
+        }
+        let mut said = Ok(());
         so_far = catch_up(&reader, so_far, |state, record| {
-            text.extend(record.events.iter().filter_map(|e| live::line(e, state)).map(|l| l + "\n"));
+            if said.is_ok() {
+                said = record.events.iter().try_for_each(|event| {
+                    if let (Some(voices), Some(attempt)) = (&mut voices, ended(event)) {
+                        voices.of(ctx, attempt)?;
+                    }
+                    let line = live::line(event, state).map(|line| line + "\n");
+                    line.map_or(Ok(()), |line| ctx.out.stream(&line).map_err(Failure::from))
+                });
+            }
         })?;
+        said?;
+        // A runner of a run that is over still makes its last checkpoint.
+        let over = so_far.state.is_over() && !driven;
+        if args.follow && !over && driven {
+            std::thread::sleep(EVERY);
+            continue;
+        }
+        // Whoever is still at work, or was when the runner died.
+        if let Some(voices) = &mut voices {
+            voices.all(ctx)?;
+        }
+        if args.follow && !over {
+            ctx.out.notice(&format!("nobody drives {} now: consort resume {}", run.id, run.id));
+        }
+        return Ok(exit::DONE);
+    }
+}
+
+/// What agents of a run said, as far as it was shown.
+struct Voices {
+    attempts: PathBuf,
+    upto: BTreeMap<PathBuf, u64>,
+}
+
+impl Voices {
+    fn new(attempts: PathBuf) -> Self {
+        Self { attempts, upto: BTreeMap::new() }
+    }
+
+    /// What this one said since the last look, each line behind its name. Its directory may be gone: `transcript` has
+    /// it for ever.
+    fn of(&mut self, ctx: &Context, attempt: &AttemptId) -> Result<(), Failure> {
+        let control = self.attempts.join(attempt.slug()).join("session");
+        self.hear(ctx, &format!("{} {}", attempt.task, attempt.step), control)
+    }
+
+    fn hear(&mut self, ctx: &Context, name: &str, control: PathBuf) -> Result<(), Failure> {
+        let from = self.upto.get(&control).copied().unwrap_or(0);
+        let (events, upto) = session::events_from(&control, from)?;
+        if upto == from {
+            return Ok(());
+        }
+        self.upto.insert(control, upto);
+        let name = ctx.out.stdout.dim(name);
+        let lines: String = events.iter().filter_map(transcript::lines).collect();
+        let text: String = lines.lines().map(|line| format!("  {name} {line}\n")).collect();
         if !text.is_empty() {
             ctx.out.stream(&text)?;
         }
-        // A runner of a run that is over still makes its last checkpoint.
-        if !follow || (so_far.state.is_over() && !driven) {
-            break;
-        }
-        if !driven {
-            ctx.out.notice(&format!("nobody drives {} now: consort resume {}", run.id, run.id));
-            break;
-        }
-        std::thread::sleep(EVERY);
+        Ok(())
     }
-    Ok(exit::DONE)
+
+    /// What all of them said since the last look.
+    fn all(&mut self, ctx: &Context) -> Result<(), Failure> {
+        let Ok(entries) = std::fs::read_dir(&self.attempts) else { return Ok(()) };
+        let mut named: Vec<(String, PathBuf)> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                let (rest, step) = name.rsplit_once("--")?;
+                let (task, _) = rest.rsplit_once("--")?;
+                Some((format!("{task} {step}"), entry.path().join("session")))
+            })
+            .filter(|(_, control)| session::has_events_after(control, self.upto.get(control).copied()))
+            .collect();
+        named.sort();
+        named.into_iter().try_for_each(|(name, control)| self.hear(ctx, &name, control))
+    }
 }
 
 /// What was printed so far, by file.

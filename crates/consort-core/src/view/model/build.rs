@@ -4,11 +4,11 @@ use super::barriers::barrier_view;
 use super::questions::{approval_view, blockers};
 use super::tasks::{refusal_text, task_view};
 use super::{
-    Calls, CheckpointView, Cost, GrantView, IntegrationView, NextActions, OverrideView, PhaseView,
-    PipelineView, Queued, Resumption, RollbackView, RunView, TaskView, WaivedView, When, next,
+    BudgetView, Calls, CheckpointView, Cost, GrantView, IntegrationView, NextActions, OverrideView,
+    PhaseView, PipelineView, Queued, Resumption, RollbackView, RunView, TaskView, WaivedView, When, next,
 };
 use crate::plan::{Input, Phase, Pipeline, Plan};
-use crate::run::{CheckpointTrigger, State, StepStatus, TaskStage};
+use crate::run::{CheckpointTrigger, State, StepStatus, TaskStage, amount_words, limit_words};
 use crate::view::text::{clean, count};
 use crate::view::words::{self, Word};
 use std::collections::HashMap;
@@ -42,6 +42,7 @@ pub fn run_view(state: &State) -> RunView {
         blockers: blockers(state, &id),
         checkpoints: checkpoints(state),
         rollbacks: rollbacks(state),
+        nearly_used_up: nearly_used_up(state),
         calls: calls(state),
         cost: cost(state),
         grants: grants(state),
@@ -190,6 +191,15 @@ fn queue(state: &State) -> Vec<Queued> {
         }
     }
     all
+}
+
+fn nearly_used_up(state: &State) -> Vec<BudgetView> {
+    let of = crate::run::nearly_used_up(state).into_iter().map(|(limit, used, max)| {
+        let amount = |n| amount_words(&limit, n);
+        let text = format!("{}: {} of {} are used up", limit_words(&limit), amount(used), amount(max));
+        BudgetView { text: clean(&text), limit, used, max }
+    });
+    of.collect()
 }
 
 fn rollbacks(state: &State) -> Vec<RollbackView> {

@@ -224,6 +224,13 @@ fn what_is_nearly_used_up_is_told_once_for_each_limit() {
     };
     assert_eq!(end, End::Waiting);
     assert_eq!(told(&sim), [("agent_calls".to_owned(), 2, 4)]);
+    // It stands in every status for as long as it is so.
+    let near = |sim: &Sim| nearly_used_up(sim.state());
+    let of_task = ("task/t0/agent_calls".to_owned(), 1, 9);
+    assert_eq!(near(&sim), [("agent_calls".to_owned(), 4, 4), of_task.clone()]);
+    let view = consort_core::view::model::run_view(sim.state());
+    let text = consort_core::view::status_text(&view, sim.state().now, 100, true);
+    assert!(text.contains("the budget agent_calls: 4 of 4 are used up"), "{text}");
     approve(&mut sim, "A-001").expect("it is asked");
     sim.run();
     assert_eq!(told(&sim)[1..], [("agent_calls".to_owned(), 4, 8)], "for the raised limit again");

@@ -213,6 +213,26 @@ fn nothing_to_capture_after_refused_requests_says_so() {
 }
 
 #[test]
+fn an_answer_that_is_none_after_refused_requests_says_so() {
+    for play in [Play::Silent, Play::Malformed, Play::Fails(FailureClass::Retry)] {
+        let mut sim = Sim::calm(&plan("p", vec![task("a").judged(1, 1).talked(0)]));
+        sim.world
+            .talks
+            .scripted
+            .insert(("a".into(), Step::Judge), vec![vec![Line::Asks(AskKind::Permission, None)]]);
+        script(&mut sim, "a", Step::Judge, &[play]);
+        assert_eq!(sim.run(), End::Over(RunStatus::Complete));
+        let why = events(&sim).find_map(|e| match &e.kind {
+            EventKind::StepRetrying { why, .. } => Some(why.clone()),
+            _ => None,
+        });
+        let why = why.expect("it is tried again");
+        assert!(why.contains("1 request of its agent for permission was refused"), "{play:?}: {why}");
+        clean(&sim);
+    }
+}
+
+#[test]
 fn ids_that_are_no_ids_are_not_kept() {
     for id in ["", "--dangerous", "a b", "é", &"x".repeat(101)] {
         let mut sim = Sim::calm(&plan("p", vec![task("a").judged(2, 3).talked(0)]));

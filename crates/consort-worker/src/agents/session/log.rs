@@ -158,6 +158,11 @@ pub fn events_from(control: &Path, from: u64) -> io::Result<(Vec<Logged>, u64)> 
     Ok((events_in(&bytes[..whole]), from + whole as u64))
 }
 
+/// True if there are events behind this byte: a cheap look.
+pub fn has_events_after(control: &Path, from: Option<u64>) -> bool {
+    std::fs::metadata(control.join(EVENTS)).is_ok_and(|meta| meta.len() > from.unwrap_or(0))
+}
+
 /// The stream as it came, as far as it was kept; `None` if there is none.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ mod shell;
 pub use asks::ASK_TIMEOUT_MS;
 pub use control::{end_of, notes_after, notes_size, tell};
 pub(crate) use hand_over::uuid;
-pub use log::{Logged, events_from, events_in, raw_of, transcript_of};
+pub use log::{Logged, events_from, events_in, has_events_after, raw_of, transcript_of};
 
 use crate::words::cut;
 use brief::Brief;

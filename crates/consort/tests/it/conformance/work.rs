@@ -15,6 +15,12 @@ pub(super) fn writes_a_file(runtime: Runtime) {
     assert!(!kept.is_empty());
     stage.over();
     if runtime == Runtime::Claude {
+        let logs = |args: &[&str]| stage.lab.consort(&[&["logs", RUN], args].concat()).stdout;
+        let (all, story) = (logs(&[]), logs(&["--story"]));
+        assert!(all.contains("  note create > Write out/note.md"), "{all}");
+        assert!(!story.contains("note create >") && story.contains("accepted"), "{story}");
+        assert!(story.lines().all(|line| all.contains(line)), "{story}\n{all}");
+        println!("{all}");
         assert_eq!(kept, "# A note");
         assert!(said.stdout.contains("agents     work: claude"), "{}", said.stdout);
         assert!(said.stdout.contains("boundary   accidents: yes, attacks: no"), "{}", said.stdout);
