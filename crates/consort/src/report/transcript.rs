@@ -41,7 +41,9 @@ pub(crate) fn lines(logged: &Logged) -> Option<String> {
         },
         Event::Closed { why: Some(why) } => ("!", why.clone()),
         Event::Closed { why: None } | Event::Usage(_) | Event::Context { .. } => return None,
-        Event::PermissionRequest(_) | Event::TurnBegan | Event::Unknown { .. } => return None,
+        Event::PermissionRequest(_) | Event::Speaking | Event::TurnBegan | Event::Unknown { .. } => {
+            return None;
+        }
     };
     let shown = text
         .lines()

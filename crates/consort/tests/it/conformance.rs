@@ -237,6 +237,9 @@ table! {
     limits::silent "no sign of life: ended by `idle`" {
         engine claude api; no command rehearsal "it shows no life until it ends: `timeout`";
     }
+    limits::speaks_slowly "a long answer is a sign of life while it comes" {
+        yes claude; no api "its answer comes whole: `idle` is the time of one answer"; no command rehearsal "it shows no life until it ends: `timeout`";
+    }
     limits::too_long "wall time: ended by `timeout`" {
         engine claude api command rehearsal;
     }

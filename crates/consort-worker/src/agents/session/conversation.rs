@@ -144,7 +144,9 @@ impl Conversation {
                     let Some(event) = event else {
                         return Some(over(FailureClass::Retry, "its runtime ended without a word"));
                     };
-                    self.events.add(now(), &event);
+                    if event != Event::Speaking {
+                        self.events.add(now(), &event);
+                    }
                     match self.heard(event).await {
                         Step::On => {}
                         Step::Done => return None,
@@ -187,7 +189,8 @@ impl Conversation {
             Event::ToolResult { .. } => self.clocks.called(),
             Event::TurnEnd(end) => return self.turn_ended(end).await,
             Event::Closed { why } => return self.closed(why).await,
-            Event::Thought { .. }
+            Event::Speaking
+            | Event::Thought { .. }
             | Event::TurnBegan
             | Event::Retry { .. }
             | Event::Model { .. }

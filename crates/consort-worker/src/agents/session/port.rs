@@ -33,6 +33,8 @@ pub enum Event {
         /// What.
         text: String,
     },
+    /// It is in the middle of saying something: a sign of life and no more, at most one a second.
+    Speaking,
     /// It uses a tool.
     ToolCall {
         /// The vendor's id of the call.

@@ -25,6 +25,24 @@ pub(super) fn silent(runtime: Runtime) {
     held(runtime, Act { keys: ", idle: 2s".into(), model: never(), ..Act::default() }, "`idle`");
 }
 
+/// Far longer than `idle`, a word at a time.
+pub(super) fn speaks_slowly(runtime: Runtime) {
+    let words = "This is a long answer that takes its time, word by word. ".repeat(40);
+    let slow = Scenario::code(move |request| match request.turn() {
+        0 => Reply { piece_ms: 250, ..Reply::text(words.clone()) }
+            .and_call("@write", json!({ "path": "out/note.md", "content": "# A note\n" })),
+        _ => Reply::text("Written."),
+    });
+    let stage = Stage::of(runtime, Act { keys: ", idle: 3s".into(), model: Some(slow), ..Act::default() });
+    let began = std::time::Instant::now();
+    stage.runs(0);
+    assert!(began.elapsed().as_secs() >= 5, "it was not slow: {:?}", began.elapsed());
+    assert_eq!(stage.attempts(), 1, "{}", stage.journal());
+    let raw = stage.lab.consort(&["transcript", RUN, "note", "--raw"]).stdout;
+    assert!(!raw.contains("stream_event"), "parts of messages are kept");
+    stage.over();
+}
+
 pub(super) fn too_long(runtime: Runtime) {
     let act = Act {
         keys: ", timeout: 3s".into(),

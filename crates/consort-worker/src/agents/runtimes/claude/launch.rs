@@ -73,7 +73,7 @@ pub(super) fn arguments(brief: &Brief, id: &str, begin: Begin<'_>) -> Vec<String
     }
     add("--mcp-config", servers(session.role.as_ref()));
     add("--disallowedTools", disallowed(brief));
-    args.push("--strict-mcp-config".into());
+    args.extend(["--strict-mcp-config", "--include-partial-messages"].map(str::to_owned));
     args.extend(matches!(begin, Begin::Fork(_)).then(|| "--fork-session".to_owned()));
     args.extend(session.arguments.iter().cloned());
     args

@@ -19,7 +19,7 @@ use crate::agents::session::port::{Begin, Connection, EVENTS_WAITING, Event, Say
 use crate::processes::Piped;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
@@ -29,6 +29,10 @@ pub const NAME: &str = "claude";
 
 /// For its last words after it was told to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How a line with a part of a message begins.
+const PARTIAL: &str = "{\"type\":\"stream_event\"";
+/// Such lines are a sign of life at most so often.
+const SIGN_EVERY: Duration = Duration::from_secs(1);
 /// Of its complaints.
 const STDERR_BYTES: u64 = 16 << 10;
 
@@ -70,9 +74,17 @@ async fn pump(
     let mut stdin = Some(stdin);
     write(&mut stdin, &mut raw, &talk.hello()).await;
     let mut closing = false;
+    let mut spoke: Option<Instant> = None;
     loop {
         tokio::select! {
             next = lines.next() => match next {
+                // A word of a message that comes whole in a moment. There are thousands: nobody reads or keeps them.
+                Next::Line(line) if line.starts_with(PARTIAL) => {
+                    if spoke.is_none_or(|at| at.elapsed() >= SIGN_EVERY) {
+                        spoke = Some(Instant::now());
+                        let _ = tell.send(Event::Speaking).await;
+                    }
+                }
                 Next::Line(line) => {
                     raw.came(&line);
                     let (events, replies) = talk.heard(&line);
