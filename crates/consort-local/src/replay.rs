@@ -5,7 +5,7 @@
 use crate::journal::{Head, JournalError, Reader, Record};
 use consort_core::ids::{ContentHash, RunId};
 use consort_core::plan::{PLAN_SCHEMA, Plan};
-use consort_core::run::{Command, Graph, Input, StartRun, State, fold};
+use consort_core::run::{Command, Graph, Input, KEPT_SCHEMA, Kept, StartRun, State, fold};
 use consort_worker::store::{Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
@@ -65,8 +65,8 @@ pub fn replay(run_dir: &Path, store: &Store) -> Result<Replayed, ReplayError> {
 pub fn before_first(reader: &Reader, store: &Store) -> Result<Replayed, ReplayError> {
     let Some(first) = reader.records(0)?.next() else { return Err(ReplayError::Empty(reader.run()?)) };
     let first = first?;
-    let plan = load_plan(store, &start_of(&first)?.plan)?;
-    Ok(Replayed { state: State::new(Arc::new(Graph::new(plan))), head: Head { seq: 0, hash: first.prev } })
+    let graph = graph_of(store, start_of(&first)?)?;
+    Ok(Replayed { state: State::new(Arc::new(graph)), head: Head { seq: 0, hash: first.prev } })
 }
 
 /// Folds what was appended since, and shows each record and the state after it.
@@ -101,6 +101,25 @@ pub fn start_of(record: &Record) -> Result<&StartRun, ReplayError> {
         Input::Command { command: Command::Start(start), .. } if record.seq == 1 => Ok(start),
         _ => Err(ReplayError::Corrupt("record 1 is not a start".into())),
     }
+}
+
+/// What a run begins with: its plan, and what another run hands on.
+///
+/// # Errors
+/// One of them is gone, damaged, or of a schema that this build does not know.
+pub fn graph_of(store: &Store, start: &StartRun) -> Result<Graph, ReplayError> {
+    let plan = load_plan(store, &start.plan)?;
+    let Some(from) = &start.from else { return Ok(Graph::new(plan)) };
+    let bytes = store.get(&from.kept)?.ok_or_else(|| ReplayError::PlanMissing(from.kept.clone()))?;
+    let kept: Kept = serde_json::from_slice(&bytes).map_err(|e| ReplayError::Plan(e.to_string()))?;
+    if kept.schema > KEPT_SCHEMA {
+        let why = format!(
+            "what it takes over has schema {} and this consort knows up to {KEPT_SCHEMA}",
+            kept.schema
+        );
+        return Err(ReplayError::Plan(why));
+    }
+    Ok(Graph::with(plan, Some(kept)))
 }
 
 /// The plan that record 1 names.

@@ -20,7 +20,7 @@ pub use replay::replay;
 
 use crate::sim::{Record, Seen};
 use consort_core::plan::Plan;
-use consort_core::run::{EVENT_BYTES_MAX, Event};
+use consort_core::run::{EVENT_BYTES_MAX, Event, Kept};
 use std::fmt;
 
 /// Something that must not be.
@@ -67,14 +67,27 @@ fn sizes(records: &[Record]) -> Vec<Violation> {
 
 /// [`audit`], without measuring every event.
 pub fn promises(plan: &Plan, records: &[Record], seen: Option<&Seen>) -> Vec<Violation> {
+    promises_after(plan, None, records, seen)
+}
+
+/// The same of a run that goes on with results of another one.
+pub fn promises_after(
+    plan: &Plan,
+    kept: Option<&Kept>,
+    records: &[Record],
+    seen: Option<&Seen>,
+) -> Vec<Violation> {
     let mut book = book::Book::new(plan);
+    if let Some(kept) = kept {
+        book.take_over(kept);
+    }
     for record in records {
         book.record(record);
     }
     book.at_the_end();
     let mut found = std::mem::take(&mut book.found);
     if found.iter().all(|v| v.rule != "order") {
-        found.extend(replay(plan, records));
+        found.extend(replay(plan, kept, records));
     }
     if let Some(seen) = seen {
         found.extend(there::compare(&book, records, seen));

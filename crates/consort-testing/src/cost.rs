@@ -136,6 +136,7 @@ impl World {
             approve_all: true,
             absent: Vec::new(),
             unseen: Vec::new(),
+            from: None,
         };
         let command = Command::Start(Box::new(start));
         let begin = Input::Command { by: "bench".into(), via: "flag".into(), command };

@@ -41,12 +41,14 @@ use decode::{Decode, Decoder};
 use std::collections::BTreeMap;
 
 /// Which id a run's workflow gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdChoice {
     /// The one in the file, or a generated one if the file has none.
     Declared,
     /// A generated one, whatever the file says.
     Auto,
+    /// This one, whatever the file says: that of the workflow with whose results a run goes on.
+    Of(String),
 }
 
 /// What lowering needs to know from outside the file.

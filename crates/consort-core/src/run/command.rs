@@ -1,5 +1,6 @@
 //! What people ask of a run.
 
+use super::kept::Origin;
 use super::session::Reach;
 use crate::ids::{ApprovalId, CheckpointId, ContentHash, Revision, RunId, TaskId};
 use crate::plan::is_false;
@@ -134,4 +135,16 @@ pub struct StartRun {
     pub absent: Vec<String>,
     /// Uncommitted files of the person's checkout that agents will not see: a count and a few names.
     pub unseen: Vec<String>,
+    /// Another run whose results it goes on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<From>,
+}
+
+/// What a run goes on with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct From {
+    /// The moment of the other run.
+    pub origin: Origin,
+    /// A [`Kept`](super::Kept) in the content store.
+    pub kept: ContentHash,
 }

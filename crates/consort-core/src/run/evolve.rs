@@ -67,6 +67,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             state.started_at = at;
             state.approve_all = start.approve_all.then(|| by.clone());
             state.start = Some(start.clone());
+            rollback::take_over(state)?;
             tasks::begin(state);
         }
         E::RunnerOpened { .. } => {

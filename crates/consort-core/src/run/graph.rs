@@ -1,5 +1,6 @@
 //! The plan with what is looked up all the time: who waits for whom, by index.
 
+use super::kept::Kept;
 use crate::ids::{BarrierId, TaskId};
 use crate::plan::{Input, Plan, Task, TaskKind};
 use std::collections::HashMap;
@@ -10,6 +11,8 @@ use std::collections::HashMap;
 pub struct Graph {
     /// The frozen plan.
     pub plan: Plan,
+    /// Results of another run that hold from the first record on.
+    pub kept: Option<Kept>,
     tasks: HashMap<TaskId, usize>,
     barriers: HashMap<BarrierId, usize>,
     /// Tasks that need a task directly.
@@ -45,9 +48,15 @@ impl Graph {
             tasks,
             barriers,
             plan,
+            kept: None,
         };
         graph.fill();
         graph
+    }
+
+    /// With results of another run.
+    pub fn with(plan: Plan, kept: Option<Kept>) -> Self {
+        Graph { kept, ..Graph::new(plan) }
     }
 
     fn fill(&mut self) {

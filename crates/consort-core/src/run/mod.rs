@@ -23,6 +23,7 @@ mod graph;
 mod handle;
 mod input;
 mod judging;
+mod kept;
 mod people;
 mod pools;
 mod progress;
@@ -37,7 +38,7 @@ mod wanted;
 
 pub use ask::refusals_against;
 pub use budget::{amount_words, limit_words, nearly_used_up};
-pub use command::{Command, StartRun};
+pub use command::{Command, From, StartRun};
 pub use decide::DISAGREEMENT_MAX;
 pub use effect::{Effect, EffectKey, Ensure, FindingsRef, InputRef, Start, StopWhy, Tip};
 pub use event::{
@@ -54,11 +55,12 @@ pub use input::{
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version
 /// must give the same events, byte for byte.
-pub const DECISION_VERSION: u32 = 7;
+pub const DECISION_VERSION: u32 = 8;
 
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
 pub use judging::FIRST_DRAFT_MAX;
+pub use kept::{KEPT_SCHEMA, Kept, Origin, kept_at};
 pub use people::{is_among, name_of, shown, speaking_as, who_may};
 pub use reports::ARTIFACTS_MAX;
 pub use session::{

@@ -84,6 +84,9 @@ pub struct RunView {
     pub approvals: Vec<ApprovalView>,
     /// What keeps the run from going on by itself.
     pub blockers: Vec<Blocker>,
+    /// The moment of another run with whose results it goes on: `CP-002 of review-20260220-001`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// In the order of their making.
     pub checkpoints: Vec<CheckpointView>,
     /// In the order of their asking.

@@ -16,6 +16,9 @@ pub fn status_text(view: &RunView, now: Timestamp, width: usize, unicode: bool) 
     let rehearsal = if view.rehearsal { ", rehearsal" } else { "" };
     line(format!("{}  {}{rehearsal}: {}", view.id, view.status, cut(&view.doing, width)));
     line(cut(&view.title, width));
+    if let Some(from) = &view.from {
+        line(cut(&format!("goes on from {from}"), width));
+    }
     if view.started_at.is_some() {
         let elapsed = duration_text(view.elapsed_ms(now));
         line(cut(

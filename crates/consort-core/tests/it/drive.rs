@@ -58,6 +58,7 @@ impl Run {
             approve_all,
             absent: vec!["PLAN.md".into()],
             unseen: Vec::new(),
+            from: None,
         };
         run.command(Command::Start(Box::new(start)));
         run.input(Input::Opened { runner: "pid 4711 on example".into(), found: Vec::new() });

@@ -8,9 +8,10 @@ use super::{Host, HostError, Observer};
 use crate::inbox::Journalled;
 use crate::journal::{Journal, NewJournal, NewRecord, Record};
 use crate::lock::RunLock;
+use crate::replay::graph_of;
 use consort_core::ids::ContentHash;
 use consort_core::plan::Plan;
-use consort_core::run::{Command, Found, Graph, Input, StartRun, State, fold};
+use consort_core::run::{Command, Found, From, Graph, Input, Kept, StartRun, State, fold};
 use consort_core::time::Timestamp;
 use consort_worker::hands::Hands;
 use consort_worker::store::Store;
@@ -20,6 +21,8 @@ use std::sync::Arc;
 pub struct Begin {
     /// The plan, frozen.
     pub plan: Plan,
+    /// Results of another run that it goes on with.
+    pub kept: Option<Kept>,
     /// The first command.
     pub start: StartRun,
     /// Who gives it.
@@ -49,12 +52,15 @@ pub fn begin<H>(opening: Opening<H>, begin: Begin) -> Result<Host, HostError>
 where
     H: FnOnce(Arc<Graph>, &StartRun) -> Result<Hands, HostError>,
 {
-    let Begin { plan, mut start, by, via } = begin;
-    start.plan = put_plan(&opening.store, &plan)?;
+    let Begin { plan, kept, mut start, by, via } = begin;
+    start.plan = put(&opening.store, &plan)?;
+    if let Some(kept) = &kept {
+        start.from = Some(From { origin: kept.from.clone(), kept: put(&opening.store, kept)? });
+    }
     let created = wall();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let journal = Journal::create(&opening.lock, &NewJournal { run: start.run.clone(), created, version })?;
-    let graph = Arc::new(Graph::new(plan));
+    let graph = Arc::new(Graph::with(plan, kept));
     let hands = (opening.hands)(graph.clone(), &start)?;
     let parts = Parts { state: State::new(graph), journal, journalled: Journalled::default() };
     let mut host = assemble(parts, opening.lock, hands, opening.observer, &opening.store)?;
@@ -113,8 +119,8 @@ pub fn load_plan(store: &Store, hash: &ContentHash) -> Result<Plan, HostError> {
         .map_err(|e| HostError::Plan(format!("the plan {hash} cannot be read: {e}")))
 }
 
-fn put_plan(store: &Store, plan: &Plan) -> Result<ContentHash, HostError> {
-    let json = serde_json::to_vec_pretty(plan).map_err(|e| HostError::Plan(e.to_string()))?;
+fn put<T: serde::Serialize>(store: &Store, what: &T) -> Result<ContentHash, HostError> {
+    let json = serde_json::to_vec_pretty(what).map_err(|e| HostError::Plan(e.to_string()))?;
     store.put(&json).map_err(|e| HostError::Plan(e.to_string()))
 }
 
@@ -144,7 +150,8 @@ impl Folding<'_> {
             let Input::Command { command: Command::Start(start), .. } = &record.cause else {
                 return Err(HostError::Corrupt("record 1 is not a start".into()));
             };
-            self.state = Some(State::new(Arc::new(Graph::new(load_plan(self.store, &start.plan)?))));
+            let graph = graph_of(self.store, start).map_err(|e| HostError::Plan(e.to_string()))?;
+            self.state = Some(State::new(Arc::new(graph)));
         }
         let Some(state) = &mut self.state else { return Ok(()) };
         fold(state, record.seq, &record.events).map_err(|c| HostError::Corrupt(c.to_string()))

@@ -139,6 +139,8 @@ pub(super) fn refs(state: &State, evidence: Evidence<'_>) -> Check {
         }
     };
     let mut right = vec![(format!("{folder}/base"), base)];
+    let origin = start.from.as_ref().map(|from| from.origin.revision.clone()).filter(|r| !r.is_plain());
+    right.extend(origin.map(|revision| (format!("{folder}/from"), revision)));
     let tasks = state.graph.plan.tasks.iter().zip(&state.tasks);
     let accepted = tasks.filter_map(|(task, it)| {
         Some((accepted_leaf(&task.id, it.generation), it.accepted()?.revision.clone()))

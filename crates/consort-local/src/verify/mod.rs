@@ -17,7 +17,7 @@ mod work;
 
 use crate::host::content_of;
 use crate::journal::{JournalError, Reader, Record};
-use crate::replay::{ReplayError, load_plan, start_of};
+use crate::replay::{ReplayError, graph_of, start_of};
 use consort_core::ids::CheckpointId;
 use consort_core::run::{Event, EventKind, Graph, State, fold};
 use consort_worker::evidence::Evidence;
@@ -118,10 +118,7 @@ pub fn verify(run_dir: &Path, store: &Store, repo: Option<&Repo>) -> Result<Repo
         };
         if pass.is_none() {
             let start = start_of(&record)?;
-            pass = Some(Pass::new(
-                Arc::new(Graph::new(load_plan(store, &start.plan)?)),
-                Evidence { store, repo },
-            ));
+            pass = Some(Pass::new(Arc::new(graph_of(store, start)?), Evidence { store, repo }));
         }
         chain.count += 1;
         let Some(pass) = &mut pass else { continue };

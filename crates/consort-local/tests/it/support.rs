@@ -32,6 +32,7 @@ pub(crate) fn record(n: u64) -> NewRecord {
                 approve_all: false,
                 absent: Vec::new(),
                 unseen: Vec::new(),
+                from: None,
             };
             let command = RunCommand::Start(Box::new(start.clone()));
             let cause = Input::Command { by: "ada".into(), via: "terminal".into(), command };

@@ -119,6 +119,8 @@ pub(super) struct Book<'a> {
     pub rolling: Option<CheckpointId>,
     /// Work that was accepted and put aside by a rollback: task and generation.
     pub aside: BTreeSet<(TaskId, u32)>,
+    /// Tasks and barriers that another run handed on.
+    pub taken: BTreeSet<String>,
     /// Names in git are to follow.
     pub rewinds: bool,
     /// Checkpoints that no rollback gave up.
@@ -155,12 +157,36 @@ impl<'a> Book<'a> {
             over: None,
             rolling: None,
             aside: BTreeSet::new(),
+            taken: BTreeSet::new(),
             rewinds: false,
             line: Vec::new(),
             seq: 0,
             now: i64::MIN,
             found: Vec::new(),
         }
+    }
+
+    /// What another run hands on counts as accepted from the beginning.
+    pub(super) fn take_over(&mut self, kept: &Kept) {
+        for (task, was) in &kept.tasks {
+            self.taken.insert(task.to_string());
+            let page = self.page(task);
+            page.generation = was.generation;
+            page.highest = was.highest;
+            page.attempts = was.attempts;
+            page.touched = true;
+            page.candidate = was.candidate.clone();
+            page.accepted = was.candidate.clone();
+            page.rounds = (1..=was.iteration).map(|number| Round { number, ..Round::default() }).collect();
+            page.set_from = was.iteration + 1;
+        }
+        for (barrier, was) in &kept.barriers {
+            self.taken.insert(barrier.to_string());
+            let merged = was.revision.clone();
+            let meeting = Meeting { prechecked: true, merged, verified: true, complete: true };
+            self.meetings.insert(barrier.to_string(), meeting);
+        }
+        self.declared.extend(kept.declared_inputs.keys().cloned());
     }
 
     /// Notes a violation.

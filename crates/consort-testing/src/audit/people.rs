@@ -233,13 +233,15 @@ pub(super) fn complete_checkpoints(book: &mut Book<'_>) {
     };
     let mut missing = Vec::new();
     for barrier in &book.plan.barriers {
-        if !has(book, CheckpointTrigger::BarrierComplete, barrier.id.as_str()) {
+        let taken = book.taken.contains(barrier.id.as_str());
+        if !taken && !has(book, CheckpointTrigger::BarrierComplete, barrier.id.as_str()) {
             missing.push(barrier.id.to_string());
         }
     }
     if book.plan.checkpoints != CheckpointFrequency::Barrier {
         for stage in &book.plan.stages {
-            if !has(book, CheckpointTrigger::PhaseComplete, &stage.subject) {
+            let taken = stage.tasks.iter().all(|t| book.taken.contains(t.as_str()));
+            if !taken && !has(book, CheckpointTrigger::PhaseComplete, &stage.subject) {
                 missing.push(stage.subject.clone());
             }
         }

@@ -3,14 +3,14 @@
 use super::Violation;
 use crate::sim::Record;
 use consort_core::plan::Plan;
-use consort_core::run::{Graph, State, fold, step};
+use consort_core::run::{Graph, Kept, State, fold, step};
 use std::sync::Arc;
 
 /// Decides every record once more from its cause and compares, byte for byte where the events
 /// are not the same anyway. All records
 /// must be of the present decision version.
-pub fn replay(plan: &Plan, records: &[Record]) -> Vec<Violation> {
-    let mut state = State::new(Arc::new(Graph::new(plan.clone())));
+pub fn replay(plan: &Plan, kept: Option<&Kept>, records: &[Record]) -> Vec<Violation> {
+    let mut state = State::new(Arc::new(Graph::with(plan.clone(), kept.cloned())));
     let mut found = Vec::new();
     for record in records {
         let before = state.seq;

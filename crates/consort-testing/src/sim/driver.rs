@@ -119,6 +119,13 @@ impl Sim {
         }
     }
 
+    /// A run that goes on with results of another one, whose commits are there.
+    pub fn after(plan: &Plan, kept: Kept, world: &World) -> Self {
+        let mut sim = Sim { graph: Arc::new(Graph::with(plan.clone(), Some(kept))), ..Sim::calm(plan) };
+        sim.world.commits = world.commits.clone();
+        sim
+    }
+
     /// A run of this plan in which a seed chooses.
     pub fn seeded(plan: &Plan, seed: u64) -> Self {
         Sim { chooser: Box::new(Random::new(seed)), ..Sim::calm(plan) }
@@ -205,6 +212,11 @@ impl Sim {
                 approve_all: self.options.approve_all,
                 absent: self.options.absent.clone(),
                 unseen: Vec::new(),
+                from: self
+                    .graph
+                    .kept
+                    .as_ref()
+                    .map(|kept| From { origin: kept.from.clone(), kept: ContentHash("kept".into()) }),
             };
             self.command(Command::Start(Box::new(start))).expect("a run starts once");
         }

@@ -316,7 +316,8 @@ impl GitPlane {
         let branch = self.run_branch();
         let base = format!("refs/consort/{}/base", self.run);
         let all = format!("refs/consort/{}/CP-*", self.run);
-        let own = self.repo.refs_under(&[&branch, &base, &all])?;
+        let from = format!("refs/consort/{}/from", self.run);
+        let own = self.repo.refs_under(&[&branch, &base, &from, &all])?;
         let value_of = |name: &str| own.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
         let mut moves = Vec::new();
         match value_of(&name) {

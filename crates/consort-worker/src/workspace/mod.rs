@@ -236,6 +236,14 @@ impl Plane {
         }
     }
 
+    /// Names of a run that begins with results of another one: see [`Rewind`]. Outside a repository there are none.
+    pub fn take_over(&self, wish: &Rewind<'_>) -> Result<(), PlaneError> {
+        match self {
+            Plane::Git(plane) => plane.take_over(wish),
+            Plane::Plain(_) => Ok(()),
+        }
+    }
+
     /// Read-only files of a revision without `.git`: all, or only those paths. What was at `to`, which must lie in
     /// the run's state directory, is replaced.
     pub fn export(&self, revision: &Revision, paths: Option<&[String]>, to: &Path) -> Result<(), PlaneError> {

@@ -34,6 +34,29 @@ impl GitPlane {
         Ok(())
     }
 
+    /// The names of a run that begins with results of another one: `refs/consort/<run>/from` holds what they were taken
+    /// from, the rest is as after a rollback.
+    pub(super) fn take_over(&self, wish: &Rewind<'_>) -> Result<(), PlaneError> {
+        if !wish.to.is_plain() {
+            self.id(wish.to)?;
+            let name = format!("{}from", self.folder(""));
+            match self.repo.ref_value(&name)? {
+                Some(value) if value == *wish.to => {}
+                Some(value) => {
+                    return Err(PlaneError::Refused(format!(
+                        "`{name}` is there already, at {value}: give the run another id, or remove that name"
+                    )));
+                }
+                None => {
+                    let to = wish.to.clone();
+                    let hold = [RefMove { name, to, from: From::Absent }];
+                    self.repo.move_refs(&hold, None, wish.at, "consort: fork")?;
+                }
+            }
+        }
+        self.rewind(wish)
+    }
+
     /// Exactly the kept ones lie under `task/`, and everything else that was accepted under `abandoned/`.
     fn accepted_names(&self, wish: &Rewind<'_>) -> Result<Vec<RefMove>, PlaneError> {
         let (task, abandoned) = (self.folder("task"), self.folder("abandoned"));

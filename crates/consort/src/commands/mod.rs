@@ -10,6 +10,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod fork;
 pub(crate) mod graph;
 pub(crate) mod hidden;
 pub(crate) mod inbox;

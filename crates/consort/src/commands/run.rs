@@ -1,6 +1,6 @@
 //! `consort run FILE`
 
-mod agree;
+pub(crate) mod agree;
 
 pub(crate) use agree::Agreement;
 
@@ -144,7 +144,7 @@ pub(crate) fn start(
     ctx.out.print(&announcement(&plan, &start, &driver, &facts))?;
     let by = person::name();
     let via = if wanted.approve.is_some() { "flag" } else { "terminal" };
-    let begin = Begin { plan, start, by, via: via.into() };
+    let begin = Begin { plan, kept: None, start, by, via: via.into() };
     let (outcome, state) = driver.drive(lock, Vec::new(), |opening| host::begin(opening, begin))?;
     driver.report(outcome, &state)
 }
@@ -182,7 +182,7 @@ fn take_id(place: &Place, plan: &Plan, again: bool) -> Result<(RunId, RunLock), 
 }
 
 /// 32 hex digits that nobody can guess.
-fn nonce() -> Result<String, Failure> {
+pub(crate) fn nonce() -> Result<String, Failure> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|e| Failure::failed("the system gives no random numbers").why(e))?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -209,6 +209,7 @@ impl Facts {
             approve_all,
             absent: self.absent.clone(),
             unseen: self.unseen.clone(),
+            from: None,
         })
     }
 

@@ -114,3 +114,87 @@ fn what_cannot_be_gone_back_to_is_said_with_what_can() {
     let said = world.consort(&["checkpoint", "diff", &run, "CP-001"]);
     assert!(said.stdout.contains("accepted"), "{}", said.stdout);
 }
+
+fn forks(world: &World, args: &[&str], about: &str) -> String {
+    let said = world.consort(&[&["fork"], args, &["--approve", "all"]].concat());
+    assert_eq!(said.code, 0, "{about}: {}{}", said.stdout, said.stderr);
+    let list = world.consort(&["list", "--json"]).json();
+    let run = list.as_array().unwrap().last().unwrap()["run"].as_str().unwrap().to_owned();
+    let verified = world.consort(&["verify", &run]);
+    assert_eq!(verified.code, 0, "{about}: {}", verified.stdout);
+    assert_eq!(world.git(&["status", "--porcelain"]), "", "{about}");
+    run
+}
+
+#[test]
+fn every_example_is_forked_from_each_of_its_checkpoints_and_comes_to_the_same_end() {
+    let mut times = 0;
+    for (name, file) in examples() {
+        let (world, run) = complete(&name, &std::fs::read_to_string(file).unwrap());
+        let right = artifacts(&world, &run);
+        let calls =
+            |run: &str| world.consort(&["status", run, "--json"]).json()["calls"]["used"].as_u64().unwrap();
+        let mut least = calls(&run);
+        for checkpoint in checkpoints(&world, &run) {
+            let from = checkpoint["id"].as_str().unwrap();
+            let about = format!("{name}, {from}");
+            let fork = forks(&world, &[&run, from], &about);
+            assert_eq!(artifacts(&world, &fork), right, "{about}");
+            // The later the checkpoint, the less is left to do.
+            assert!(calls(&fork) <= least, "{about}: {} calls after {least}", calls(&fork));
+            least = calls(&fork);
+            times += 1;
+        }
+        assert_eq!(least, 0, "{name}: nothing is left to do after the last one");
+        assert_eq!(world.consort(&["verify", &run]).code, 0, "{name}: the first run stays as it is");
+    }
+    assert!(times > 10, "{times}");
+}
+
+#[test]
+fn a_fork_of_a_fork_under_a_changed_workflow_makes_only_what_is_otherwise() {
+    let (world, run) = complete("meeting", MEETING);
+    let last = checkpoints(&world, &run).last().unwrap()["id"].as_str().unwrap().to_owned();
+    let changed = MEETING.replacen("Write about a", "Write at length about a", 1);
+    assert_ne!(changed, MEETING);
+    world.write("other.yaml", &changed);
+    world.git(&["add", "-A"]);
+    world.git(&["commit", "-qm", "another workflow"]);
+    let dry = world.consort(&["fork", &run, &last, "other.yaml", "--dry-run"]);
+    assert!(dry.stdout.contains("taken over ") && dry.stdout.contains("to make    a1"), "{}", dry.stdout);
+    let second = forks(&world, &[&run, &last, "other.yaml"], "changed");
+    assert_eq!(second, format!("{run}.2"));
+    let status = world.consort(&["status", &second]).stdout;
+    assert!(status.contains(&format!("goes on from {last} of {run}")), "{status}");
+    let third = forks(&world, &[&second, "CP-001"], "a fork of a fork");
+    assert_eq!(third, format!("{run}.3"));
+    // And back within a fork.
+    goes_back(&world, &third, "CP-001");
+    to_the_end(&world, &third, "back in a fork");
+    assert_eq!(artifacts(&world, &third), artifacts(&world, &second));
+}
+
+#[test]
+fn a_fork_that_dies_while_it_begins_is_begun_again() {
+    for site in [
+        "git.start.after",
+        "git.rewind.before",
+        "git.rewind.after",
+        "journal.append.before",
+        "journal.append.after",
+    ] {
+        let (world, run) = complete(site, MEETING);
+        let right = artifacts(&world, &run);
+        let once = world.path("crashed");
+        let mut command = world.command(&["fork", &run, "CP-001", "--approve", "all"]);
+        command.env(CRASH_AT, format!("{site}:1")).env(CRASH_ONCE, &once).output().unwrap();
+        assert!(once.exists(), "{site} was never passed");
+        // What has a journal is resumed; what has none never was.
+        let id = format!("{run}.2");
+        let said = world.consort(&["resume", &id, "--approve", "all"]);
+        let id = if said.code == 0 { id } else { forks(&world, &[&run, "CP-001"], site) };
+        assert_eq!(artifacts(&world, &id), right, "{site}: {}", said.stderr);
+        let verified = world.consort(&["verify", &id]);
+        assert_eq!(verified.code, 0, "{site}: {}", verified.stdout);
+    }
+}

@@ -71,8 +71,10 @@ impl Lower<'_> {
         let declared = header.and_then(|h| h.id.as_ref());
         let name = header.and_then(|h| h.name.as_ref());
         let title = header.and_then(|h| h.title.as_ref());
-        if let (Some(id), IdChoice::Declared) = (declared, self.options.id) {
-            return (id.value.0.clone(), IdSource::User);
+        match (declared, &self.options.id) {
+            (Some(id), IdChoice::Declared) => return (id.value.0.clone(), IdSource::User),
+            (_, IdChoice::Of(id)) => return (id.clone(), IdSource::User),
+            _ => {}
         }
         let purpose = match (name, declared, title) {
             (Some(name), ..) => name.value.0.clone(),

@@ -159,8 +159,39 @@ fn answers(state: &mut State, to: &CheckpointId, seq: u64) {
     state.grants = kept;
 }
 
+/// What another run hands on holds from the first record on.
+pub(super) fn take_over(state: &mut State) -> Result<(), String> {
+    let graph = state.graph.clone();
+    let promised = state.start.as_ref().and_then(|start| start.from.as_ref());
+    let Some(kept) = &graph.kept else {
+        return match promised {
+            Some(from) => Err(format!("what {} hands on is not there", from.origin.run)),
+            None => Ok(()),
+        };
+    };
+    let record = state.record;
+    for (id, was) in &kept.tasks {
+        let ix = super::index(state, id)?;
+        let workspace = WorkspaceState::Released;
+        state.tasks[ix] = TaskState { accepted_in: record, workspace, ..was.clone() };
+    }
+    for (id, was) in &kept.barriers {
+        let b = super::barrier_index(state, id)?;
+        state.barriers[b] = BarrierState { completed_in: record, ..was.clone() };
+    }
+    state.declared_inputs = kept.declared_inputs.clone();
+    count(state);
+    tasks::finished(state);
+    Ok(())
+}
+
 /// All counts and indexes again, from what is accepted and complete.
 fn index(state: &mut State) {
+    count(state);
+    asks(state);
+}
+
+fn count(state: &mut State) {
     let graph = state.graph.clone();
     let fresh = State::new(graph.clone());
     let checkpointing = std::mem::take(&mut state.front.checkpointing);
@@ -197,7 +228,6 @@ fn index(state: &mut State) {
             graph.handoffs_of(b).for_each(|ix| fewer(state, ix));
         }
     }
-    asks(state);
 }
 
 /// Inputs that a person has to declare, those declared by then left out.

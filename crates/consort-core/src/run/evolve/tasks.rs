@@ -14,7 +14,7 @@ pub(super) fn begin(state: &mut State) {
     let graph = state.graph.clone();
     for ix in 0..graph.plan.tasks.len() {
         let asked = asked_inputs(state, ix);
-        if asked > 0 {
+        if asked > 0 && state.tasks[ix].stage == TaskStage::Waiting {
             state.front.due.insert(Due::Inputs);
         }
         state.tasks[ix].waits += asked;

@@ -41,6 +41,10 @@ pub fn run_view(state: &State) -> RunView {
         approvals: state.approvals.iter().map(|(a, it)| approval_view(state, a, it, &id)).collect(),
         blockers: blockers(state, &id),
         checkpoints: checkpoints(state),
+        from: state.start.as_ref().and_then(|start| {
+            let origin = &start.from.as_ref()?.origin;
+            Some(format!("{} of {}", origin.checkpoint, origin.run))
+        }),
         rollbacks: rollbacks(state),
         nearly_used_up: nearly_used_up(state),
         calls: calls(state),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod budgets;
+mod fork;
 mod gates;
 mod life;
 mod limits;

@@ -22,7 +22,7 @@ pub(crate) struct Agreement {
 ///
 /// # Errors
 /// Somebody has to agree, and nobody is here.
-pub(super) fn agreed(ctx: &Context, plan: &Plan, beforehand: &Agreement) -> Result<bool, Failure> {
+pub(crate) fn agreed(ctx: &Context, plan: &Plan, beforehand: &Agreement) -> Result<bool, Failure> {
     let whys = reasons(plan, beforehand.calls);
     if beforehand.yes || whys.is_empty() {
         return Ok(true);

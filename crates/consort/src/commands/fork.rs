@@ -1,0 +1,217 @@
+//! `consort fork RUN CP [FILE]`
+
+use super::planning::{self, Source};
+use super::rollback::unknown;
+use super::run::agree::agreed;
+use super::run::{Agreement, BOUNDARY, nonce, said};
+use crate::context::Context;
+use crate::drive::{Approve, Driver, short};
+use crate::exit;
+use crate::failure::Failure;
+use crate::follow::now;
+use crate::person;
+use crate::place::Place;
+use clap::Args;
+use consort_core::definition::{BaseFiles, IdChoice};
+use consort_core::ids::{CheckpointId, ContentHash, Revision};
+use consort_core::plan::{Input, Plan};
+use consort_core::run::{Kept, StartRun, State, kept_at};
+use consort_local::host::{self, Begin};
+use consort_worker::agents::roles;
+use consort_worker::workspace::{Repo, Rewind};
+use std::path::PathBuf;
+
+/// Begins another run from a checkpoint of this one, under the same workflow or a changed one.
+///
+/// What was accepted by then is taken over where the workflow still says the same about it and all that it rests on:
+/// task, role, agent, model, prompt, gate. Everything else is made there, from the same base. The first run stays as it is.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  consort fork review-20260220-001 CP-002\n  \
+                  consort fork review-20260220-001 CP-002 other-model.yaml --dry-run")]
+pub(crate) struct Fork {
+    /// The run: its id, or the beginning of it.
+    run: String,
+    /// The checkpoint: `consort checkpoint list RUN`.
+    checkpoint: String,
+    /// A changed workflow file; without it the plan of the first run.
+    file: Option<PathBuf>,
+    /// A value for a variable of the workflow file.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = planning::variable, requires = "file")]
+    variables: Vec<(String, String)>,
+    /// Only says what would be taken over and what would be made.
+    #[arg(long)]
+    dry_run: bool,
+    /// Answers every approval with yes, or asks nobody here. Without it a person at this terminal is asked.
+    #[arg(long, value_enum, value_name = "WHO")]
+    approve: Option<Approve>,
+    /// Starts it without asking, however many agent calls it takes and whatever they cost.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(crate) fn run(ctx: &Context, args: &Fork) -> Result<u8, Failure> {
+    let (place, repo) = Place::with_repo(&ctx.dir)?;
+    let run = place.run(Some(&args.run))?;
+    let state = place.replay(&run)?.state;
+    let checkpoint = CheckpointId(args.checkpoint.clone());
+    let there = state.checkpoint(&checkpoint).ok_or_else(|| unknown(&state, &checkpoint))?;
+    let Some(first) = state.start.clone() else { return Err(Failure::invalid("the run has not begun")) };
+    let based = first.base.is_some();
+    let repo = repo.filter(|_| based);
+    if based && repo.is_none() {
+        return Err(Failure::invalid(format!(
+            "run {} works in a git repository, and there is none here",
+            run.id
+        ))
+        .help("give its directory with `-C DIR`"));
+    }
+    let plan = match &args.file {
+        None => state.graph.plan.clone(),
+        Some(file) => changed(ctx, args, file, &state, (&place, repo.as_ref()))?,
+    };
+    let Some(kept) = kept_at(&state, &checkpoint, &plan) else {
+        let why = there.failed.clone().unwrap_or_else(|| "it is still being made".into());
+        return Err(Failure::invalid(format!("{checkpoint} has no commit")).why(why));
+    };
+    let rest = rest_of(&plan, &kept);
+    let text = told(ctx, &kept, &rest);
+    if args.dry_run {
+        ctx.out.print(&text)?;
+        return Ok(exit::DONE);
+    }
+    let agreement = Agreement {
+        yes: args.yes,
+        calls: place.settings()?.ask_above_calls,
+        may_ask: ctx.out.can_ask && args.approve != Some(Approve::None),
+    };
+    if !agreed(ctx, &rest, &agreement)? {
+        return Ok(exit::FAILED);
+    }
+    begin(ctx, (place, repo), args, &first, (plan, kept), &text)
+}
+
+/// The plan of a changed file, under the id of the workflow whose results are taken over.
+fn changed(
+    ctx: &Context,
+    args: &Fork,
+    file: &std::path::Path,
+    state: &State,
+    (place, repo): (&Place, Option<&Repo>),
+) -> Result<Plan, Failure> {
+    let source = Source::read(ctx, file)?;
+    let old = &state.graph.plan;
+    let base = state.start.as_ref().and_then(|start| start.base.clone());
+    let base_files = match (repo, &base) {
+        (Some(repo), Some(base)) => repo.files(base).map_or(BaseFiles::Unknown, BaseFiles::Known),
+        _ => planning::base_files(place.top(), None),
+    };
+    let variables = args.variables.iter().cloned().collect();
+    let mut options = planning::options(variables, old.rehearsal, base_files, roles::library(place.top()));
+    options.id = IdChoice::Of(old.workflow.id.to_string());
+    let mut plan = source.plan(ctx, &options, false)?;
+    planning::refuse_without_agent(&plan)?;
+    // A plan of today is not another one for that.
+    plan.workflow.created.clone_from(&old.workflow.created);
+    Ok(plan)
+}
+
+/// What is left to do: for the forecast.
+fn rest_of(plan: &Plan, kept: &Kept) -> Plan {
+    let mut rest = plan.clone();
+    rest.tasks.retain(|task| !kept.tasks.contains_key(&task.id));
+    rest
+}
+
+fn told(ctx: &Context, kept: &Kept, rest: &Plan) -> String {
+    let names = |names: Vec<&str>| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    let out = &ctx.out;
+    let mut text = said(out, "from", &format!("{} of {}", kept.from.checkpoint, kept.from.run));
+    text += &said(out, "taken over", &names(kept.tasks.keys().map(|id| id.as_str()).collect()));
+    text += &said(out, "to make", &names(rest.tasks.iter().map(|task| task.id.as_str()).collect()));
+    if !rest.tasks.is_empty() {
+        text += &said(out, "forecast", &planning::calls(rest));
+        text += &said(out, "cost", &planning::cost(rest));
+    }
+    text
+}
+
+fn begin(
+    ctx: &Context,
+    (place, repo): (Place, Option<Repo>),
+    args: &Fork,
+    first: &StartRun,
+    (plan, kept): (Plan, Kept),
+    text: &str,
+) -> Result<u8, Failure> {
+    let absent = absent(&place, repo.as_ref(), first.base.as_ref(), &plan)?;
+    let (run, lock) = place.places.begin_next_run(plan.workflow.id.as_str(), "fork")?;
+    let driver = Driver::new(ctx, place, repo, run.clone(), args.approve)?;
+    driver.set_aside(&lock)?;
+    let start = StartRun {
+        run,
+        plan: ContentHash(String::new()),
+        base: first.base.clone(),
+        nonce: nonce()?,
+        approve_all: args.approve == Some(Approve::All),
+        absent,
+        unseen: Vec::new(),
+        from: None,
+    };
+    names(&driver, &start, &plan, &kept)?;
+    let mut announced = said(&ctx.out, "run", &ctx.out.stdout.bold(start.run.as_str()));
+    if let Some(base) = &start.base {
+        announced += &said(&ctx.out, "base", &format!("{}, that of {}", short(base.as_str()), kept.from.run));
+    }
+    announced += text;
+    if planning::who(&plan).is_some() {
+        announced += &said(&ctx.out, "boundary", BOUNDARY);
+    }
+    ctx.out.print(&format!("{announced}\n"))?;
+    let via = if args.approve.is_some() { "flag" } else { "terminal" };
+    let begin = Begin { plan, kept: Some(kept), start, by: person::name(), via: via.into() };
+    let (outcome, state) = driver.drive(lock, Vec::new(), |opening| host::begin(opening, begin))?;
+    driver.report(outcome, &state)
+}
+
+/// The names of the new run: its base, and the work that it takes over. Laid down twice they are the same.
+fn names(driver: &Driver, start: &StartRun, plan: &Plan, kept: &Kept) -> Result<(), Failure> {
+    let Some(base) = &start.base else { return Ok(()) };
+    let plane = driver.plane()?;
+    let at = now();
+    let doctor = |e| Failure::from(e).help("`consort doctor` looks at this repository");
+    plane.start(base, at).map_err(doctor)?;
+    let held = kept
+        .tasks
+        .iter()
+        .filter_map(|(id, it)| Some((id.clone(), it.generation, it.candidate.as_ref()?.revision.clone())));
+    let held: Vec<_> = held.collect();
+    let labels = plan.pipelines.iter().map(|pipeline| {
+        let own = plan.tasks.iter().filter(|t| t.place.as_ref().is_some_and(|(of, _)| *of == pipeline.id));
+        let latest = own.filter_map(|t| kept.tasks.get(&t.id)).max_by_key(|it| it.accepted_at);
+        (pipeline.alias.to_string(), latest.and_then(|it| Some(it.candidate.as_ref()?.revision.clone())))
+    });
+    let labels: Vec<_> = labels.collect();
+    let wish = Rewind { to: &kept.from.revision, kept: &held, labels: &labels, at };
+    plane.take_over(&wish).map_err(doctor)
+}
+
+/// Files that the plan reads and that are not at the base.
+fn absent(
+    place: &Place,
+    repo: Option<&Repo>,
+    base: Option<&Revision>,
+    plan: &Plan,
+) -> Result<Vec<String>, Failure> {
+    let mut absent = Vec::new();
+    for input in plan.tasks.iter().flat_map(|task| &task.inputs) {
+        let Input::File { path } = input else { continue };
+        let there = match (repo, base) {
+            (Some(repo), Some(base)) => repo.exists_at(base, path)?,
+            _ => place.top().join(path).exists(),
+        };
+        if !there && !absent.contains(path) {
+            absent.push(path.clone());
+        }
+    }
+    Ok(absent)
+}
