@@ -11,6 +11,7 @@
 //! matches on events. Texts that others wrote go through [`clean`] before they are shown.
 
 pub mod approvals;
+pub mod attempts;
 pub mod back;
 mod canvas;
 mod diagram;

@@ -198,3 +198,40 @@ fn a_fork_that_dies_while_it_begins_is_begun_again() {
         assert_eq!(verified.code, 0, "{site}: {}", verified.stdout);
     }
 }
+
+#[test]
+fn what_it_cost_what_happened_and_two_runs_side_by_side_add_up() {
+    let (world, run) = complete("meeting", MEETING);
+    let status = world.consort(&["status", &run, "--json"]).json();
+    let cost = world.consort(&["cost", &run, "--json"]).json();
+    for by in ["by_pipeline", "by_task", "by_role", "by_model"] {
+        let calls =
+            cost[by].as_array().unwrap().iter().map(|sum| sum["calls"].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(Some(calls), status["calls"]["used"].as_u64(), "{by}: {cost}");
+    }
+    let text = world.consort(&["cost", &run]).stdout;
+    assert!(text.contains("BY ROLE") && text.contains("judge"), "{text}");
+
+    let events = |args: &[&str]| world.consort(&[&["events", &run], args].concat()).stdout;
+    let all = events(&[]);
+    let records: Vec<u64> = all
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["record"].as_u64().unwrap())
+        .collect();
+    assert!(records.is_sorted() && records[0] == 1, "{records:?}");
+    let middle = records[records.len() / 2];
+    let rest = events(&["--after", &middle.to_string(), "-f"]);
+    assert_eq!(rest.lines().count(), records.iter().filter(|record| **record > middle).count());
+    assert!(all.ends_with(&rest));
+
+    let fork = forks(&world, &[&run, "CP-001"], "compared");
+    let both = world.consort(&["compare", &run, &fork, "--json"]).json();
+    let tasks = both["tasks"].as_array().unwrap();
+    assert!(tasks.iter().all(|task| task["bytes"] == "same"), "{both}");
+    assert!(
+        tasks.iter().any(|task| task["runs"][1]["calls"] == 0 && task["runs"][0]["calls"] != 0),
+        "{both}"
+    );
+    let text = world.consort(&["compare", &run, &fork]).stdout;
+    assert!(text.contains(&format!("goes on from CP-001 of {run}")), "{text}");
+}
