@@ -28,6 +28,10 @@ prove-crash SEEDS="5":
 answers MANY="10000000":
     CONSORT_ANSWERS={{MANY}} cargo nextest run -p consort-worker --cargo-profile release grammar --no-capture
 
+# Every case of the conformance suite and a whole workflow with real agents; keeps what was found in docs/conformance.md.
+conformance-full: agents
+    CONSORT_CONFORMANCE=renew cargo nextest run -p consort --no-fail-fast conformance conversations
+
 # The real agents that tests talk to, into target/agents.
 agents:
     mkdir -p target/agents && cp crates/consort-testing/agents/package*.json target/agents/

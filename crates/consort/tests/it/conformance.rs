@@ -6,7 +6,7 @@
 //! `conformance::<case>::<runtime>`; what was proved is kept (`kept`), printed by `consort agents`, and stands in
 //! `docs/conformance.md`. An agent that is not installed is skipped by name.
 
-mod kept;
+pub(crate) mod kept;
 pub(crate) mod lab;
 mod limits;
 mod lives;

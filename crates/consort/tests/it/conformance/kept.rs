@@ -24,12 +24,19 @@ fn page() -> PathBuf {
     root().join("docs/conformance.md")
 }
 
+/// Keeps how the seed's workflow went, where the page is renewed.
+pub(crate) fn keep_seed(text: String) {
+    if renews() {
+        change(|kept| kept.seed = Some(text));
+    }
+}
+
 pub(super) fn renews() -> bool {
     std::env::var_os("CONSORT_CONFORMANCE").is_some_and(|value| value == "renew")
 }
 
 /// The version of a runtime's program; of what is built in there is none.
-pub(super) fn version(runtime: Runtime) -> Option<String> {
+pub(crate) fn version(runtime: Runtime) -> Option<String> {
     if runtime != Runtime::Claude {
         return None;
     }
@@ -122,6 +129,8 @@ struct Kept {
     versions: Map<String, Value>,
     /// `<case> <runtime>` to `yes`, `engine`, `no: <why>` or `fails`.
     cells: Map<String, Value>,
+    /// How the seed's workflow went with real agents, in a sentence or two.
+    seed: Option<String>,
 }
 
 impl Kept {
@@ -129,7 +138,8 @@ impl Kept {
         let text = std::fs::read_to_string(data()).unwrap_or_else(|_| "{}".into());
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
         let versions = value["versions"].as_object().cloned().unwrap_or_default();
-        let mut kept = Kept { versions, cells: Map::new() };
+        let seed = value["seed"].as_str().map(str::to_owned);
+        let mut kept = Kept { versions, cells: Map::new(), seed };
         for case in value["cases"].as_array().into_iter().flatten() {
             for runtime in Runtime::ALL {
                 if let (Some(name), Some(found)) = (case["case"].as_str(), case.get(runtime.name())) {
@@ -157,7 +167,8 @@ impl Kept {
         });
         let lines: Vec<String> = lines.collect();
         let versions = Value::from(self.versions.clone());
-        format!("{{\"versions\": {versions}, \"cases\": [\n{}\n]}}\n", lines.join(",\n"))
+        let seed = json!(self.seed);
+        format!("{{\"versions\": {versions}, \"seed\": {seed},\n\"cases\": [\n{}\n]}}\n", lines.join(",\n"))
     }
 
     fn to_page(&self) -> String {
@@ -186,6 +197,10 @@ impl Kept {
         text += "\nNo, because\n\n";
         for (at, why) in notes.iter().enumerate() {
             text += &format!("{}. {why}\n", at + 1);
+        }
+        if let Some(seed) = &self.seed {
+            text +=
+                &format!("\n## A whole workflow, all of its rounds (`just conformance-full`)\n\n{seed}\n");
         }
         text
     }

@@ -1,6 +1,7 @@
 //! The seed's workflow with Claude Code as workers and models called directly as critics and judge.
 
 use super::{Lab, left};
+use crate::conformance::{Runtime, kept};
 use crate::support::World;
 use consort_testing::model::players::Players;
 use consort_testing::model::{Reply, Scenario, Wire};
@@ -110,4 +111,17 @@ fn the_seeds_workflow_is_done_by_real_agents_clean_and_disturbed() {
     let journal = disturbed.journal(RUN);
     assert!(journal.contains("pool_rested"), "a limit that one hits is respected by all");
     disturbed.nothing_is_left();
+    let calls = |lab: &Lab| lab.consort(&["status", RUN, "--json"]).json()["calls"]["used"].to_string();
+    let troubles = ["pool_rested", "step_retrying"].map(|what| journal.matches(what).count());
+    kept::keep_seed(format!(
+        "`examples/multi-instance/workflow.yaml` with Claude Code {} as workers and models called directly as critics and \
+         judge, at its own level with all rounds: COMPLETE after {} agent calls, verified. The same with rate limits and \
+         overload in the middle and the runner killed with -9 twice ({} rests of a quota, {} further tries): COMPLETE \
+         after {} agent calls, verified, with the same bytes of every artifact.",
+        kept::version(Runtime::Claude).unwrap_or_default(),
+        calls(&clean),
+        troubles[0],
+        troubles[1],
+        calls(&disturbed),
+    ));
 }
