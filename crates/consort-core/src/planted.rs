@@ -27,11 +27,12 @@ pub enum Bug {
     LimitCostsTry,
     NothingReserved,
     UnknownCostsNothing,
+    RollbackKeepsLater,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 19] = [
+    pub const ALL: [Bug; 20] = [
         Bug::SpawnBeforeFlush,
         Bug::StaleReportAccepted,
         Bug::CompareAndSwapDropped,
@@ -51,6 +52,7 @@ impl Bug {
         Bug::LimitCostsTry,
         Bug::NothingReserved,
         Bug::UnknownCostsNothing,
+        Bug::RollbackKeepsLater,
     ];
 
     /// Whether it is planted in this process.

@@ -27,6 +27,7 @@ pub mod report;
 mod spoken;
 mod status;
 mod text;
+pub mod timeline;
 mod tracker_md;
 mod words;
 mod yaml;

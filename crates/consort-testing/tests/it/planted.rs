@@ -118,6 +118,9 @@ fn scene(bug: Bug) -> Vec<Violation> {
                 sim.world.spends.scripted.insert(("a".into(), Step::Create), vec![unknown]);
             })
         }
+        Bug::RollbackKeepsLater => audited(&chain(3), |sim| {
+            sim.options.back_to = Some("CP-001".into());
+        }),
         Bug::GroupNotKilled => unreachable!("it lives in the worker, among real processes"),
     }
 }
@@ -173,6 +176,7 @@ fn rule(bug: Bug) -> &'static str {
         Bug::ReviewerResumes => "sessions",
         Bug::RestForgotten | Bug::LimitCostsTry => "pool",
         Bug::NothingReserved | Bug::UnknownCostsNothing => "budget",
+        Bug::RollbackKeepsLater => "end",
         Bug::GroupNotKilled => "alive",
     }
 }
@@ -243,4 +247,5 @@ each_is_found! {
     limit_costs_try LimitCostsTry
     nothing_reserved NothingReserved
     unknown_costs_nothing UnknownCostsNothing
+    rollback_keeps_later RollbackKeepsLater
 }

@@ -40,6 +40,7 @@ pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod steer;
 pub(crate) mod strategies;
+pub(crate) mod timeline;
 pub(crate) mod transcript;
 pub(crate) mod verify;
 pub(crate) mod why;

@@ -224,6 +224,12 @@ fn what_it_cost_what_happened_and_two_runs_side_by_side_add_up() {
     assert_eq!(rest.lines().count(), records.iter().filter(|record| **record > middle).count());
     assert!(all.ends_with(&rest));
 
+    let chart = world.consort(&["timeline", &run]).stdout;
+    for row in ["a1 ", "meet_b-to-a ", "longest chain", "* on the longest chain"] {
+        assert!(chart.contains(row), "{row}: {chart}");
+    }
+    assert!(chart.lines().all(|line| line.chars().count() <= 120), "{chart}");
+
     let fork = forks(&world, &[&run, "CP-001"], "compared");
     let both = world.consort(&["compare", &run, &fork, "--json"]).json();
     let tasks = both["tasks"].as_array().unwrap();

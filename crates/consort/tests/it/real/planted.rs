@@ -102,7 +102,8 @@ fn play(bug: Bug, planted: Option<Bug>) -> Vec<Violation> {
         | Bug::RestForgotten
         | Bug::LimitCostsTry
         | Bug::NothingReserved
-        | Bug::UnknownCostsNothing => unreachable!("{SIMULATED}"),
+        | Bug::UnknownCostsNothing
+        | Bug::RollbackKeepsLater => unreachable!("{SIMULATED}"),
     };
     let found = scene.audited();
     if planted.is_none() {
@@ -173,8 +174,8 @@ fn await_that(what: &str, so: impl Fn() -> bool) {
     }
 }
 
-/// These decide about agents that are talked to, of whom there are none here.
-const SIMULATED: &str = "found among simulated sessions and budgets";
+/// These decide about agents that are talked to, of whom there are none here, or about going back.
+const SIMULATED: &str = "found among simulated sessions, budgets and rollbacks";
 
 /// The rule of the auditor, and the check of `verify`, that have to notice it.
 fn rules(bug: Bug) -> &'static [&'static str] {
@@ -197,7 +198,8 @@ fn rules(bug: Bug) -> &'static [&'static str] {
         | Bug::RestForgotten
         | Bug::LimitCostsTry
         | Bug::NothingReserved
-        | Bug::UnknownCostsNothing => unreachable!("{SIMULATED}"),
+        | Bug::UnknownCostsNothing
+        | Bug::RollbackKeepsLater => unreachable!("{SIMULATED}"),
     }
 }
 
@@ -233,6 +235,7 @@ macro_rules! each_is_found {
                 Bug::LimitCostsTry,
                 Bug::NothingReserved,
                 Bug::UnknownCostsNothing,
+                Bug::RollbackKeepsLater,
             ];
             assert_eq!([$(Bug::$bug),*].len() + simulated.len(), Bug::ALL.len());
         }
