@@ -1,15 +1,17 @@
 //! What follows by itself. One decision at a time: the earliest that is due, then a step that
 //! gets a slot, then the end of the run.
 
+mod failure;
+mod whole;
+
+pub(super) use whole::{checkpoint, end};
+
 use super::ask::{Questions, WHOEVER, about_barrier, about_held};
 use super::event::{ApprovalKind, CheckpointTrigger, EventKind, HoldWhy, RoundKind, RunStatus, Verdict};
-use super::session::{FailureClass, SessionFailure};
-use super::state::{
-    BarrierStage, Due, LivePhase, Point, State, StepState, StepStatus, TaskStage, WorkspaceState,
-};
+use super::state::{BarrierStage, Due, LivePhase, Point, State, StepStatus, TaskStage, WorkspaceState};
 use super::{budget, decide, pools};
-use crate::ids::{ApprovalId, AttemptId, CheckpointId, Step};
-use crate::plan::{CompletionBy, Input, Task, TaskKind, WorkspaceKind};
+use crate::ids::{AttemptId, Step};
+use crate::plan::{Task, TaskKind, WorkspaceKind};
 use crate::planted::Bug;
 use crate::quality::Composite;
 use crate::time::Timestamp;
@@ -49,9 +51,9 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
                 state.graph.plan.barriers[*b].id.as_str(),
                 false,
             ),
-            Due::Inputs => inputs(state),
-            Due::Completion => completion(state),
-            Due::LastCheckpoint => last_checkpoint(state),
+            Due::Inputs => whole::inputs(state),
+            Due::Completion => whole::completion(state),
+            Due::LastCheckpoint => whole::last_checkpoint(state),
         };
     }
     let rested = rested(state, now);
@@ -206,8 +208,8 @@ fn task(state: &State, ix: usize, now: Timestamp) -> Vec<EventKind> {
         Point::Judged => super::judging::together(state, ix),
         Point::Scored => decided(state, ix),
         Point::Decided(verdict) => after(state, ix, verdict),
-        Point::Refused(why) => refused(state, ix, why, now),
-        Point::StepFailed { step, last } => failed(state, ix, step, last, now),
+        Point::Refused(why) => failure::refused(state, ix, why, now),
+        Point::StepFailed { step, last } => failure::failed(state, ix, step, last, now),
         Point::Conflict { between, paths } => {
             held(state, ix, HoldWhy::Conflict { between: between.clone(), paths: paths.clone() })
         }
@@ -303,127 +305,6 @@ fn held(state: &State, ix: usize, why: HoldWhy) -> Vec<EventKind> {
     events
 }
 
-fn refused(state: &State, ix: usize, why: &str, now: Timestamp) -> Vec<EventKind> {
-    if state.graph.task(ix).given.is_some() {
-        // It would be the same bytes once more.
-        return held(
-            state,
-            ix,
-            HoldWhy::Attempts { step: "capture".into(), last: super::ask::cut(why, 500) },
-        );
-    }
-    let failures = state.tasks[ix].refusals;
-    again(state, ix, &Step::Create, failures, &format!("nothing to capture: {why}"), now, 1)
-}
-
-fn failed(state: &State, ix: usize, step: &Step, last: &str, now: Timestamp) -> Vec<EventKind> {
-    let failed = state.tasks[ix].steps.iter().find(|s| s.step == *step);
-    let failures = failed.map_or(1, |s| s.failures);
-    // A judge that cannot answer in two tries is no judge: no score, and a person looks.
-    if step.judge().is_some() && failed.is_some_and(|s| s.malformed >= JUDGE_MALFORMED_MAX) {
-        let last = super::ask::cut(last, 500);
-        return held(state, ix, HoldWhy::Attempts { step: step.to_string(), last });
-    }
-    match failed.and_then(|s| Some((s, s.failure.as_ref()?))) {
-        Some((failed, failure)) => by_class(state, ix, failed, failure, now),
-        None => again(state, ix, step, failures, last, now, 1),
-    }
-}
-
-/// What a session says would help decides what follows: another try, somebody else, or a person.
-fn by_class(
-    state: &State,
-    ix: usize,
-    failed: &StepState,
-    failure: &SessionFailure,
-    now: Timestamp,
-) -> Vec<EventKind> {
-    let SessionFailure { class, why } = failure;
-    let (step, failures) = (&failed.step, failed.failures);
-    match class {
-        FailureClass::Retry | FailureClass::Cap => again(state, ix, step, failures, why, now, 1),
-        FailureClass::Backoff => again(state, ix, step, failures, why, now, OVERLOADED),
-        FailureClass::Limited(until) => rests(state, ix, failed, *until, failure, now),
-        FailureClass::Never | FailureClass::OtherRuntime => {
-            let agent = state.graph.task(ix).agent(step);
-            if usize::from(failed.fallback) < agent.fallbacks.len() {
-                let (task, step) = (state.graph.task(ix).id.clone(), step.clone());
-                let to = failed.fallback + 1;
-                return vec![EventKind::FellBack { task, step, to, why: super::ask::cut(why, 500) }];
-            }
-            beyond_help(state, ix, step, failure)
-        }
-        FailureClass::Person => beyond_help(state, ix, step, failure),
-    }
-}
-
-/// A person decides: no further try would help.
-fn beyond_help(state: &State, ix: usize, step: &Step, failure: &SessionFailure) -> Vec<EventKind> {
-    let SessionFailure { class, why } = failure;
-    held(state, ix, HoldWhy::Agent { step: step.to_string(), class: *class, why: super::ask::cut(why, 500) })
-}
-
-/// The pool's quota is used up, until then if its vendor says so: the step waits for it and loses no try.
-fn rests(
-    state: &State,
-    ix: usize,
-    failed: &StepState,
-    until: Option<Timestamp>,
-    failure: &SessionFailure,
-    now: Timestamp,
-) -> Vec<EventKind> {
-    let (step, why) = (&failed.step, failure.why.as_str());
-    let agent = state.graph.task(ix).agent_of(step, failed.fallback);
-    if agent.pool.is_none() {
-        return again(state, ix, step, failed.failures, why, now, OVERLOADED);
-    }
-    let Some((not_before, rested)) = pools::hit(state, (ix, step, failed.fallback), until, failure, now)
-    else {
-        return beyond_help(state, ix, step, failure);
-    };
-    let retry = EventKind::StepRetrying {
-        task: state.graph.task(ix).id.clone(),
-        step: step.clone(),
-        failures: failed.failures.saturating_sub(u32::from(!Bug::LimitCostsTry.is_planted())),
-        not_before,
-        why: super::ask::cut(why, 500),
-    };
-    vec![rested, retry]
-}
-
-/// An overloaded service is left alone for so many times the usual pause.
-const OVERLOADED: u64 = 4;
-
-/// Malformed answers of a judge after which there is no score.
-const JUDGE_MALFORMED_MAX: u32 = 2;
-
-/// Another try, after so many times the usual pause, unless there were enough.
-fn again(
-    state: &State,
-    ix: usize,
-    step: &Step,
-    failures: u32,
-    last: &str,
-    now: Timestamp,
-    pauses: u64,
-) -> Vec<EventKind> {
-    let limits = &state.graph.plan.limits;
-    if failures >= limits.max_attempts.max(1) {
-        return held(
-            state,
-            ix,
-            HoldWhy::Attempts { step: step.to_string(), last: super::ask::cut(last, 500) },
-        );
-    }
-    vec![EventKind::StepRetrying {
-        task: state.graph.task(ix).id.clone(),
-        step: step.clone(),
-        failures,
-        not_before: now.plus_ms(limits.backoff.after(failures).saturating_mul(pauses)),
-        why: super::ask::cut(last, 500),
-    }]
-}
-
 /// What follows for a barrier at the point it has come to.
 fn barrier(state: &State, b: usize) -> Vec<EventKind> {
     let plan = &state.graph.plan.barriers[b];
@@ -457,119 +338,6 @@ pub(super) fn hold_barrier(state: &State, b: usize, why: super::event::BarrierHo
     let mut events = vec![EventKind::BarrierHeld { barrier: state.graph.plan.barriers[b].id.clone(), why }];
     events.extend(Questions::new(state).ask(kind, WHOEVER, question));
     events
-}
-
-/// Asks once for every input that only a person can declare.
-fn inputs(state: &State) -> Vec<EventKind> {
-    let absent = state.start.as_ref().map(|s| s.absent.as_slice()).unwrap_or_default();
-    let declared = |name: &String| state.declared_inputs.contains_key(name);
-    let mut names: Vec<(&str, String)> = Vec::new();
-    for task in &state.graph.plan.tasks {
-        for input in &task.inputs {
-            let (name, question) = match input {
-                Input::File { path } if absent.contains(path) && !declared(path) => (
-                    path,
-                    format!("{path} is not in the repository at the base of this run: go on without it?"),
-                ),
-                Input::Outside { name, about } if !declared(name) => {
-                    let about = about.as_deref().map(|a| format!(" ({a})")).unwrap_or_default();
-                    (name, format!("{name}{about} is outside the repository: is it there for the agents?"))
-                }
-                _ => continue,
-            };
-            if !names.iter().any(|(known, _)| known == name) {
-                names.push((name, question));
-            }
-        }
-    }
-    let mut questions = Questions::new(state);
-    let mut events = Vec::new();
-    for (name, question) in names {
-        events.extend(questions.ask(ApprovalKind::Input { name: name.into() }, WHOEVER, question));
-    }
-    events
-}
-
-/// Is the run COMPLETE? Its last words are the criteria that only a person can vouch for.
-fn completion(state: &State) -> Vec<EventKind> {
-    let mut questions = Questions::new(state);
-    let mut events = Vec::new();
-    let mut open = 0;
-    for criterion in &state.graph.plan.completion {
-        let met = match &criterion.by {
-            CompletionBy::Phases => state.front.tasks_left == 0,
-            CompletionBy::Barriers => state.front.barriers_left == 0,
-            CompletionBy::Artifact(path) => {
-                let all = state.tasks.iter().filter_map(|t| t.accepted());
-                all.flat_map(|c| &c.artifacts).any(|a| a.path == *path)
-            }
-            CompletionBy::Person => {
-                if state.declared_criteria.contains_key(&criterion.name) {
-                    continue;
-                }
-                open += 1;
-                let asked = |a: &super::state::Approval| {
-                    a.answer.is_none()
-                        && matches!(&a.kind, ApprovalKind::Completion { name } if *name == criterion.name)
-                };
-                if !state.approvals.values().any(asked) {
-                    let question = format!("{}: {}", criterion.name, criterion.validation);
-                    let kind = ApprovalKind::Completion { name: criterion.name.clone() };
-                    events.extend(questions.ask(kind, WHOEVER, question));
-                }
-                continue;
-            }
-        };
-        if !met {
-            return end(state, RunStatus::Failed, None);
-        }
-    }
-    if open == 0 { end(state, RunStatus::Complete, None) } else { events }
-}
-
-/// The end of the run: open questions become moot, but the one that was just answered.
-pub(super) fn end(state: &State, status: RunStatus, answered: Option<&ApprovalId>) -> Vec<EventKind> {
-    let mut events: Vec<EventKind> = state
-        .open_approvals()
-        .filter(|(id, _)| Some(*id) != answered)
-        .map(|(id, _)| EventKind::ApprovalVoided { approval: id.clone(), why: "the run is over".into() })
-        .collect();
-    events.push(EventKind::RunEnded { status });
-    events
-}
-
-/// A checkpoint of the state after the record that is being made.
-pub(super) fn checkpoint(
-    state: &State,
-    trigger: CheckpointTrigger,
-    subject: &str,
-    last: bool,
-) -> Vec<EventKind> {
-    let number = state.checkpoints.len() + 1;
-    vec![EventKind::CheckpointPrepared {
-        checkpoint: CheckpointId(format!("CP-{number:03}")),
-        seq: state.seq + 1,
-        trigger,
-        subject: subject.to_owned(),
-        last,
-    }]
-}
-
-/// The last checkpoint names what ended last.
-fn last_checkpoint(state: &State) -> Vec<EventKind> {
-    let plan = &state.graph.plan;
-    let tasks_end = state.tasks.iter().filter_map(|t| t.accepted_at).max();
-    let last_barrier = (0..state.barriers.len()).max_by_key(|b| (state.barriers[*b].completed_at, *b));
-    let ended_by_barrier = last_barrier.filter(|b| state.barriers[*b].completed_at > tasks_end);
-    if let Some(b) = ended_by_barrier {
-        return checkpoint(state, CheckpointTrigger::BarrierComplete, plan.barriers[b].id.as_str(), true);
-    }
-    let end_of = |stage: &crate::plan::Stage| {
-        stage.tasks.iter().filter_map(|t| state.tasks[state.graph.ix(t)?].accepted_at).max()
-    };
-    let stage = plan.stages.iter().enumerate().max_by_key(|(rank, s)| (end_of(s), *rank));
-    let subject = stage.map_or("workflow", |(_, s)| s.subject.as_str());
-    checkpoint(state, CheckpointTrigger::PhaseComplete, subject, true)
 }
 
 /// Attempts that the present runner is to start.
