@@ -1,26 +1,35 @@
 //! What is known about a run: the fold of its events.
 
+mod barrier;
+mod frontier;
+mod live;
+mod round;
 mod spent;
 mod talk;
 mod task;
+mod used;
 
+pub use barrier::{BarrierStage, BarrierState};
+pub(super) use frontier::{Due, Frontier};
+pub use live::{Live, LivePhase};
+pub use round::Round;
 pub(super) use spent::kind_of;
 pub use spent::{Most, Spent};
 pub use talk::{Grant, Talk, Tell, Waiting};
 pub use task::{
-    AgentChange, AgentTurn, Point, Remembered, Round, Steering, StepState, StepStatus, TaskStage, TaskState,
+    AgentChange, AgentTurn, Point, Remembered, Steering, StepState, StepStatus, TaskStage, TaskState,
     WorkspaceState,
 };
+pub(super) use used::RoleUse;
+pub use used::Used;
 
-use super::StopWhy;
 use super::command::StartRun;
-use super::event::{ApprovalKind, BarrierHold, CheckpointTrigger, GateRefusal, RunStatus};
+use super::event::{ApprovalKind, CheckpointTrigger, GateRefusal, RunStatus};
 use super::graph::Graph;
-use super::input::ProcessIdentity;
 use crate::ids::{ApprovalId, AttemptId, CheckpointId, Revision, Step};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Raised when the shape of the serialised state changes.
@@ -120,148 +129,6 @@ pub struct State {
     pub(super) front: Frontier,
 }
 
-/// Indexes over the state: what is in flight and what is due. A test compares them with a
-/// naive recomputation after every event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Frontier {
-    /// Decisions that follow by themselves and were not taken yet.
-    pub due: BTreeSet<Due>,
-    /// Ready tasks without a workspace, by plan order.
-    pub ready: BTreeSet<usize>,
-    /// Steps that wait for a slot: (task, position in its steps).
-    pub queued: BTreeSet<(usize, usize)>,
-    /// Steps that wait for their back-off: (not before, task, position).
-    pub resting: BTreeSet<(Timestamp, usize, usize)>,
-    /// Deadlines of live attempts.
-    pub deadlines: BTreeSet<(Timestamp, AttemptId)>,
-    /// Tasks whose stage asks for an Ensure.
-    pub ensuring: BTreeSet<usize>,
-    /// Tasks whose workspace is to be removed.
-    pub releasing: BTreeSet<usize>,
-    /// Barriers whose commit is being made.
-    pub merging: BTreeSet<usize>,
-    /// Checkpoints that are prepared and neither there nor failed.
-    pub checkpointing: BTreeSet<usize>,
-    /// Tasks that are not accepted.
-    pub tasks_left: usize,
-    /// Barriers that are not COMPLETE.
-    pub barriers_left: usize,
-    /// Tasks and barriers that were given up.
-    pub given_up: usize,
-    /// Questions without an answer.
-    pub open_approvals: BTreeSet<ApprovalId>,
-}
-
-/// A decision that is due. The order is the order in which they are taken.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Due {
-    /// A task has come to a point where something follows.
-    Task(usize),
-    /// A stage of phases ended: checkpoint.
-    Stage(usize),
-    /// A task ended and every task makes a checkpoint.
-    Agent(usize),
-    /// A barrier has come to a point where something follows.
-    Barrier(usize),
-    /// A barrier was completed: checkpoint.
-    BarrierCheckpoint(usize),
-    /// Inputs that a person must declare are to be asked for.
-    Inputs,
-    /// Everything is accepted: is the run COMPLETE?
-    Completion,
-    /// The run is COMPLETE: last checkpoint.
-    LastCheckpoint,
-}
-
-/// A live attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Live {
-    /// How far it is.
-    pub phase: LivePhase,
-    /// When it was decided.
-    pub since: Timestamp,
-    /// When it must end. Waiting for a person is not work: while it waits, this lies so much later as it
-    /// may wait, and afterwards so much later as it did. Its supervisor's own limit has to leave room for
-    /// that: whoever writes the specification of a session's process adds the time-outs of its asks.
-    pub deadline: Timestamp,
-    /// Its process, once known.
-    pub process: Option<ProcessIdentity>,
-    /// Why it must end, if it must.
-    pub stopping: Option<StopWhy>,
-    /// How many notes of its session are known.
-    #[serde(default)]
-    pub notes: u32,
-    /// Which agent: 0 is the plan's own, then its fallbacks in their order.
-    #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
-    pub fallback: u8,
-    /// The session that it is to go on in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resume: Option<String>,
-    /// As a copy of it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub fork: bool,
-    /// What its session has said and is to be told.
-    #[serde(default, skip_serializing_if = "Talk::is_empty")]
-    pub talk: Talk,
-}
-
-/// See [`Live`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LivePhase {
-    /// To be started by the present runner.
-    Starting,
-    /// Was to be started by an earlier runner: never started again, only watched.
-    Adrift,
-    /// Its process exists.
-    Running,
-}
-
-/// One barrier.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct BarrierState {
-    /// Where it stands.
-    pub stage: BarrierStage,
-    /// Participants that are not accepted.
-    pub waits: u32,
-    /// Handoffs that are not accepted.
-    pub handoffs_left: u32,
-    /// Sets of handoffs that were started, from 1.
-    pub set: u32,
-    /// New sets of rounds that its handoffs used up.
-    pub retries: u32,
-    /// Its commit.
-    pub revision: Option<Revision>,
-    /// When it was completed.
-    pub completed_at: Option<Timestamp>,
-    /// Sequence number of the record since which it is complete; 0: it is not.
-    #[serde(default, skip_serializing_if = "is_zero_u64")]
-    pub completed_in: u64,
-    /// Blockers that a person decided to go on with.
-    #[serde(default)]
-    pub taken: Vec<String>,
-}
-
-fn is_zero_u64(n: &u64) -> bool {
-    *n == 0
-}
-
-impl BarrierState {
-    pub(super) fn new(plan: &crate::plan::Barrier) -> Self {
-        BarrierState {
-            stage: BarrierStage::Waiting,
-            waits: plan.waits_for.len() as u32,
-            handoffs_left: plan.handoffs.len() as u32,
-            set: 1,
-            retries: 0,
-            revision: None,
-            completed_at: None,
-            completed_in: 0,
-            taken: Vec::new(),
-        }
-    }
-}
-
 /// A rollback to a checkpoint: see `run/rollback.rs`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rollback {
@@ -301,32 +168,6 @@ pub enum Past {
         /// As it was.
         was: Box<BarrierState>,
     },
-}
-
-/// See [`BarrierState`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BarrierStage {
-    /// A participant is not accepted.
-    Waiting,
-    /// All are accepted; the pre-check is due.
-    Arrived,
-    /// Handoffs are being made.
-    CrossPollinating,
-    /// Handoffs are accepted; the merge is due.
-    Pollinated,
-    /// Its commit is being made.
-    Merging,
-    /// Its commit is there; verification and approval are due.
-    Merged,
-    /// A person is asked.
-    AwaitingApproval(ApprovalId),
-    /// Behind us.
-    Complete,
-    /// Waits for a person's decision.
-    Held(BarrierHold),
-    /// Given up.
-    Failed(String),
 }
 
 /// A question to a person.
@@ -424,77 +265,6 @@ pub struct Integration {
     pub revision: Option<Revision>,
     /// Why it failed.
     pub failed: Option<String>,
-}
-
-/// What a run used up, over all resumes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Used {
-    /// Attempts started.
-    pub agent_calls: u32,
-    /// Attempts that did their step.
-    pub done: u32,
-    /// Attempts that failed.
-    pub failed: u32,
-    /// Attempts that were lost or unknown.
-    pub lost: u32,
-    /// Input tokens, as reported.
-    pub tokens_in: u64,
-    /// Output tokens, as reported.
-    pub tokens_out: u64,
-    /// Cost, as reported, in millionths of a US dollar.
-    pub micro_usd: u64,
-    /// Calls that reported no cost.
-    pub unpriced: u32,
-    /// Wall time of all attempts, in milliseconds.
-    pub wall_ms: u64,
-    /// Time the machine slept, in milliseconds.
-    pub suspended_ms: u64,
-    /// Time the run was paused, in milliseconds, up to the last pause that ended.
-    #[serde(default)]
-    pub paused_ms: u64,
-    /// Calls of agents of whom nobody knows what they cost: they ran, and reported no cost.
-    #[serde(default)]
-    pub unknown_cost: u32,
-    /// The same by what the attempts were for.
-    #[serde(default)]
-    pub by_role: ByRole,
-}
-
-/// What attempts of each kind used up. Judges of a panel and one that scores a praised first draft
-/// again are judges.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names say it
-pub struct ByRole {
-    pub creator: RoleUse,
-    pub self_review: RoleUse,
-    pub critic: RoleUse,
-    pub judge: RoleUse,
-}
-
-/// See [`ByRole`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct RoleUse {
-    /// Attempts started.
-    pub calls: u32,
-    /// Input tokens, as reported.
-    pub tokens_in: u64,
-    /// Output tokens, as reported.
-    pub tokens_out: u64,
-    /// Cost, as reported, in millionths of a US dollar.
-    pub micro_usd: u64,
-    /// Wall time, in milliseconds.
-    pub wall_ms: u64,
-}
-
-impl ByRole {
-    pub(super) fn of(&mut self, step: &Step) -> &mut RoleUse {
-        match step {
-            Step::Create => &mut self.creator,
-            Step::SelfReview => &mut self.self_review,
-            Step::Review(_) => &mut self.critic,
-            Step::Judge | Step::Panel(_) => &mut self.judge,
-        }
-    }
 }
 
 /// An effect that failed.
