@@ -3,21 +3,23 @@
 
 mod attempts;
 mod barriers;
+mod checkpoints;
 mod failing;
 mod rollback;
 mod rounds;
+mod stages;
 mod talk;
 mod tasks;
 
-use super::event::{ApprovalKind, BarrierHold, CheckpointTrigger, Event, EventKind, RunStatus};
+use super::event::{ApprovalKind, Event, EventKind, RunStatus};
 use super::session::TellKind;
 use super::state::{
-    AgentTurn, ApprovalAnswer, BarrierStage, Checkpoint, Due, Grant, Integration, LivePhase, Override, Point,
-    PoolState, State, TaskStage, WorkspaceState,
+    AgentTurn, ApprovalAnswer, Due, Grant, Integration, LivePhase, Override, Point, PoolState, State,
+    TaskStage, WorkspaceState,
 };
-use crate::ids::{BarrierId, CheckpointId, TaskId};
-use barriers::{barrier_due, less};
+use barriers::{barrier_index, less};
 pub(super) use rounds::findings_of;
+use stages::{at_stage, index};
 use tasks::{decide, done, unqueue};
 
 /// The journal says something that cannot be.
@@ -209,26 +211,9 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             state.tasks[ix].problems = problems.clone();
         }
         E::CandidateCaptured { task, iteration, candidate, passed, raised } => {
-            let ix = at_stage(state, task, "captured", |s| matches!(s, TaskStage::Capturing))?;
-            state.front.ensuring.remove(&ix);
-            let problems = state.tasks[ix].problems.len() as u32;
-            let round = rounds::of(state, ix, *iteration)?;
-            round.revision = Some(candidate.revision.clone());
-            round.candidate = Some(candidate.clone());
-            round.passed = passed.clone();
-            round.raised = raised.clone();
-            round.problems = problems;
-            let it = &mut state.tasks[ix];
-            it.candidate = Some(candidate.clone());
-            it.captured_in = *iteration;
-            decide(state, ix, Point::Captured);
+            stages::captured(state, (task, *iteration), candidate, passed, raised.as_ref())?
         }
-        E::CandidateRefused { task, why, .. } => {
-            let ix = at_stage(state, task, "refused", |s| matches!(s, TaskStage::Capturing))?;
-            state.front.ensuring.remove(&ix);
-            state.tasks[ix].refusals += 1;
-            decide(state, ix, Point::Refused(why.clone()));
-        }
+        E::CandidateRefused { task, why, .. } => stages::refused(state, task, why)?,
         E::Judged { task, iteration, judged } => {
             rounds::of(state, index(state, task)?, *iteration)?.judged.push(judged.clone());
         }
@@ -251,14 +236,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             decide(state, ix, Point::Decided(verdict.clone()));
         }
         E::TaskAccepting { task, revision, approval, .. } => {
-            let open = |s: &TaskStage| {
-                matches!(s, TaskStage::Deciding(_) | TaskStage::AwaitingApproval(_) | TaskStage::Held(_))
-            };
-            let ix = at_stage(state, task, "accepting", open)?;
-            done(state, &Due::Task(ix));
-            rounds::choose(&mut state.tasks[ix], revision);
-            state.front.ensuring.insert(ix);
-            state.tasks[ix].stage = TaskStage::Committing(approval.clone());
+            stages::accepting(state, task, revision, approval.as_ref())?
         }
         E::TaskAccepted { task, candidate, .. } => {
             let ix = at_stage(state, task, "accepted", |s| matches!(s, TaskStage::Committing(_)))?;
@@ -275,22 +253,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             state.tasks[ix].stage = TaskStage::Held(why.clone());
         }
         E::TaskReleased { task, guidance, new_set, by } => {
-            let ix = at_stage(state, task, "released", |s| {
-                matches!(s, TaskStage::Held(_) | TaskStage::Failed(_))
-            })?;
-            if matches!(state.tasks[ix].stage, TaskStage::Failed(_)) {
-                state.front.given_up -= 1;
-            }
-            // A person who sends it on has patience again.
-            state.pools.values_mut().for_each(|pool| pool.since = at);
-            if guidance.is_some() || *new_set {
-                state.tasks[ix].steer(by, guidance.as_deref(), *new_set);
-            }
-            rounds::first_agents(&mut state.tasks[ix]);
-            match rounds::interrupted(&state.tasks[ix]).filter(|_| !new_set) {
-                Some(point) => decide(state, ix, point),
-                None => rounds::released(state, ix, *new_set),
-            }
+            stages::released(state, task, guidance.as_deref(), *new_set, by, at)?
         }
         E::HandoffRestarted { task, barrier, .. } => {
             let ix = at_stage(state, task, "restarted", |s| matches!(s, TaskStage::Deciding(_)))?;
@@ -304,75 +267,19 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             state.tasks[ix].steer(by, Some(guidance), exhausted);
             rounds::released(state, ix, exhausted);
         }
-        E::TaskFailed { task, why } => {
-            let ix = at_stage(state, task, "failed", |s| {
-                !matches!(s, TaskStage::Accepted | TaskStage::Failed(_))
-            })?;
-            done(state, &Due::Task(ix));
-            unqueue(state, ix);
-            state.front.ensuring.remove(&ix);
-            state.front.ready.remove(&ix);
-            state.front.given_up += 1;
-            state.tasks[ix].stage = TaskStage::Failed(why.clone());
-        }
+        E::TaskFailed { task, why } => stages::failed(state, task, why)?,
 
-        E::BarrierPrechecked { barrier } => {
-            let b = at_barrier(state, barrier, "prechecked", |s| matches!(s, BarrierStage::Arrived))?;
-            done(state, &Due::Barrier(b));
-            state.barriers[b].stage = BarrierStage::CrossPollinating;
-            if state.barriers[b].handoffs_left == 0 {
-                barrier_due(state, b, BarrierStage::Pollinated);
-            }
-            let graph = state.graph.clone();
-            graph.handoffs_of(b).for_each(|ix| less(state, ix));
-        }
-        E::BarrierMerging { barrier, .. } => {
-            let b = at_barrier(state, barrier, "merging", |s| matches!(s, BarrierStage::Pollinated))?;
-            done(state, &Due::Barrier(b));
-            state.front.merging.insert(b);
-            state.barriers[b].stage = BarrierStage::Merging;
-        }
-        E::BarrierMerged { barrier, revision } => {
-            let b = at_barrier(state, barrier, "merged", |s| matches!(s, BarrierStage::Merging))?;
-            state.front.merging.remove(&b);
-            state.barriers[b].revision = Some(revision.clone());
-            barrier_due(state, b, BarrierStage::Merged);
-        }
+        E::BarrierPrechecked { barrier } => barriers::prechecked(state, barrier)?,
+        E::BarrierMerging { barrier, .. } => barriers::merging(state, barrier)?,
+        E::BarrierMerged { barrier, revision } => barriers::merged(state, barrier, revision)?,
         E::BarrierVerified { .. } => {}
-        E::BarrierHeld { barrier, why } => {
-            let b = at_barrier(state, barrier, "held", |s| {
-                matches!(s, BarrierStage::Merging | BarrierStage::Merged)
-            })?;
-            state.front.merging.remove(&b);
-            done(state, &Due::Barrier(b));
-            state.barriers[b].stage = BarrierStage::Held(why.clone());
-        }
-        E::BarrierReleased { barrier, .. } => {
-            let b = at_barrier(state, barrier, "released", |s| matches!(s, BarrierStage::Held(_)))?;
-            if let BarrierStage::Held(BarrierHold::Blocked { blockers }) = &state.barriers[b].stage {
-                state.barriers[b].taken = blockers.clone();
-            }
-            barrier_due(state, b, BarrierStage::Pollinated);
-        }
+        E::BarrierHeld { barrier, why } => barriers::held(state, barrier, why)?,
+        E::BarrierReleased { barrier, .. } => barriers::released(state, barrier)?,
         E::BarrierReopened { barrier, note, by, .. } => {
-            let b = at_barrier(state, barrier, "reopened", |s| {
-                matches!(s, BarrierStage::AwaitingApproval(_) | BarrierStage::Held(_))
-            })?;
-            barriers::reopen(state, b, note.as_deref(), by.as_deref().unwrap_or("a person"));
+            barriers::reopened(state, barrier, note.as_deref(), by.as_deref())?
         }
-        E::BarrierCompleted { barrier, .. } => {
-            let open =
-                |s: &BarrierStage| matches!(s, BarrierStage::Merged | BarrierStage::AwaitingApproval(_));
-            let b = at_barrier(state, barrier, "completed", open)?;
-            barriers::completed(state, b, at);
-        }
-        E::BarrierFailed { barrier, why } => {
-            let b = at_barrier(state, barrier, "failed", |s| !matches!(s, BarrierStage::Complete))?;
-            done(state, &Due::Barrier(b));
-            state.front.merging.remove(&b);
-            state.front.given_up += 1;
-            state.barriers[b].stage = BarrierStage::Failed(why.clone());
-        }
+        E::BarrierCompleted { barrier, .. } => barriers::passed(state, barrier, at)?,
+        E::BarrierFailed { barrier, why } => barriers::failed(state, barrier, why)?,
 
         E::ApprovalRequested { approval, kind, who, question } => {
             tasks::asked(state, approval, kind, who, question, at)?;
@@ -427,26 +334,13 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         }
 
         E::CheckpointPrepared { checkpoint, seq, trigger, subject, last } => {
-            if *trigger != CheckpointTrigger::Manual {
-                tasks::checkpoint_done(state);
-            }
-            state.front.checkpointing.insert(state.checkpoints.len());
-            state.checkpoints.push(Checkpoint {
-                id: checkpoint.clone(),
-                trigger: *trigger,
-                subject: subject.clone(),
-                last: *last,
-                prepared_at: at,
-                seq: *seq,
-                revision: None,
-                failed: None,
-            });
+            checkpoints::prepared(state, (checkpoint, *seq), *trigger, subject, *last, at)
         }
         E::CheckpointCreated { checkpoint, revision } => {
-            checkpoint_ended(state, checkpoint)?.revision = Some(revision.clone());
+            checkpoints::ended(state, checkpoint)?.revision = Some(revision.clone());
         }
         E::CheckpointFailed { checkpoint, why } => {
-            checkpoint_ended(state, checkpoint)?.failed = Some(why.clone());
+            checkpoints::ended(state, checkpoint)?.failed = Some(why.clone());
         }
 
         E::EffectFailed { effect, failures, not_before, why } => {
@@ -512,45 +406,6 @@ fn apply(state: &mut State, event: &Event) -> Applied {
     }
     failing::clear(state, &event.kind);
     Ok(())
-}
-
-pub(super) fn index(state: &State, task: &TaskId) -> Result<usize, String> {
-    state.graph.ix(task).ok_or_else(|| format!("the plan has no task {task}"))
-}
-
-fn barrier_index(state: &State, barrier: &BarrierId) -> Result<usize, String> {
-    state.graph.barrier_ix(barrier).ok_or_else(|| format!("the plan has no barrier {barrier}"))
-}
-
-fn at_stage(
-    state: &State,
-    task: &TaskId,
-    what: &str,
-    legal: impl Fn(&TaskStage) -> bool,
-) -> Result<usize, String> {
-    let ix = index(state, task)?;
-    let stage = &state.tasks[ix].stage;
-    legal(stage).then_some(ix).ok_or_else(|| format!("{task} cannot be {what} while it is {stage:?}"))
-}
-
-fn at_barrier(
-    state: &State,
-    barrier: &BarrierId,
-    what: &str,
-    legal: impl Fn(&BarrierStage) -> bool,
-) -> Result<usize, String> {
-    let ix = barrier_index(state, barrier)?;
-    let stage = &state.barriers[ix].stage;
-    legal(stage).then_some(ix).ok_or_else(|| format!("{barrier} cannot be {what} while it is {stage:?}"))
-}
-
-/// A checkpoint that is being made, which is over now.
-fn checkpoint_ended<'a>(state: &'a mut State, id: &CheckpointId) -> Result<&'a mut Checkpoint, String> {
-    let never = || format!("{id} is not being made");
-    let at = state.front.checkpointing.iter().copied().find(|at| state.checkpoints[*at].id == *id);
-    let at = at.ok_or_else(never)?;
-    state.front.checkpointing.remove(&at);
-    state.checkpoints.get_mut(at).ok_or_else(never)
 }
 
 fn integration(state: &mut State) -> Result<&mut Integration, String> {
