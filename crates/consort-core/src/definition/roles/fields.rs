@@ -1,13 +1,17 @@
 //! Keys of front matter and governance. Known ones are used; others are kept as notes, for people
 //! share these files with other programs.
 
+mod said;
+mod tiers;
+mod values;
+
 use super::compose::{self, Said};
 use super::{Places, RoleFile, TOOLS_MAX, front, tools};
-use crate::definition::decode::listed;
 use crate::definition::diagnostic::{Diagnostic, Foreign, Severity, Span, closest};
 use crate::definition::tree::{Node, Value};
 use crate::plan::{Effort, Role, Rule, Tool};
 use std::sync::Arc;
+use values::{json, text_of};
 
 /// What other programs make of a file and this one does not.
 const WITHOUT_EFFECT: [(&str, &str); 8] = [
@@ -327,126 +331,6 @@ impl<'a> Reader<'a> {
         self.role.servers.insert(name.to_owned(), configuration);
     }
 
-    fn tier(&mut self, value: &Node) {
-        const TIERS: [&str; 5] = ["T1", "T2", "T3", "T4", "T5"];
-        let Some(text) = self.text(value) else { return };
-        match TIERS.iter().position(|tier| text.eq_ignore_ascii_case(tier)) {
-            Some(at) => self.tier = Some((at as u8 + 1, value.span.clone(), self.file.clone())),
-            None => self.word(value, &TIERS),
-        }
-    }
-
-    fn identity(&mut self, value: &Node) {
-        self.each(value, |reader, key, value| match key {
-            "role" => reader.said.identity = reader.text(value),
-            "expertise" => {
-                let all = reader.list(value).into_iter().map(|(text, _)| text);
-                reader.said.expertise.extend(all);
-            }
-            "cognitive_mode" => {
-                const MODES: [&str; 6] =
-                    ["divergent", "convergent", "integrative", "systematic", "forensic", "mixed"];
-                match reader.text(value) {
-                    Some(text) if compose::mode(&text).is_some() => reader.said.mode = Some(text),
-                    Some(_) => reader.word(value, &MODES),
-                    None => {}
-                }
-            }
-            _ => {}
-        });
-    }
-
-    fn persona(&mut self, value: &Node) {
-        self.each(value, |reader, key, value| {
-            if let Some(text) = reader.text(value) {
-                reader.said.persona.push((key.to_owned(), text));
-            }
-        });
-    }
-
-    fn guardrails(&mut self, value: &Node) {
-        self.each(value, |reader, key, value| match key {
-            "input_validation" => reader.inputs(value),
-            "output_filtering" => {
-                let all = reader.list(value).into_iter().map(|(text, _)| text.replace('_', " "));
-                reader.said.filters.extend(all);
-            }
-            "fallback_behavior" => match reader.text(value) {
-                Some(text) if text.chars().all(|c| c.is_ascii_lowercase() || c == '_') => {
-                    reader.said.fallback = Some(text);
-                }
-                Some(text) => reader.report(
-                    Diagnostic::error("fallback-behavior", format!("`{text}` is not a behaviour"))
-                        .at(value.span.clone(), "small letters and `_`")
-                        .help("such as `warn_and_retry`, `escalate_to_user` or `persist_and_halt`"),
-                ),
-                None => {}
-            },
-            _ => {}
-        });
-    }
-
-    /// `field: {format, on_invalid: {action, message}}`, or sentences.
-    fn inputs(&mut self, value: &Node) {
-        if let Value::List(_) | Value::Scalar(_) = &value.value {
-            let all = self.list(value).into_iter().map(|(text, _)| text);
-            return self.said.inputs.extend(all);
-        }
-        self.each(value, |reader, field, value| {
-            let (mut form, mut rejects, mut message) = (None, false, None);
-            if let Value::Map(_) = &value.value {
-                reader.each(value, |reader, key, value| match key {
-                    "format" => form = reader.text(value),
-                    "on_invalid" => reader.each(value, |reader, key, value| match key {
-                        "action" => rejects = reader.text(value).as_deref() == Some("reject"),
-                        "message" => message = reader.text(value),
-                        _ => {}
-                    }),
-                    _ => {}
-                });
-            } else {
-                form = reader.text(value);
-            }
-            let mut line = format!("`{field}` is there");
-            if let Some(form) = form {
-                line += &format!(", of the form `{form}`");
-            }
-            line += if rejects {
-                "; if not, say so in the work and go no further"
-            } else {
-                "; if not, say so in the work"
-            };
-            if let Some(message) = message {
-                line += &format!(" ({message})");
-            }
-            reader.said.inputs.push(line);
-        });
-    }
-
-    fn output(&mut self, value: &Node) {
-        self.each(value, |reader, key, value| {
-            if key != "levels" {
-                return;
-            }
-            let names: Vec<(String, Span)> = match &value.value {
-                Value::Map(entries) => entries
-                    .iter()
-                    .filter_map(|(k, _)| Some((text_of(k)?.to_owned(), k.span.clone())))
-                    .collect(),
-                _ => reader.list(value),
-            };
-            for (text, at) in names {
-                match text.as_str() {
-                    "L0" | "L1" | "L2" => reader.levels.push(text),
-                    _ => reader.report(
-                        Diagnostic::error("role-level", format!("`{text}` is not an output level"))
-                            .at(at, "one of `L0`, `L1` and `L2`"),
-                    ),
-                }
-            }
-        });
-    }
-
     /// What all of it comes to.
     pub(super) fn finish(mut self, body: &str) -> (Option<RoleFile>, Vec<Diagnostic>) {
         self.apply_tier();
@@ -488,148 +372,6 @@ impl<'a> Reader<'a> {
         };
         (Some(role), self.found)
     }
-
-    /// A tier gives tools where none are listed, and takes what lies beyond it.
-    fn apply_tier(&mut self) {
-        const ALL: [Tool; 4] = [Tool::Write, Tool::Shell, Tool::Fetch, Tool::WebSearch];
-        let mut may: Option<Vec<Tool>> = None;
-        if let Some((tier, at, file)) = self.tier.clone() {
-            let Some(offered) = tools::of_tier(tier) else {
-                self.found.push(
-                    Diagnostic::error(
-                        "tier-delegates",
-                        format!("the role `{}` is of tier T5: it starts other agents", self.name),
-                    )
-                    .at(at, "not for an agent of a workflow")
-                    .help("give it the tier of what it does itself, T1 to T4; the engine starts the others")
-                    .in_file(file),
-                );
-                return;
-            };
-            let beyond: Vec<&Tool> =
-                ALL.iter().filter(|tool| self.role.tools.contains(tool) && !offered.contains(tool)).collect();
-            if !beyond.is_empty() {
-                let names: Vec<&str> = beyond.iter().map(|tool| tools::word(tool)).collect();
-                let message =
-                    format!("the role `{}` lists {} beyond its tier T{tier}", self.name, listed(&names));
-                self.found.push(
-                    Diagnostic::warning("beyond-tier", message)
-                        .at(at.clone(), "the tier counts")
-                        .in_file(file.clone()),
-                );
-            }
-            if tier < 3 && !self.role.servers.is_empty() {
-                let message =
-                    format!("the role `{}` names servers of tools, and its tier T{tier} has none", self.name);
-                self.found.push(
-                    Diagnostic::warning("beyond-tier", message).at(at, "the tier counts").in_file(file),
-                );
-                self.role.servers.clear();
-                self.role
-                    .tools
-                    .retain(|tool| !matches!(tool, Tool::Other(name) if tools::server(name).is_some()));
-            }
-            if !self.listed_tools {
-                self.role.tools.extend(offered.iter().cloned());
-            }
-            self.role.tools.retain(|tool| !ALL.contains(tool) || offered.contains(tool));
-            may = Some(offered.to_vec());
-        }
-        // What is listed is what it gets.
-        if self.listed_tools || may.is_some() {
-            for tool in ALL {
-                let refused =
-                    self.deny.iter().any(|rule| rule.grip.is_none() && rule.tool.as_ref() == Some(&tool));
-                if !self.role.tools.contains(&tool) && !refused {
-                    self.deny.push(Rule { tool: Some(tool), grip: None });
-                }
-            }
-        }
-        let denied = |tool: &Tool| {
-            self.deny.iter().any(|rule| rule.grip.is_none() && rule.tool.as_ref() == Some(tool))
-        };
-        self.role.tools.retain(|tool| !denied(tool));
-    }
-
-    /// Each key of a mapping.
-    fn each(&mut self, value: &Node, mut visit: impl FnMut(&mut Self, &str, &Node)) {
-        match &value.value {
-            Value::Map(entries) => {
-                for (key, value) in entries {
-                    match text_of(key) {
-                        Some(name) => visit(self, name, value),
-                        None => self.wrong("a key", key),
-                    }
-                }
-            }
-            Value::Null => {}
-            _ => self.wrong("a mapping", value),
-        }
-    }
-
-    fn text(&mut self, value: &Node) -> Option<String> {
-        match &value.value {
-            Value::Scalar(scalar) => Some(scalar.text.trim().to_owned()),
-            Value::Null => None,
-            _ => {
-                self.wrong("a text", value);
-                None
-            }
-        }
-    }
-
-    /// A list, or one line with commas.
-    fn list(&mut self, value: &Node) -> Vec<(String, Span)> {
-        match &value.value {
-            Value::Null => Vec::new(),
-            Value::Scalar(scalar) => {
-                let at = |begin: usize, part: &str| {
-                    let start = (value.span.start + begin).min(value.span.end);
-                    start..(start + part.len()).min(value.span.end)
-                };
-                tools::parts(&scalar.text)
-                    .into_iter()
-                    .map(|(b, part)| (part.to_owned(), at(b, part)))
-                    .collect()
-            }
-            Value::List(items) => items
-                .iter()
-                .filter_map(|item| match &item.value {
-                    // A sentence with a colon is a mapping for YAML.
-                    Value::Map(_) => Some((sentence(item, &self.file.text), item.span.clone())),
-                    _ => Some((self.text(item)?, item.span.clone())),
-                })
-                .filter(|(text, _)| !text.is_empty())
-                .collect(),
-            Value::Map(_) => {
-                self.wrong("a list, or names with commas", value);
-                Vec::new()
-            }
-        }
-    }
-
-    fn wrong(&mut self, what: &str, node: &Node) {
-        self.report(
-            Diagnostic::error("wrong-type", format!("expected {what}, found {}", node.value.kind()))
-                .at(node.span.clone(), format!("expected {what}")),
-        );
-    }
-
-    fn word(&mut self, value: &Node, known: &[&str]) {
-        let text = text_of(value).unwrap_or_default();
-        let said = match closest(text, known.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("one of {}", listed(known)),
-        };
-        self.report(
-            Diagnostic::error("unknown-word", format!("`{text}` is not known here"))
-                .at(value.span.clone(), said),
-        );
-    }
-
-    fn report(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic.in_file(self.file.clone()));
-    }
 }
 
 fn effort_of_tier(text: &str) -> Option<Effort> {
@@ -639,36 +381,4 @@ fn effort_of_tier(text: &str) -> Option<Effort> {
         "fast" => Effort::Low,
         _ => return None,
     })
-}
-
-fn text_of(node: &Node) -> Option<&str> {
-    match &node.value {
-        Value::Scalar(scalar) => Some(scalar.text.as_str()),
-        _ => None,
-    }
-}
-
-fn sentence(node: &Node, text: &str) -> String {
-    match &node.value {
-        Value::Map(entries) => {
-            let side = |node: &Node| text.get(node.span.clone()).unwrap_or_default().trim().to_owned();
-            entries.iter().map(|(k, v)| format!("{}: {}", side(k), side(v))).collect::<Vec<_>>().join(", ")
-        }
-        _ => text_of(node).unwrap_or_default().to_owned(),
-    }
-}
-
-/// As JSON: numbers and truth values keep their kind.
-fn json(node: &Node) -> serde_json::Value {
-    match &node.value {
-        Value::Null => serde_json::Value::Null,
-        Value::Scalar(scalar) if scalar.kind == "a text" => scalar.text.clone().into(),
-        Value::Scalar(scalar) => {
-            serde_json::from_str(&scalar.text).unwrap_or_else(|_| scalar.text.clone().into())
-        }
-        Value::List(items) => items.iter().map(json).collect(),
-        Value::Map(entries) => {
-            entries.iter().map(|(k, v)| (text_of(k).unwrap_or_default().to_owned(), json(v))).collect()
-        }
-    }
 }
