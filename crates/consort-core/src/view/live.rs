@@ -168,6 +168,8 @@ impl Look {
         let facts = format!("{done} of {all} tasks, {} of about {calls} calls{cost}", view.calls.used);
         let bar = bar(done, all, if narrow { 10 } else { 20 });
         lines.push(Line::new(Style::Plain, format!("{bar} {facts}")));
+        let limits = view.nearly_used_up.iter().map(|limit| Line::new(Style::Warn, limit.text.clone()));
+        lines.extend(limits);
         lines.push(Line::default());
         lines
     }

@@ -65,7 +65,7 @@ fn a_journal_that_cannot_be_read_is_named_and_not_counted() {
 
 #[test]
 fn a_budget_that_stops_ends_the_run_and_says_what_helps() {
-    let world = World::new(&workflow("{agent_calls: 1, then: stop}", ""));
+    let world = World::new(&workflow("{agent_calls: 1, then: stop, warn_at: 0.8}", ""));
     let said = world.consort(&["run", "workflow.yaml"]);
     assert_eq!(said.code, 4, "{}{}", said.stdout, said.stderr);
     for words in
@@ -74,6 +74,9 @@ fn a_budget_that_stops_ends_the_run_and_says_what_helps() {
         assert!(said.stdout.contains(words), "`{words}` is missing: {}", said.stdout);
     }
     assert!(world.consort(&["status"]).stdout.contains("ended: its budget is used up"));
+    assert!(world.consort(&["status"]).stdout.contains("\nthe budget agent_calls: 1 of 1 are used up\n"));
+    let near = &world.consort(&["status", "--json"]).json()["nearly_used_up"];
+    assert_eq!((near[0]["limit"].as_str(), near[0]["used"].as_u64()), (Some("agent_calls"), Some(1)), "{near}");
     assert_eq!(world.consort(&["verify"]).code, 0);
 }
 

@@ -5,15 +5,15 @@ use consort_core::plan::{Budget, Plan, Price, PromptBy, Runtime, Task, Then};
 use consort_testing::plans::{PlanExt, TaskExt, plan, score, task};
 use consort_testing::sim::People;
 
-fn talked(id: &str) -> Task {
+pub(super) fn talked(id: &str) -> Task {
     task(id).talked(0)
 }
 
-fn uses(micro_usd: impl Into<Option<u64>>) -> Usage {
+pub(super) fn uses(micro_usd: impl Into<Option<u64>>) -> Usage {
     Usage { tokens_in: 90, tokens_out: 10, micro_usd: micro_usd.into() }
 }
 
-fn spend(sim: &mut Sim, task: &str, all: &[Usage]) {
+pub(super) fn spend(sim: &mut Sim, task: &str, all: &[Usage]) {
     sim.world.spends.scripted.insert((task.into(), Step::Create), all.to_vec());
 }
 
@@ -22,7 +22,7 @@ fn calls(max: u32, then: Then) -> Budget {
 }
 
 /// Most attempts alive at once.
-fn most_live(sim: &Sim) -> usize {
+pub(super) fn most_live(sim: &Sim) -> usize {
     let mut live = 0_usize;
     let counts = events(sim).map(|e| {
         match &e.kind {
@@ -231,6 +231,15 @@ fn what_is_nearly_used_up_is_told_once_for_each_limit() {
     let view = consort_core::view::model::run_view(sim.state());
     let text = consort_core::view::status_text(&view, sim.state().now, 100, true);
     assert!(text.contains("the budget agent_calls: 4 of 4 are used up"), "{text}");
+    let screen = consort_core::view::live::screen(&view, sim.state().now, 100, 30, true, false);
+    let shown: Vec<String> = screen.iter().map(|line| line.text()).collect();
+    assert_eq!(
+        shown[2..4],
+        [
+            "the budget agent_calls: 4 of 4 are used up",
+            "the budget agent_calls of task t0: 1 of 9 are used up"
+        ]
+    );
     approve(&mut sim, "A-001").expect("it is asked");
     sim.run();
     assert_eq!(told(&sim)[1..], [("agent_calls".to_owned(), 4, 8)], "for the raised limit again");
@@ -280,7 +289,7 @@ fn time_that_agents_work_is_counted_by_task() {
 }
 
 /// Four tasks one after another, and so many calls a day.
-fn daily(max: u32, then: Then) -> Plan {
+pub(super) fn daily(max: u32, then: Then) -> Plan {
     let mut plan = plan("p", ["a", "b", "c", "d"].map(talked).into()).at_once(1);
     plan.limits.shares.day = calls(max, then);
     plan
@@ -292,7 +301,7 @@ fn days(sim: &Sim) -> Vec<i64> {
     starts.map(|e| e.at.day() - first).collect()
 }
 
-fn told(sim: &mut Sim, day: i64, agent_calls: u64) -> bool {
+pub(super) fn told(sim: &mut Sim, day: i64, agent_calls: u64) -> bool {
     let spent = Spent { agent_calls, ..Spent::default() };
     sim.input(&Input::Elsewhere { day, spent, unread: Vec::new() }).expect("no command")
 }
