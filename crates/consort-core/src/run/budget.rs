@@ -3,8 +3,11 @@
 //!
 //! - its agent's cap where it has one, or the price of a call;
 //! - else the largest use of one attempt of its kind (creator, self-review, critic, judge) so far in this run;
-//! - where none of its kind has ended yet, nobody can say: of those only one at a time works on the same
+//! - where none of its kind has done its step yet, nobody can say: of those only one at a time works on the same
 //!   budget. It costs the first of each kind some time and nobody afterwards; a cap spares that, too.
+//!
+//! The time that agents of a task or a pipeline work is reserved against the others only: one alone may always
+//! start while there is some left.
 //!
 //! A cap is kept by whoever runs the agent, so with caps a budget holds. An estimate is none: an attempt
 //! that uses more than any before it may go beyond by so much.
@@ -40,9 +43,11 @@ pub(super) fn elsewhere(
     unread: &[String],
     now: Timestamp,
 ) -> Vec<EventKind> {
-    let known = state.elsewhere == Some((day, spent));
-    let nothing = state.elsewhere.is_none() && spent == Spent::default() && unread.is_empty();
-    if known || nothing || state.is_over() || day != now.day() {
+    let known = state.elsewhere.filter(|(of, _)| *of == day).map(|(_, known)| known).unwrap_or_default();
+    // What was used stays used, also where its journal is gone or cannot be read any more.
+    let spent = known.at_least(&spent);
+    let is_news = spent != known || !unread.is_empty();
+    if !is_news || state.is_over() || day != now.day() {
         return Vec::new();
     }
     let unread = unread.iter().take(10).map(|run| cut(run, 100)).collect();

@@ -55,7 +55,7 @@ pub use input::{
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version
 /// must give the same events, byte for byte.
-pub const DECISION_VERSION: u32 = 8;
+pub const DECISION_VERSION: u32 = 9;
 
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
@@ -70,8 +70,8 @@ pub use session::{
 pub use state::{
     AgentChange, AgentTurn, Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Grant,
     Integration, Live, LivePhase, Most, Override, Past, Point, PoolState, Remembered, Rollback, Round,
-    STATE_SCHEMA, Spent, State, Steering, StepState, StepStatus, Talk, TaskStage, TaskState, Tell, Used,
-    Waiting, WorkspaceState,
+    STATE_SCHEMA, Spent, State, Steering, StepState, StepStatus, Talk, Tally, TaskStage, TaskState, Tell,
+    Used, Waiting, WorkspaceState,
 };
 pub use versions::{Apart, Version, apart};
 pub use wanted::{Why, checkpoint_tips, inputs_of, is_settled, measured_by, next_deadline, start_of, wanted};

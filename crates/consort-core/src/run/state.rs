@@ -14,7 +14,7 @@ pub(super) use frontier::{Due, Frontier};
 pub use live::{Live, LivePhase};
 pub use round::Round;
 pub(super) use spent::kind_of;
-pub use spent::{Most, Spent};
+pub use spent::{Most, Spent, Tally};
 pub use talk::{Grant, Talk, Tell, Waiting};
 pub use task::{
     AgentChange, AgentTurn, Point, Remembered, Steering, StepState, StepStatus, TaskStage, TaskState,
@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Raised when the shape of the serialised state changes.
-pub const STATE_SCHEMA: u32 = 6;
+pub const STATE_SCHEMA: u32 = 7;
 
 /// The state of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

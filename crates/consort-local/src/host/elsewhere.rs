@@ -4,10 +4,10 @@
 //! look, at most [`EVERY_MS`] ago; what it has reserved and not yet used is not seen at all.
 
 use super::clock::wall;
-use super::load_plan;
 use crate::journal::{JOURNAL_FILE, Reader};
+use crate::replay::{graph_of, start_of};
 use consort_core::ids::RunId;
-use consort_core::run::{Command, Input, Spent};
+use consort_core::run::{Graph, Input, Spent, Tally};
 use consort_core::time::Timestamp;
 use consort_worker::store::Store;
 use std::collections::BTreeMap;
@@ -18,14 +18,15 @@ use std::time::UNIX_EPOCH;
 const EVERY_MS: u64 = 60_000;
 
 /// What is known of one of them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Default)]
 struct Seen {
     /// The last record that was read.
     seq: u64,
-    day: i64,
-    spent: Spent,
-    /// It spends nothing that anybody would count.
-    rehearsal: bool,
+    /// What it began with, once that was read.
+    graph: Option<Graph>,
+    tally: Tally,
+    /// It was said that it cannot be read.
+    unread: bool,
 }
 
 /// Looks at the other runs now and then.
@@ -56,14 +57,19 @@ impl Elsewhere {
         }
         self.next = now.plus_ms(EVERY_MS);
         let day = now.day();
-        let mut spent = Spent::default();
         let mut unread = Vec::new();
         for dir in self.others() {
-            match self.one(&dir, day) {
-                Ok(of_one) => spent = spent.plus(&of_one),
-                Err(()) => unread.push(name(&dir)),
+            let mut seen = self.seen.remove(&dir).unwrap_or_default();
+            let read = seen.read(&dir, &self.store, day).is_some();
+            // Named once, and what is known of it counts.
+            if !read && !seen.unread {
+                unread.push(name(&dir));
             }
+            seen.unread = !read;
+            self.seen.insert(dir, seen);
         }
+        // Also those whose directory is gone by now.
+        let spent = self.seen.values().fold(Spent::default(), |sum, seen| sum.plus(&seen.on_day(day)));
         Some(Input::Elsewhere { day, spent, unread })
     }
 
@@ -75,27 +81,32 @@ impl Elsewhere {
         others.sort();
         others
     }
+}
+
+impl Seen {
+    /// A rehearsal spends nothing that anybody would count.
+    fn on_day(&self, day: i64) -> Spent {
+        let counts = self.graph.as_ref().is_some_and(|graph| !graph.plan.rehearsal);
+        if counts { self.tally.on_day(day) } else { Spent::default() }
+    }
 
     /// A journal that was not written to today is not opened; of the others only what is new is read.
-    fn one(&mut self, dir: &Path, day: i64) -> Result<Spent, ()> {
+    fn read(&mut self, dir: &Path, store: &Store, day: i64) -> Option<()> {
         if written(dir).is_some_and(|at| at.day() < day.min(wall().day())) {
-            return Ok(Spent::default());
+            return Some(());
         }
-        let mut seen = self.seen.get(dir).copied().unwrap_or_default();
-        if seen.day != day {
-            seen = Seen { day, spent: Spent::default(), ..seen };
-        }
-        let reader = Reader::open(dir).map_err(|_| ())?;
-        for record in reader.records(seen.seq).map_err(|_| ())? {
-            let record = record.map_err(|_| ())?;
-            seen.seq = record.seq;
-            if let Input::Command { command: Command::Start(start), .. } = &record.cause {
-                seen.rehearsal = load_plan(&self.store, &start.plan).map_err(|_| ())?.rehearsal;
+        let reader = Reader::open(dir).ok()?;
+        for record in reader.records(self.seq).ok()? {
+            let record = record.ok()?;
+            if self.graph.is_none() {
+                self.graph = Some(graph_of(store, start_of(&record).ok()?).ok()?);
             }
-            seen.spent = seen.spent.plus(&Spent::on_day(day, &record.events));
+            if let Some(graph) = &self.graph {
+                self.tally.take(graph, &record.events);
+            }
+            self.seq = record.seq;
         }
-        self.seen.insert(dir.to_path_buf(), seen);
-        Ok(if seen.rehearsal { Spent::default() } else { seen.spent })
+        Some(())
     }
 }
 
@@ -112,4 +123,102 @@ fn written(dir: &Path) -> Option<Timestamp> {
         Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
     };
     [of(JOURNAL_FILE.into()), of(format!("{JOURNAL_FILE}-wal"))].into_iter().flatten().max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Journal, NewJournal, NewRecord};
+    use crate::lock::RunLock;
+    use consort_core::definition::{BaseFiles, IdChoice, PlanOptions, check};
+    use consort_core::run::{Command, Report, StartRun, State, step};
+    use std::sync::Arc;
+
+    const DAY: i64 = 20_500;
+    /// A run in this directory, of which attempts begin at these times.
+    fn run(dir: &Path, store: &Store, starts: &[Timestamp]) {
+        let options = PlanOptions {
+            today: "20260220".into(),
+            variables: BTreeMap::new(),
+            rehearse: false,
+            id: IdChoice::Declared,
+            existing_ids: Vec::new(),
+            base_files: BaseFiles::none(),
+            library: Default::default(),
+            offers: Vec::new(),
+        };
+        let mut text =
+            "workflow: {id: w-20260220-001}\nagents:\n  default: {argv: [sh]}\ntasks:\n".to_owned();
+        (0..starts.len()).for_each(|n| text += &format!("  t{n}: {{text: x, path: t{n}.md, gate: none}}\n"));
+        let plan = check("w.yaml", &text, &options).expect("it checks").plan;
+        let start = StartRun {
+            run: RunId(name(dir)),
+            plan: store.put(&serde_json::to_vec(&plan).expect("JSON")).expect("a store"),
+            base: None,
+            nonce: "0123456789abcdef0123456789abcdef".into(),
+            approve_all: false,
+            absent: Vec::new(),
+            unseen: Vec::new(),
+            from: None,
+        };
+        let command = Command::Start(Box::new(start));
+        let cause = Input::Command { by: "ann".into(), via: "terminal".into(), command };
+        let mut inputs = vec![(starts[0], cause)];
+        inputs.push((starts[0], Input::Opened { runner: "test".into(), found: Vec::new() }));
+        // Each begins as soon as its workspace stands.
+        for (n, at) in starts.iter().enumerate() {
+            let task = format!("t{n}").as_str().into();
+            inputs.push((*at, Input::Reported(Report::WorkspaceReady { task, generation: 1, base: None })));
+        }
+        let mut state = State::new(Arc::new(Graph::new(plan)));
+        let records = inputs.into_iter().map(|(at, input)| {
+            let events = step(&mut state, &input, at).expect("it is taken");
+            NewRecord::new(at, input, events)
+        });
+        let records = records.collect();
+        std::fs::create_dir_all(dir).expect("a directory");
+        let lock = RunLock::try_acquire(dir, "test").expect("nobody else");
+        let about = NewJournal { run: RunId(name(dir)), created: starts[0], version: "0".into() };
+        let journal = Journal::create(&lock, &about).expect("a journal");
+        journal.append(records).wait().expect("it is written");
+        journal.close();
+    }
+
+    /// Calls of a day, and whose journals are named.
+    fn look(elsewhere: &mut Elsewhere, at: Timestamp) -> (u64, Vec<String>) {
+        match elsewhere.look(at) {
+            Some(Input::Elsewhere { day, spent, unread }) if day == at.day() => (spent.agent_calls, unread),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_was_used_stays_counted_when_its_journal_is_damaged_or_gone() {
+        let root = tempfile::tempdir().expect("a directory");
+        let (store, runs) = (Store::new(root.path().join("store")), root.path().join("runs"));
+        let noon = Timestamp::of_day(DAY).plus_ms(43_200_000);
+        run(&runs.join("first"), &store, &[noon, noon]);
+        run(&runs.join("other"), &store, &[noon]);
+        let mut elsewhere = Elsewhere::new(&runs.join("own"), store);
+        let mut later = (1_u64..).map(|n| noon.plus_ms(n * EVERY_MS));
+        let mut next = || look(&mut elsewhere, later.next().expect("time goes on"));
+        assert_eq!(next(), (3, vec![]));
+        std::fs::write(runs.join("first").join(JOURNAL_FILE), "this is no journal").expect("a file");
+        assert_eq!(next(), (3, vec!["first".to_owned()]));
+        assert_eq!(next(), (3, vec![]), "named once");
+        std::fs::remove_dir_all(runs.join("first")).expect("it was there");
+        assert_eq!(next(), (3, vec![]));
+    }
+
+    #[test]
+    fn what_is_read_before_midnight_and_happened_after_it_counts_on_its_day() {
+        let root = tempfile::tempdir().expect("a directory");
+        let (store, runs) = (Store::new(root.path().join("store")), root.path().join("runs"));
+        let midnight = Timestamp::of_day(DAY + 1);
+        let before = |ms: u64| Timestamp(midnight.0 - i64::try_from(ms).expect("little"));
+        run(&runs.join("first"), &store, &[before(100), midnight, midnight.plus_ms(20)]);
+        let mut elsewhere = Elsewhere::new(&runs.join("own"), store);
+        assert_eq!(look(&mut elsewhere, before(50)), (1, vec![]));
+        assert_eq!(look(&mut elsewhere, midnight.plus_ms(EVERY_MS)), (2, vec![]));
+    }
 }

@@ -76,7 +76,11 @@ fn a_budget_that_stops_ends_the_run_and_says_what_helps() {
     assert!(world.consort(&["status"]).stdout.contains("ended: its budget is used up"));
     assert!(world.consort(&["status"]).stdout.contains("\nthe budget agent_calls: 1 of 1 are used up\n"));
     let near = &world.consort(&["status", "--json"]).json()["nearly_used_up"];
-    assert_eq!((near[0]["limit"].as_str(), near[0]["used"].as_u64()), (Some("agent_calls"), Some(1)), "{near}");
+    assert_eq!(
+        (near[0]["limit"].as_str(), near[0]["used"].as_u64()),
+        (Some("agent_calls"), Some(1)),
+        "{near}"
+    );
     assert_eq!(world.consort(&["verify"]).code, 0);
 }
 

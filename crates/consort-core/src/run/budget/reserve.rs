@@ -6,7 +6,7 @@ use crate::ids::{AttemptId, Step};
 use crate::plan::Runtime;
 use crate::planted::Bug;
 use crate::run::event::EventKind;
-use crate::run::state::{Live, State, kind_of};
+use crate::run::state::{Live, Most, State, kind_of};
 use crate::time::Timestamp;
 
 /// Whether there is room in the budgets for all that an attempt may use up.
@@ -46,7 +46,7 @@ pub(in crate::run) fn reserve(state: &State, ix: usize, at: usize, now: Timestam
 /// What this step's next attempt may use up; `None`: nobody can say.
 fn need(state: &State, limit: &Limit<'_>, ix: usize, step: &Step, fallback: u8) -> Option<u64> {
     let agent = state.graph.task(ix).agent_of(step, fallback);
-    let most = state.most.get(kind_of(step));
+    let most = most(state, step);
     match limit.measure {
         "micro_usd" => {
             let price = matches!(agent.runtime, Runtime::Command { .. }).then(|| agent.price()).flatten();
@@ -60,6 +60,12 @@ fn need(state: &State, limit: &Limit<'_>, ix: usize, step: &Step, fallback: u8) 
     }
 }
 
+/// What an attempt of this kind used up at most, once one of them did its step: one that failed early says
+/// nothing of what the others need.
+fn most<'a>(state: &'a State, step: &Step) -> Option<&'a Most> {
+    state.most.get(kind_of(step)).filter(|most| most.done)
+}
+
 fn passes_unknown(state: &State, limit: &Limit<'_>) -> bool {
     let name = limit.name.strip_suffix(limit.measure).unwrap_or_default();
     state.raised.contains_key(&format!("{name}{UNKNOWN_COST}"))
@@ -68,11 +74,16 @@ fn passes_unknown(state: &State, limit: &Limit<'_>) -> bool {
 /// What living attempts may use up of a limit or have already used up, and whether none of this kind is
 /// among them of which nobody can say.
 fn held(state: &State, limit: &Limit<'_>, kind: &str) -> (u64, bool) {
-    if Bug::NothingReserved.is_planted() || !matches!(limit.measure, "micro_usd" | "tokens") {
+    let is_work = limit.measure == "wall_ms" && limit.scope != Scope::Run;
+    if Bug::NothingReserved.is_planted() || !is_work && !matches!(limit.measure, "micro_usd" | "tokens") {
         return (0, true);
     }
     let of = |(attempt, live): (&AttemptId, &Live)| {
         let ix = state.graph.ix(&attempt.task).filter(|ix| limit.scope.holds(state, *ix))?;
+        if is_work {
+            // Whoever works may need all of it, as long as nobody can say.
+            return Some((most(state, &attempt.step).map_or(limit.max, |most| most.wall_ms), false));
+        }
         let said = match limit.measure {
             "micro_usd" => live.talk.used.micro_usd.unwrap_or(0),
             _ => live.talk.used.tokens(),

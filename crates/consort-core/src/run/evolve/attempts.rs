@@ -174,10 +174,10 @@ fn charge(
     state.used.unknown_cost += u32::from(unknown_cost);
     crate::run::budget::shares(state, ix, |spent| spent.add(usage, wall_ms, unknown_cost));
     // One that failed before it did anything tells nothing.
-    let tells =
-        *end == AttemptEnd::Done || usage.tokens() > 0 || usage.micro_usd.is_some_and(|cost| cost > 0);
+    let done = *end == AttemptEnd::Done;
+    let tells = done || usage.tokens() > 0 || usage.micro_usd.is_some_and(|cost| cost > 0);
     if tells {
-        state.most.entry(kind_of(step).to_owned()).or_default().see(usage, agent);
+        state.most.entry(kind_of(step).to_owned()).or_default().see(usage, wall_ms, agent, done);
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a part of a run used up, and what one attempt may need.
 
-use crate::ids::Step;
+use crate::ids::{AttemptId, Step};
 use crate::plan::AgentSpec;
-use crate::run::{Event, EventKind, Usage};
+use crate::run::graph::Graph;
+use crate::run::{Event, EventKind, Usage, budget};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What attempts used up together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,21 +34,15 @@ impl Spent {
         }
     }
 
-    /// What these events used up on a day, for runs that are not driven here: calls count on the day
-    /// on which they began, what they used on the day on which they ended.
-    pub fn on_day<'e>(day: i64, events: impl IntoIterator<Item = &'e Event>) -> Spent {
-        let mut spent = Spent::default();
-        for event in events.into_iter().filter(|event| event.at.day() == day) {
-            match &event.kind {
-                EventKind::AttemptStarting { .. } => spent.agent_calls += 1,
-                EventKind::AttemptEnded { usage, wall_ms, .. } => {
-                    // Without its plan: whoever used tokens and told no price.
-                    spent.add(usage, *wall_ms, usage.micro_usd.is_none() && usage.tokens() > 0);
-                }
-                _ => {}
-            }
+    /// The larger of both, amount by amount.
+    pub(in crate::run) fn at_least(&self, other: &Spent) -> Spent {
+        Spent {
+            agent_calls: self.agent_calls.max(other.agent_calls),
+            tokens: self.tokens.max(other.tokens),
+            micro_usd: self.micro_usd.max(other.micro_usd),
+            wall_ms: self.wall_ms.max(other.wall_ms),
+            unknown_cost: self.unknown_cost.max(other.unknown_cost),
         }
-        spent
     }
 
     /// An attempt is over.
@@ -58,6 +54,42 @@ impl Spent {
     }
 }
 
+/// What a run that is not driven here used up, day by day (since 1970-01-01, in UTC): calls count on the day
+/// on which they began, what they used on the day on which they ended.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    days: BTreeMap<i64, Spent>,
+    /// Who does what is begun.
+    fallbacks: BTreeMap<AttemptId, u8>,
+}
+
+impl Tally {
+    /// The next events of the run with this graph.
+    pub fn take(&mut self, graph: &Graph, events: &[Event]) {
+        for Event { at, kind } in events {
+            match kind {
+                EventKind::AttemptStarting { attempt, fallback, .. } => {
+                    self.fallbacks.insert(attempt.clone(), *fallback);
+                    self.days.entry(at.day()).or_default().agent_calls += 1;
+                }
+                EventKind::AttemptEnded { attempt, end, usage, wall_ms, .. } => {
+                    let fallback = self.fallbacks.remove(attempt).unwrap_or(0);
+                    let task = graph.ix(&attempt.task).map(|ix| graph.task(ix));
+                    let agent = task.map(|task| task.agent_of(&attempt.step, fallback));
+                    let unknown = agent.is_some_and(|agent| budget::is_unknown(agent, end, usage));
+                    self.days.entry(at.day()).or_default().add(usage, *wall_ms, unknown);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What it used up on this day, as far as its events were taken.
+    pub fn on_day(&self, day: i64) -> Spent {
+        self.days.get(&day).copied().unwrap_or_default()
+    }
+}
+
 /// The largest use of one attempt so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Most {
@@ -65,11 +97,19 @@ pub struct Most {
     pub tokens: u64,
     /// Millionths of a US dollar; `None`: no attempt told its cost.
     pub micro_usd: Option<u64>,
+    /// What one worked, in milliseconds.
+    #[serde(default)]
+    pub wall_ms: u64,
+    /// One of them did its step: before, nobody can say what the next one needs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub done: bool,
 }
 
 impl Most {
     /// What one attempt used up, whose agent costs so much a call if it does not say so itself.
-    pub(in crate::run) fn see(&mut self, usage: &Usage, agent: &AgentSpec) {
+    pub(in crate::run) fn see(&mut self, usage: &Usage, wall_ms: u64, agent: &AgentSpec, done: bool) {
+        self.done |= done;
+        self.wall_ms = self.wall_ms.max(wall_ms);
         self.tokens = self.tokens.max(usage.tokens());
         self.micro_usd = self.micro_usd.max(usage.micro_usd.or_else(|| agent.price()));
     }

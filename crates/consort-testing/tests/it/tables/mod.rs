@@ -6,6 +6,7 @@ mod fork;
 mod gates;
 mod life;
 mod limits;
+mod overshoot;
 mod people;
 mod rollback;
 mod sessions;
