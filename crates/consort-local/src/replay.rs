@@ -5,7 +5,9 @@
 use crate::journal::{Head, JournalError, Reader, Record};
 use consort_core::ids::{ContentHash, RunId};
 use consort_core::plan::{PLAN_SCHEMA, Plan};
-use consort_core::run::{Command, Graph, Input, KEPT_SCHEMA, Kept, StartRun, State, fold};
+use consort_core::run::{
+    Command, Graph, Input, KEPT_SCHEMA, Kept, StartRun, State, fold, named_by, named_in,
+};
 use consort_worker::store::{Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
@@ -55,7 +57,7 @@ pub struct Replayed {
 pub fn replay(run_dir: &Path, store: &Store) -> Result<Replayed, ReplayError> {
     let reader = Reader::open(run_dir)?;
     let before = before_first(&reader, store)?;
-    catch_up(&reader, before, |_, _| {})
+    catch_up(&reader, store, before, |_, _| {})
 }
 
 /// A run before its first record: where a story of it begins.
@@ -75,18 +77,43 @@ pub fn before_first(reader: &Reader, store: &Store) -> Result<Replayed, ReplayEr
 /// See [`ReplayError`].
 pub fn catch_up(
     reader: &Reader,
+    store: &Store,
     mut replayed: Replayed,
     mut each: impl FnMut(&State, &Record),
 ) -> Result<Replayed, ReplayError> {
     for record in reader.records(replayed.head.seq)? {
         let record = record?;
-        replayed = take(replayed, &record)?;
+        replayed = take(replayed, store, &record)?;
         each(&replayed.state, &record);
     }
     Ok(replayed)
 }
 
-fn take(mut so_far: Replayed, record: &Record) -> Result<Replayed, ReplayError> {
+/// Makes the plans known to a state that a record names, before it is folded in.
+///
+/// # Errors
+/// One of them is gone, damaged, or of a schema that this build does not know.
+pub fn learn(state: &mut State, store: &Store, record: &Record) -> Result<(), ReplayError> {
+    let named = named_in(&record.cause).into_iter().chain(named_by(&record.events));
+    for plan in named {
+        learn_plan(state, store, plan)?;
+    }
+    Ok(())
+}
+
+/// Makes one plan known to a state.
+///
+/// # Errors
+/// As [`load_plan`].
+pub fn learn_plan(state: &mut State, store: &Store, plan: &ContentHash) -> Result<(), ReplayError> {
+    if !state.knows(plan) {
+        state.learn(plan.clone(), load_plan(store, plan)?);
+    }
+    Ok(())
+}
+
+fn take(mut so_far: Replayed, store: &Store, record: &Record) -> Result<Replayed, ReplayError> {
+    learn(&mut so_far.state, store, record)?;
     fold(&mut so_far.state, record.seq, &record.events).map_err(|c| ReplayError::Corrupt(c.to_string()))?;
     so_far.head = Head { seq: record.seq, hash: record.hash };
     Ok(so_far)

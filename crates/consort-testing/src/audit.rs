@@ -12,6 +12,7 @@ mod gates;
 mod life;
 mod limits;
 mod people;
+mod plans;
 mod replay;
 mod talk;
 mod there;
@@ -19,8 +20,10 @@ mod there;
 pub use replay::replay;
 
 use crate::sim::{Record, Seen};
+use consort_core::ids::ContentHash;
 use consort_core::plan::Plan;
 use consort_core::run::{EVENT_BYTES_MAX, Event, Kept};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Something that must not be.
@@ -70,6 +73,18 @@ pub fn promises(plan: &Plan, records: &[Record], seen: Option<&Seen>) -> Vec<Vio
     promises_after(plan, None, records, seen)
 }
 
+/// [`audit`] of a run whose plan changed: to those known by their hashes.
+pub fn audit_all(
+    plan: &Plan,
+    known: &BTreeMap<ContentHash, Plan>,
+    records: &[Record],
+    seen: Option<&Seen>,
+) -> Vec<Violation> {
+    let mut found = sizes(records);
+    found.extend(promises_of((plan, known), None, records, seen));
+    found
+}
+
 /// The same of a run that goes on with results of another one.
 pub fn promises_after(
     plan: &Plan,
@@ -77,7 +92,17 @@ pub fn promises_after(
     records: &[Record],
     seen: Option<&Seen>,
 ) -> Vec<Violation> {
-    let mut book = book::Book::new(plan);
+    promises_of((plan, &BTreeMap::new()), kept, records, seen)
+}
+
+/// The same of a run whose plan changed.
+pub fn promises_of(
+    (plan, known): (&Plan, &BTreeMap<ContentHash, Plan>),
+    kept: Option<&Kept>,
+    records: &[Record],
+    seen: Option<&Seen>,
+) -> Vec<Violation> {
+    let mut book = book::Book::new(plan, known);
     if let Some(kept) = kept {
         book.take_over(kept);
     }
@@ -87,7 +112,7 @@ pub fn promises_after(
     book.at_the_end();
     let mut found = std::mem::take(&mut book.found);
     if found.iter().all(|v| v.rule != "order") {
-        found.extend(replay(plan, kept, records));
+        found.extend(replay((plan, known), kept, records));
     }
     if let Some(seen) = seen {
         found.extend(there::compare(&book, records, seen));

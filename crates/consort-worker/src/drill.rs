@@ -57,6 +57,8 @@ pub const SITES: &[&str] = &[
     "git.checkpoint.after",
     "git.release.before",
     "git.release.after",
+    "git.abandon.before",
+    "git.abandon.after",
     "git.rewind.before",
     "git.rewind.after",
     "git.salvage.before",

@@ -7,11 +7,12 @@ use crate::failure::{self, Failure, posting};
 use crate::follow::now;
 use crate::person;
 use crate::place::{Place, Run};
-use consort_core::run::{Command, Event, Input, State, step};
+use consort_core::run::{Command, Event, Input, State, named_in, step};
 use consort_core::view::live;
 use consort_local::inbox::{Inbox, PostId};
 use consort_local::journal::{Reader, Record};
-use consort_local::replay::{Replayed, catch_up};
+use consort_local::replay::{Replayed, catch_up, learn_plan};
+use consort_worker::store::Store;
 use std::time::{Duration, Instant};
 
 /// So long a living runner has to take a command.
@@ -28,7 +29,8 @@ pub(crate) fn give(
     done: &str,
 ) -> Result<u8, Failure> {
     let before = place.replay(run)?;
-    check(&before.state, run, command)?;
+    let store = place.places.open_store();
+    check(&before.state, run, &store, command)?;
     let inbox = Inbox::of(&run.dir);
     let id = inbox.post(&person::name(), "terminal", now(), command).map_err(|e| posting(&inbox, &e))?;
     if run.holder().is_some() {
@@ -36,7 +38,7 @@ pub(crate) fn give(
         let reader = Reader::open(&run.dir)?;
         let mut so_far = before;
         while began.elapsed() < PATIENCE {
-            let (next, taken) = look(&reader, so_far, &id)?;
+            let (next, taken) = look(&reader, &store, so_far, &id)?;
             so_far = next;
             if let Some(taken) = taken {
                 return told(ctx, &so_far.state, &taken, done);
@@ -64,12 +66,15 @@ pub(crate) fn give(
 
 /// Refuses at once, in the words of the engine, what it would refuse anyway. Commands that lie in
 /// the inbox already come before this one.
-fn check(state: &State, run: &Run, command: &Command) -> Result<(), Failure> {
+fn check(state: &State, run: &Run, store: &Store, command: &Command) -> Result<(), Failure> {
     let input = Input::Command { by: person::name(), via: "inbox".into(), command: command.clone() };
     let mut state = state.clone();
     for posted in Inbox::of(&run.dir).take().map(|taken| taken.posted).unwrap_or_default() {
-        let _ = step(&mut state, &posted.input(), now());
+        let posted = posted.input();
+        learn(&mut state, store, &posted);
+        let _ = step(&mut state, &posted, now());
     }
+    learn(&mut state, store, &input);
     match step(&mut state, &input, now()) {
         Ok(_) => Ok(()),
         Err(refusal) => {
@@ -80,6 +85,13 @@ fn check(state: &State, run: &Run, command: &Command) -> Result<(), Failure> {
     }
 }
 
+/// A plan that cannot be had is refused by the engine, which does not know it.
+fn learn(state: &mut State, store: &Store, input: &Input) {
+    if let Some(plan) = named_in(input) {
+        let _ = learn_plan(state, store, plan);
+    }
+}
+
 /// What the journal says of a posted command.
 struct Taken {
     events: Vec<Event>,
@@ -87,10 +99,15 @@ struct Taken {
     refused: Option<String>,
 }
 
-fn look(reader: &Reader, so_far: Replayed, id: &PostId) -> Result<(Replayed, Option<Taken>), Failure> {
+fn look(
+    reader: &Reader,
+    store: &Store,
+    so_far: Replayed,
+    id: &PostId,
+) -> Result<(Replayed, Option<Taken>), Failure> {
     let mut taken = None;
     let mut before = so_far.state.clone();
-    let next = catch_up(reader, so_far, |after, record| {
+    let next = catch_up(reader, store, so_far, |after, record| {
         if PostId::of_input(&record.cause).as_ref() == Some(id) {
             taken = Some(taken_of(&mut before, record));
         }

@@ -36,6 +36,17 @@ pub struct Forecast {
     pub micro_usd: u64,
 }
 
+impl Forecast {
+    /// Both together.
+    pub fn plus(&self, other: &Forecast) -> Forecast {
+        Forecast {
+            calls: self.calls.saturating_add(other.calls),
+            unpriced: self.unpriced.saturating_add(other.unpriced),
+            micro_usd: self.micro_usd.saturating_add(other.micro_usd),
+        }
+    }
+}
+
 /// How often each agent of a task is called.
 struct Share {
     creations: u32,
@@ -67,6 +78,21 @@ impl Task {
             likely: creations * creator + rounds * (reviews + judges),
             most: self.rounds.max.max(rounds) * (creator + reviews + judges) + fresh,
         }
+    }
+
+    /// Its likely calls, and what they cost as far as that is known.
+    pub fn forecast(&self) -> Forecast {
+        let mut sum = Forecast::default();
+        for (agent, calls) in self.likely() {
+            sum.calls += calls;
+            match agent.price() {
+                Some(price) => {
+                    sum.micro_usd = sum.micro_usd.saturating_add(price.saturating_mul(u64::from(calls)));
+                }
+                None => sum.unpriced += calls,
+            }
+        }
+        sum
     }
 
     /// Its likely calls, by who is called.
@@ -111,16 +137,6 @@ impl Plan {
 
     /// The likely calls, and what they cost as far as that is known.
     pub fn forecast(&self) -> Forecast {
-        let mut sum = Forecast::default();
-        for (agent, calls) in self.tasks.iter().flat_map(Task::likely) {
-            sum.calls += calls;
-            match agent.price() {
-                Some(price) => {
-                    sum.micro_usd = sum.micro_usd.saturating_add(price.saturating_mul(u64::from(calls)));
-                }
-                None => sum.unpriced += calls,
-            }
-        }
-        sum
+        self.tasks.iter().map(Task::forecast).fold(Forecast::default(), |sum, task| sum.plus(&task))
     }
 }

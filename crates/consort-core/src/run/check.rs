@@ -1,14 +1,15 @@
-//! The indexes of the frontier, recomputed from the rest of the state. For tests only.
+//! The indexes of the frontier, recomputed from the rest of the state: after another plan, and for tests.
 
 use super::state::{BarrierStage, Frontier, State, StepStatus, TaskStage, WorkspaceState};
 
 impl State {
-    /// Compares the frontier with a naive recomputation over all tasks.
+    /// For tests: compares the frontier with a naive recomputation over all tasks.
     ///
     /// # Errors
     /// Which index differs, and how.
+    #[cfg(any(test, feature = "planted"))]
     pub fn check_front(&self) -> Result<(), String> {
-        let naive = self.naive();
+        let naive = self.front_anew();
         let mut wrong = Vec::new();
         macro_rules! compare {
             ($($field:ident)*) => { $(
@@ -24,7 +25,7 @@ impl State {
         compare!(due ready queued resting deadlines ensuring releasing merging checkpointing
             tasks_left barriers_left given_up open_approvals);
         for (ix, it) in self.tasks.iter().enumerate() {
-            let waits = self.naive_waits(ix);
+            let waits = self.waits_anew(ix);
             if self.start.is_some() && it.stage == TaskStage::Waiting && it.waits != waits {
                 wrong.push(format!("{}: waits for {}, should be {waits}", self.graph.task(ix).id, it.waits));
             }
@@ -32,7 +33,7 @@ impl State {
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
     }
 
-    fn naive(&self) -> Frontier {
+    pub(super) fn front_anew(&self) -> Frontier {
         let mut front = Frontier::default();
         let going_on = !self.is_over();
         for (ix, it) in self.tasks.iter().enumerate() {
@@ -49,7 +50,7 @@ impl State {
                 TaskStage::Preparing | TaskStage::Capturing | TaskStage::Committing(_) => {
                     front.ensuring.insert(ix);
                 }
-                TaskStage::Working if !self.is_ending() => {
+                TaskStage::Working if !self.is_leaving(ix) => {
                     for (at, step) in it.steps.iter().enumerate() {
                         match step.status {
                             StepStatus::Queued => drop(front.queued.insert((ix, at))),
@@ -79,11 +80,11 @@ impl State {
     }
 
     /// Needs, barriers and inputs that are not there.
-    fn naive_waits(&self, ix: usize) -> u32 {
+    pub(super) fn waits_anew(&self, ix: usize) -> u32 {
         use crate::plan::Input;
         let graph = &self.graph;
         let task = graph.task(ix);
-        let absent = self.start.as_ref().map(|s| s.absent.as_slice()).unwrap_or_default();
+        let absent = self.absent();
         let accepted = |t: &usize| self.tasks[*t].stage == TaskStage::Accepted;
         let needs = task.needs.iter().filter_map(|t| graph.ix(t)).filter(|t| !accepted(t));
         let complete = |b: &usize| self.barriers[*b].stage == BarrierStage::Complete;

@@ -80,6 +80,17 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
+    /// Go on under a changed plan: what it says the same about is kept, the rest begins anew.
+    Amend {
+        /// The plan in the content store.
+        plan: ContentHash,
+        /// File inputs of it that do not exist at the base.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        absent: Vec<String>,
+        /// Why, at most 1,000 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
     /// Bring the result of a COMPLETE run to a branch.
     Integrate {
         /// Full ref name, such as `refs/heads/main`.

@@ -121,6 +121,15 @@ pub enum Ensure {
         /// For the dates of ref logs.
         at: Timestamp,
     },
+    /// After a change of the plan: these accepted commits, which it gave up, lie under `abandoned/`.
+    Abandoned {
+        /// Which change, from 1.
+        number: u32,
+        /// Whose, of which generation.
+        gone: Vec<(TaskId, u32, Revision)>,
+        /// For the dates of ref logs.
+        at: Timestamp,
+    },
     /// The workspace is gone.
     Released {
         /// Whose.
@@ -240,6 +249,7 @@ impl Effect {
                 Ensure::BarrierCommit { barrier, set, .. } => format!("barrier/{barrier}/{set}"),
                 Ensure::Checkpoint { checkpoint, .. } => format!("checkpoint/{checkpoint}"),
                 Ensure::Rewound { number, .. } => format!("rewound/{number}"),
+                Ensure::Abandoned { number, .. } => format!("abandoned/{number}"),
                 Ensure::Released { task, generation, .. } => format!("released/{task}/{generation}"),
                 Ensure::Told(told) => format!("told/{}/{}", told.attempt, told.what),
                 Ensure::Integrated { into, result, .. } => format!("integrated/{into}/{result}"),

@@ -7,6 +7,7 @@ pub use refusal::{BarrierHold, GateRefusal, HoldWhy};
 use super::command::StartRun;
 use super::effect::StopWhy;
 use super::input::{Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Raised, Review, Usage};
+use super::plans::ChangeWhy;
 use super::session::{AskKind, Reach, SessionEnd, SessionFailure, SessionNote};
 use super::state::Spent;
 use crate::ids::{
@@ -284,6 +285,25 @@ pub enum EventKind {
     RolledBack { to: CheckpointId },
     /// Names in git say so, too: after the rollback of this number, from 1.
     RefsRewound { number: u32 },
+    /// A person changed the workflow: what the other plan gives up is ended first.
+    AmendBegan {
+        plan: ContentHash,
+        /// File inputs of it that do not exist at the base.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        absent: Vec<String>,
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// From here on this plan holds.
+    PlanChanged {
+        plan: ContentHash,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        absent: Vec<String>,
+        why: ChangeWhy,
+    },
+    /// Accepted commits that a change of the plan gave up lie under `abandoned/`: the change of this number, from 1.
+    RefsAbandoned { number: u32 },
     /// A person wants the result on a branch.
     IntegrationApproved { into: String, expected: Revision, by: String },
     /// It is there.

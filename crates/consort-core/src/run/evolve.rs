@@ -1,10 +1,12 @@
 //! The only place where a state changes: one total match over events. An event that cannot
 //! happen in this state means that the journal is corrupt.
 
+mod amend;
 mod attempts;
 mod barriers;
 mod checkpoints;
 mod failing;
+mod reindex;
 mod rollback;
 mod rounds;
 mod stages;
@@ -12,6 +14,7 @@ mod talk;
 mod tasks;
 
 use super::event::{ApprovalKind, Event, EventKind, RunStatus};
+use super::plans::Amending;
 use super::session::TellKind;
 use super::state::{
     AgentTurn, ApprovalAnswer, Due, Grant, Integration, LivePhase, Override, Point, PoolState, State,
@@ -69,6 +72,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             state.started_at = at;
             state.approve_all = start.approve_all.then(|| by.clone());
             state.start = Some(start.clone());
+            state.knows_first(&start.plan);
             rollback::take_over(state)?;
             tasks::begin(state);
         }
@@ -113,7 +117,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             it.base = base.clone();
             it.workspace = WorkspaceState::Ready;
             decide(state, ix, Point::Prepared);
-            if state.is_draining() {
+            if state.is_draining() || state.leaving.tasks.contains(&ix) {
                 rollback::leaves(state, ix);
             }
         }
@@ -393,8 +397,14 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         }
         E::RunEnded { status } => tasks::run_ended(state, *status, at),
         E::RollbackBegan { to, by, note } => rollback::began(state, to, by, note.as_ref(), at)?,
-        E::RolledBack { to } => rollback::rolled_back(state, to)?,
+        E::RolledBack { to } => rollback::rolled_back(state, to, at)?,
         E::RefsRewound { .. } => rollback::rewound(state)?,
+        E::AmendBegan { plan, absent, by, note } => {
+            let (plan, absent, by, note) = (plan.clone(), absent.clone(), by.clone(), note.clone());
+            amend::began(state, Amending { plan, absent, by, note, began_at: at })?;
+        }
+        E::PlanChanged { plan, absent, why } => amend::changed(state, plan, absent, why, at)?,
+        E::RefsAbandoned { number } => amend::tidied(state, *number)?,
         E::IntegrationApproved { into, expected, by } => {
             let (into, expected, by) = (into.clone(), expected.clone(), by.clone());
             state.integration = Some(Integration { into, expected, by, at, revision: None, failed: None });

@@ -8,7 +8,7 @@ use super::input::{Found, FoundState, Input};
 use super::people::{is_among, moved, of_task, only, shown, who_may};
 use super::session::Reach;
 use super::state::{ApprovalAnswer, State, TaskStage};
-use super::{StopWhy, reports, rollback, settle, talk};
+use super::{StopWhy, amend, reports, rollback, settle, talk};
 use crate::ids::{ApprovalId, AttemptId, Revision, TaskId};
 use crate::planted::Bug;
 use crate::time::Timestamp;
@@ -133,6 +133,10 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         _ if state.rolling_back().is_some() => {
             Err(Refusal::Not("the run is being rolled back: ask again when that is done".into()))
         }
+        Command::Amend { plan, absent, note } => amend::command(state, plan, absent, note.as_deref(), by),
+        Command::Retry { task, .. } | Command::Steer { task, .. } if is_leaving(state, task) => {
+            Err(Refusal::Not(format!("{task} begins anew: the workflow was changed; ask again when it has")))
+        }
         Command::Integrate { into, expected } => integrate(state, by, into, expected),
         _ if over => Err(Refusal::Over(state.status)),
         Command::Cancel if state.cancelling => Err(Refusal::Not("the run is being cancelled already".into())),
@@ -163,6 +167,11 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         Command::ApproveAll => Ok(approve_all(state, by)),
         Command::Checkpoint => Ok(settle::checkpoint(state, CheckpointTrigger::Manual, "manual", false)),
     }
+}
+
+/// A change of the workflow gives it up.
+fn is_leaving(state: &State, task: &TaskId) -> bool {
+    state.graph.ix(task).is_some_and(|ix| state.leaving.tasks.contains(&ix))
 }
 
 fn answer(state: &State, approval: &ApprovalId, seen: Option<&str>, reply: &Reply<'_>) -> Brought {

@@ -242,6 +242,11 @@ pub enum Report {
         /// From 1.
         number: u32,
     },
+    /// What the change of the plan of this number gave up lies under `abandoned/`.
+    RefsAbandoned {
+        /// From 1.
+        number: u32,
+    },
     /// An effect failed for a reason outside the agents' work.
     EffectFailed {
         /// Which: the text of its `EffectKey`.

@@ -9,10 +9,10 @@
 //! next_deadline(&State)           when to look again, and why
 //! ```
 
+mod amend;
 mod answers;
 mod ask;
 mod budget;
-#[cfg(any(test, feature = "planted"))]
 mod check;
 mod command;
 mod decide;
@@ -24,7 +24,9 @@ mod handle;
 mod input;
 mod judging;
 mod kept;
+mod outlook;
 mod people;
+mod plans;
 mod pools;
 mod progress;
 mod reports;
@@ -32,6 +34,7 @@ mod rollback;
 mod session;
 mod settle;
 mod state;
+mod survivors;
 mod talk;
 mod versions;
 mod wanted;
@@ -55,13 +58,15 @@ pub use input::{
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version
 /// must give the same events, byte for byte.
-pub const DECISION_VERSION: u32 = 9;
+pub const DECISION_VERSION: u32 = 10;
 
 /// No event is larger than this when serialised, in bytes: longer texts go to the content store.
 pub const EVENT_BYTES_MAX: usize = 4096;
 pub use judging::FIRST_DRAFT_MAX;
 pub use kept::{KEPT_SCHEMA, Kept, Origin, kept_at};
+pub use outlook::{Outlook, Will, outlook};
 pub use people::{is_among, name_of, shown, speaking_as, who_may};
+pub use plans::{Amending, Change, ChangeWhy, Gone, Plans, named_by, named_in};
 pub use reports::ARTIFACTS_MAX;
 pub use session::{
     Ask, AskKind, ContextTier, FailureClass, NoteKind, Reach, SessionEnd, SessionFailure, SessionNote,

@@ -21,8 +21,9 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
     if (state.cancelling || state.is_over()) && is_work(report) {
         return Vec::new();
     }
-    if state.is_draining()
-        && matches!(report, Report::CandidateCaptured { .. } | Report::CandidateRefused { .. })
+    // What is on its way out is not looked at any more.
+    if let Report::CandidateCaptured { task, .. } | Report::CandidateRefused { task, .. } = report
+        && state.graph.ix(task).is_none_or(|ix| state.is_draining() || state.leaving.tasks.contains(&ix))
     {
         return Vec::new();
     }
@@ -67,6 +68,7 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
             }
             events
         }
+        Report::RefsAbandoned { number } => super::amend::tidied(state, *number),
         Report::RefsRewound { number } => super::rollback::rewound(state, *number),
         Report::SessionTold { attempt, what } => talk::told(state, attempt, what),
         Report::CandidateCaptured { task, generation, iteration, .. }

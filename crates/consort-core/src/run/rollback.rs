@@ -14,7 +14,7 @@ use super::event::EventKind;
 use super::handle::Refusal;
 use super::state::{BarrierStage, BarrierState, Past, Rollback, State, TaskStage, TaskState};
 use super::{ask::cut, people};
-use crate::ids::{CheckpointId, Revision, TaskId};
+use crate::ids::{BarrierId, CheckpointId, Revision, TaskId};
 
 /// Longest reason, in characters.
 const NOTE_CHARS_MAX: usize = 1_000;
@@ -56,31 +56,41 @@ impl State {
 
     /// A task as it was accepted after that record; `None`: it was not.
     pub fn task_at(&self, ix: usize, seq: u64) -> Option<&TaskState> {
-        let (id, now) = (&self.graph.task(ix).id, &self.tasks[ix]);
-        if now.stage == TaskStage::Accepted && now.accepted_in <= seq {
-            return Some(now);
-        }
-        self.past.iter().rev().find_map(|past| match past {
-            Past::Task { task, until, was } if task == id && was.accepted_in <= seq && seq < *until => {
-                Some(was.as_ref())
-            }
-            _ => None,
+        self.accepted_at(&self.graph.task(ix).id, seq)
+    }
+
+    /// The same of a task that the present plan may not have any more.
+    pub fn accepted_at(&self, id: &TaskId, seq: u64) -> Option<&TaskState> {
+        let now = self.graph.ix(id).map(|ix| &self.tasks[ix]);
+        let holds = |now: &&TaskState| now.stage == TaskStage::Accepted && now.accepted_in <= seq;
+        now.filter(holds).or_else(|| {
+            self.past.iter().rev().find_map(|past| match past {
+                Past::Task { task, until, was } if task == id && was.accepted_in <= seq && seq < *until => {
+                    Some(was.as_ref())
+                }
+                _ => None,
+            })
         })
     }
 
     /// A barrier as it was complete after that record.
     pub fn barrier_at(&self, b: usize, seq: u64) -> Option<&BarrierState> {
-        let (id, now) = (&self.graph.plan.barriers[b].id, &self.barriers[b]);
-        if now.stage == BarrierStage::Complete && now.completed_in <= seq {
-            return Some(now);
-        }
-        self.past.iter().rev().find_map(|past| match past {
-            Past::Barrier { barrier, until, was }
-                if barrier == id && was.completed_in <= seq && seq < *until =>
-            {
-                Some(was.as_ref())
-            }
-            _ => None,
+        self.complete_at(&self.graph.plan.barriers[b].id, seq)
+    }
+
+    /// The same of a barrier that the present plan may not have any more.
+    pub fn complete_at(&self, id: &BarrierId, seq: u64) -> Option<&BarrierState> {
+        let now = self.graph.barrier_ix(id).map(|b| &self.barriers[b]);
+        let holds = |now: &&BarrierState| now.stage == BarrierStage::Complete && now.completed_in <= seq;
+        now.filter(holds).or_else(|| {
+            self.past.iter().rev().find_map(|past| match past {
+                Past::Barrier { barrier, until, was }
+                    if barrier == id && was.completed_in <= seq && seq < *until =>
+                {
+                    Some(was.as_ref())
+                }
+                _ => None,
+            })
         })
     }
 

@@ -60,6 +60,10 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
     if !rested.is_empty() {
         return rested;
     }
+    let follows = super::amend::follows(state);
+    if !follows.is_empty() {
+        return follows;
+    }
     if state.is_over() {
         return Vec::new();
     }
@@ -76,7 +80,10 @@ pub(super) fn settle(state: &State, now: Timestamp) -> Vec<EventKind> {
     if !started.is_empty() {
         return started;
     }
-    let stuck = state.front.given_up > 0 && state.is_quiet() && state.front.open_approvals.is_empty();
+    let stuck = state.front.given_up > 0
+        && state.amending.is_none()
+        && state.is_quiet()
+        && state.front.open_approvals.is_empty();
     if stuck { end(state, RunStatus::Failed, None) } else { Vec::new() }
 }
 

@@ -26,6 +26,7 @@ pub use used::Used;
 use super::command::StartRun;
 use super::event::{ApprovalKind, CheckpointTrigger, GateRefusal, RunStatus};
 use super::graph::Graph;
+use super::plans::{Amending, Change, Gone, Leaving, Plans};
 use crate::ids::{ApprovalId, AttemptId, CheckpointId, Revision, Step};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Raised when the shape of the serialised state changes.
-pub const STATE_SCHEMA: u32 = 7;
+pub const STATE_SCHEMA: u32 = 8;
 
 /// The state of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,9 +46,27 @@ pub struct State {
     /// Number of the record whose events are being folded in.
     #[serde(skip)]
     pub(super) record: u64,
-    /// The plan and its tables; its hash is in `start`.
+    /// The plan that holds, and its tables.
     #[serde(skip)]
     pub graph: Arc<Graph>,
+    /// The plan of the first record and its tables.
+    #[serde(skip)]
+    pub first: Arc<Graph>,
+    /// Plans that records name, as far as they were loaded.
+    #[serde(skip)]
+    pub(super) plans: Plans,
+    /// Changes of the plan, in order: the last one's holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// A change that waits until what it gives up is ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amending: Option<Amending>,
+    /// What that is.
+    #[serde(skip)]
+    pub(super) leaving: Leaving,
+    /// Numbers that tasks and barriers used up which are in no plan any more.
+    #[serde(skip_serializing_if = "Gone::is_empty")]
+    pub gone: Gone,
     /// The first command, once it was given.
     pub start: Option<StartRun>,
     /// Who gave it.
@@ -305,6 +324,12 @@ impl State {
             schema: STATE_SCHEMA,
             seq: 0,
             record: 0,
+            first: graph.clone(),
+            plans: Plans::default(),
+            changes: Vec::new(),
+            amending: None,
+            leaving: Leaving::default(),
+            gone: Gone::default(),
             start: None,
             started_by: String::new(),
             started_at: Timestamp::default(),

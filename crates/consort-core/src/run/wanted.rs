@@ -41,16 +41,18 @@ pub fn wanted(state: &State) -> Vec<Effect> {
         });
     }
     if !state.cancelling || state.is_over() {
-        // A rollback waits for what is made already, and for no check.
-        let wish = |ix: &usize| !(state.is_draining() && state.tasks[*ix].stage == TaskStage::Capturing);
+        // What is on its way out is waited for where it is made already, and not looked at any more.
+        let leaves = |ix: &usize| state.is_draining() || state.leaving.tasks.contains(ix);
+        let wish = |ix: &usize| !(leaves(ix) && state.tasks[*ix].stage == TaskStage::Capturing);
         let ensuring = state.front.ensuring.iter().filter(|ix| wish(ix));
         effects.extend(ensuring.filter_map(|ix| of_task(state, *ix)).map(Effect::Ensure));
         effects.extend(state.front.merging.iter().map(|b| Effect::Ensure(barrier_commit(state, *b))));
     }
     effects.extend(super::rollback::wish(state).map(Effect::Ensure));
+    effects.extend(super::amend::wish(state).map(Effect::Ensure));
     // Nobody's workspace goes while somebody is alive in it.
-    let empty =
-        |ix: &&usize| !state.is_draining() || state.live.keys().all(|a| a.task != state.graph.task(**ix).id);
+    let leaves = |ix: &usize| state.is_draining() || state.leaving.tasks.contains(ix);
+    let empty = |ix: &&usize| !leaves(ix) || state.live.keys().all(|a| a.task != state.graph.task(**ix).id);
     effects.extend(state.front.releasing.iter().filter(empty).map(|ix| {
         let it = &state.tasks[*ix];
         let task = state.graph.task(*ix).id.clone();

@@ -216,6 +216,7 @@ impl Run {
                 checkpoint: checkpoint.clone(),
                 revision: revision(checkpoint.as_str()),
             },
+            Ensure::Abandoned { number, .. } => Report::RefsAbandoned { number: *number },
             Ensure::Rewound { number, .. } => Report::RefsRewound { number: *number },
             Ensure::Released { task, generation, .. } => {
                 Report::WorkspaceReleased { task: task.clone(), generation: *generation, salvaged: None }

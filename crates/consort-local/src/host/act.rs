@@ -3,6 +3,7 @@
 use super::cause::Causes;
 use super::project::rendered;
 use crate::journal::{ChainHash, Journal, Reader};
+use crate::replay::learn;
 use consort_core::ids::{CheckpointId, ContentHash};
 use consort_core::run::{
     CheckpointTrigger, Effect, EffectKey, Ensure, Report, State, checkpoint_tips, fold, wanted,
@@ -67,7 +68,7 @@ impl Acting {
                 continue;
             }
             let (hands, reporting, done) = (hands.clone(), causes.reporting(), key.clone());
-            let graph = state.graph.clone();
+            let graph = state.first.clone();
             let run_dir = run_dir.to_owned();
             let task = tokio::spawn(async move {
                 let reports = match effect {
@@ -127,7 +128,7 @@ fn reports_of(state: &State, base: &str, evidence: Evidence<'_>) -> Result<Vec<(
     Ok(files)
 }
 
-/// Tips and state files of the state after record `seq`, from the journal alone.
+/// Tips and state files of the state after record `seq`, from the journal alone. `graph` is that of record 1.
 pub fn content_at(
     graph: Arc<consort_core::run::Graph>,
     run_dir: &Path,
@@ -143,6 +144,7 @@ pub fn content_at(
             break;
         }
         hash = Some(record.hash);
+        learn(&mut state, evidence.store, &record).map_err(|e| e.to_string())?;
         fold(&mut state, record.seq, &record.events).map_err(|e| e.to_string())?;
     }
     let hash = hash.filter(|_| state.seq == seq).ok_or_else(|| format!("the journal has no record {seq}"))?;

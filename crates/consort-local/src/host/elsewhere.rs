@@ -5,9 +5,9 @@
 
 use super::clock::wall;
 use crate::journal::{JOURNAL_FILE, Reader};
-use crate::replay::{graph_of, start_of};
+use crate::replay::{graph_of, load_plan, start_of};
 use consort_core::ids::RunId;
-use consort_core::run::{Graph, Input, Spent, Tally};
+use consort_core::run::{Graph, Input, Spent, Tally, named_by};
 use consort_core::time::Timestamp;
 use consort_worker::store::Store;
 use std::collections::BTreeMap;
@@ -103,6 +103,9 @@ impl Seen {
             }
             if let Some(graph) = &self.graph {
                 self.tally.take(graph, &record.events);
+            }
+            if let Some(plan) = named_by(&record.events).last() {
+                self.graph = Some(Graph::new(load_plan(store, plan).ok()?));
             }
             self.seq = record.seq;
         }

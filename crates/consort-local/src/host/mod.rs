@@ -28,13 +28,15 @@ pub use project::{STATE_FILES, rendered};
 use crate::inbox::{Journalled, PostId};
 use crate::journal::{CommitCounter, Journal, JournalError, NewRecord};
 use crate::lock::RunLock;
+use crate::replay::learn_plan;
 use act::Acting;
 use cause::{Cause, Causes};
 use clock::Clock;
 use consort_core::planted::Bug;
-use consort_core::run::{Command, Event, Input, Refusal, Report, State, fold, step};
+use consort_core::run::{Command, Event, Input, Refusal, Report, State, fold, named_in, step};
 use consort_worker::drill;
 use consort_worker::hands::Hands;
+use consort_worker::store::Store;
 use elsewhere::Elsewhere;
 use project::LiveFiles;
 use std::sync::Arc;
@@ -73,6 +75,8 @@ pub struct Host {
     journal: Journal,
     lock: RunLock,
     hands: Arc<Hands>,
+    /// Where plans are that a change names.
+    store: Store,
     causes: Causes,
     acting: Acting,
     clock: Clock,
@@ -175,8 +179,16 @@ impl Host {
         Ok(())
     }
 
+    /// Loads the plan that an input names. One that cannot be had is refused by the core, which does not know it.
+    fn learn(&mut self, input: &Input) {
+        if let Some(plan) = named_in(input) {
+            let _ = learn_plan(&mut self.state, &self.store, plan);
+        }
+    }
+
     /// One input that cannot be refused.
     fn input(&mut self, input: Input) -> Result<bool, HostError> {
+        self.learn(&input);
         let now = self.clock.now();
         let events = step(&mut self.state, &input, now)?;
         let brought = !events.is_empty();
@@ -189,6 +201,7 @@ impl Host {
 
     /// One command, which may be refused.
     fn command(&mut self, input: Input) -> Result<(), Refusal> {
+        self.learn(&input);
         let now = self.clock.now();
         let events = step(&mut self.state, &input, now)?;
         if !events.is_empty() {
@@ -247,6 +260,9 @@ impl Host {
     }
 
     fn act(&mut self) {
+        if !Arc::ptr_eq(self.hands.graph(), &self.state.graph) {
+            self.hands = Arc::new(self.hands.under(self.state.graph.clone()));
+        }
         self.acting.reconcile(&self.state, &self.hands, &self.journal, self.lock.dir(), &self.causes);
     }
 

@@ -8,7 +8,7 @@ use super::{Host, HostError, Observer};
 use crate::inbox::Journalled;
 use crate::journal::{Journal, NewJournal, NewRecord, Record};
 use crate::lock::RunLock;
-use crate::replay::graph_of;
+use crate::replay::{graph_of, learn};
 use consort_core::ids::ContentHash;
 use consort_core::plan::Plan;
 use consort_core::run::{Command, Found, From, Graph, Input, Kept, StartRun, State, fold};
@@ -154,6 +154,7 @@ impl Folding<'_> {
             self.state = Some(State::new(Arc::new(graph)));
         }
         let Some(state) = &mut self.state else { return Ok(()) };
+        learn(state, self.store, &record).map_err(|e| HostError::Plan(e.to_string()))?;
         fold(state, record.seq, &record.events).map_err(|c| HostError::Corrupt(c.to_string()))
     }
 }
@@ -174,6 +175,7 @@ fn assemble(
     let last: Timestamp = state.now;
     let by_day = !state.graph.plan.limits.shares.day.is_unlimited();
     Ok(Host {
+        store: store.clone(),
         elsewhere: by_day.then(|| Elsewhere::new(lock.dir(), store.clone())),
         files: LiveFiles::new(lock.dir()),
         clock: Clock::start(last),

@@ -68,6 +68,8 @@ impl<'a> Answers<'a> {
         for event in &record.events {
             self.composite(event, record);
         }
+        // What the next record is measured by.
+        self.graph = state.graph.clone();
     }
 
     fn answer(&mut self, nonce: &str, attempt: &AttemptId, given: &Given, record: &Record) {

@@ -2,7 +2,9 @@
 
 use super::{Check, at, counted};
 use crate::journal::Record;
+use crate::replay::learn;
 use consort_core::run::{DECISION_VERSION, Graph, State, fold, step};
+use consort_worker::store::Store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -20,7 +22,9 @@ impl Decisions {
     }
 
     /// `folded` is the state after the record, as its events say.
-    pub(super) fn take(&mut self, record: &Record, folded: &State) {
+    pub(super) fn take(&mut self, record: &Record, folded: &State, store: &Store) {
+        // What cannot be loaded was told already: the pass over the records ends there.
+        let _ = learn(&mut self.state, store, record);
         if record.decision_version != DECISION_VERSION {
             self.others += 1;
             self.follow(record, folded);

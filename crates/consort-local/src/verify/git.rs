@@ -184,7 +184,9 @@ fn given_up(state: &State, folder: &str) -> Vec<(String, Revision)> {
         if now.is_some_and(|now| now.accepted().is_some() && now.generation == was.generation) {
             continue;
         }
-        let place = if rewound.is_some_and(|seq| *until <= seq) { "abandoned" } else { "task" };
+        let tidied = state.changes.iter().any(|change| change.seq == *until && change.tidied);
+        let away = tidied || rewound.is_some_and(|seq| *until <= seq);
+        let place = if away { "abandoned" } else { "task" };
         names.insert(format!("{folder}/{place}/{}", accepted_leaf(task, was.generation)), revision);
     }
     names.into_iter().collect()

@@ -17,7 +17,7 @@ mod work;
 
 use crate::host::content_of;
 use crate::journal::{JournalError, Reader, Record};
-use crate::replay::{ReplayError, graph_of, start_of};
+use crate::replay::{ReplayError, graph_of, learn, start_of};
 use consort_core::ids::CheckpointId;
 use consort_core::run::{Event, EventKind, Graph, State, fold};
 use consort_worker::evidence::Evidence;
@@ -185,9 +185,10 @@ impl<'a> Pass<'a> {
     }
 
     fn take(&mut self, record: &Record) -> Result<(), String> {
+        learn(&mut self.state, self.evidence.store, record).map_err(|e| e.to_string())?;
         self.promises.take(&self.state, record);
         fold(&mut self.state, record.seq, &record.events).map_err(|c| c.to_string())?;
-        self.decisions.take(record, &self.state);
+        self.decisions.take(record, &self.state, self.evidence.store);
         self.answers.take(&self.state, record);
         for Event { kind, .. } in &record.events {
             if let EventKind::CheckpointPrepared { checkpoint, .. } = kind {

@@ -19,6 +19,7 @@ struct Attempts {
 /// What the gate last said of a task: round, band, and whether checks found problems.
 #[derive(Default)]
 struct Gate {
+    generation: u32,
     scored: Option<(u32, Band)>,
     problems: Option<u32>,
     /// The round of the last candidate: confirmations judge the same bytes.
@@ -70,6 +71,7 @@ impl Promises {
             let bytes = serde_json::to_vec(event).map_or(usize::MAX, |json| json.len());
             self.check.unless(bytes <= EVENT_BYTES_MAX, &place, || format!("an event of {bytes} bytes"));
             self.attempt(event, record);
+            self.anew(event);
             self.gate(before, event, &place);
             self.approval(before, event, &place);
         }
@@ -101,6 +103,16 @@ impl Promises {
                 });
             }
             _ => {}
+        }
+    }
+
+    /// Under another plan a task may begin anew: it earns everything anew.
+    fn anew(&mut self, event: &Event) {
+        let EventKind::AttemptStarting { attempt, .. } = &event.kind else { return };
+        let gate = self.gates.entry(attempt.task.clone()).or_default();
+        if gate.generation != attempt.generation {
+            gate.generation = attempt.generation;
+            gate.rounds.retain(|round| *round >= attempt.iteration);
         }
     }
 

@@ -2,6 +2,7 @@
 //! checkpoint was prepared.
 
 use super::book::{Book, Meeting, Page};
+use super::plans;
 use consort_core::ids::CheckpointId;
 use consort_core::run::*;
 
@@ -27,6 +28,8 @@ pub(super) fn back(book: &mut Book<'_>, kind: &EventKind) {
         EventKind::RefsRewound { .. } => {
             let rewinds = std::mem::take(&mut book.rewinds);
             book.must(rewinds, "rollback", || "names were put right for no rollback".into());
+            // They are right for every change of the plan, too.
+            book.plans.tidies = false;
             book.rolling = None;
         }
         EventKind::AttemptStarting { .. }
@@ -48,6 +51,7 @@ pub(super) fn back(book: &mut Book<'_>, kind: &EventKind) {
 
 fn restore(book: &mut Book<'_>, to: &CheckpointId) {
     let Some(mark) = book.marks.iter().find(|m| m.id == to.as_str()).cloned() else { return };
+    plans::back_to(book, mark.seq);
     for (task, page) in &mut book.pages {
         let then = mark.accepted.iter().find(|(t, _)| t == task).map(|(_, c)| c);
         if then.is_some() && page.accepted.as_ref() == then {

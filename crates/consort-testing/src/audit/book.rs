@@ -1,8 +1,8 @@
 //! What the auditor keeps while it reads: one page per task, barrier and question.
 
-use super::{Violation, back, gates, life, limits, people, talk};
+use super::{Violation, back, gates, life, limits, people, plans, talk};
 use crate::sim::Record;
-use consort_core::ids::{ApprovalId, AttemptId, CheckpointId, Revision, Step, TaskId};
+use consort_core::ids::{ApprovalId, AttemptId, CheckpointId, ContentHash, Revision, Step, TaskId};
 use consort_core::plan::{Plan, Task};
 use consort_core::run::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +123,7 @@ pub(super) struct Book<'a> {
     pub taken: BTreeSet<String>,
     /// Names in git are to follow.
     pub rewinds: bool,
+    pub plans: plans::Plans<'a>,
     /// Checkpoints that no rollback gave up.
     pub line: Vec<usize>,
     pub seq: u64,
@@ -131,7 +132,7 @@ pub(super) struct Book<'a> {
 }
 
 impl<'a> Book<'a> {
-    pub(super) fn new(plan: &'a Plan) -> Self {
+    pub(super) fn new(plan: &'a Plan, known: &'a BTreeMap<ContentHash, Plan>) -> Self {
         let page = Page { generation: 1, set_from: 1, ..Page::default() };
         Book {
             plan,
@@ -159,6 +160,7 @@ impl<'a> Book<'a> {
             aside: BTreeSet::new(),
             taken: BTreeSet::new(),
             rewinds: false,
+            plans: plans::Plans::new(plan, known),
             line: Vec::new(),
             seq: 0,
             now: i64::MIN,
@@ -240,6 +242,7 @@ impl<'a> Book<'a> {
             people::after_the_end(self, kind);
         }
         back::back(self, kind);
+        plans::plan(self, kind);
         talk::talk(self, kind, record);
         limits::limit(self, kind, record.now);
         match kind {

@@ -242,7 +242,7 @@ fn may_begin(book: &mut Book<'_>, id: &TaskId) {
         task.needs.iter().filter(|t| !book.accepted(t)).map(ToString::to_string).collect();
     let open = |b: &&consort_core::ids::BarrierId| !book.meetings.get(b.as_str()).is_some_and(|m| m.complete);
     missing.extend(task.behind.iter().filter(open).map(ToString::to_string));
-    let absent = book.start.as_ref().map(|s| s.absent.clone()).unwrap_or_default();
+    let absent = book.plans.absent().to_vec();
     missing.extend(task.inputs.iter().filter_map(|input| {
         match input {
             Reads::Outside { name, .. } => Some(name),

@@ -300,6 +300,8 @@ pub(super) fn after_the_end(book: &mut Book<'_>, kind: &EventKind) {
             | E::Integrated { .. }
             | E::IntegrationFailed { .. }
             | E::RollbackBegan { .. }
+            | E::AmendBegan { .. }
+            | E::RefsAbandoned { .. }
     );
     book.must(ok, "end", || format!("after the end: {kind:?}"));
 }

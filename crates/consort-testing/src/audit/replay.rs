@@ -2,15 +2,22 @@
 
 use super::Violation;
 use crate::sim::Record;
+use consort_core::ids::ContentHash;
 use consort_core::plan::Plan;
 use consort_core::run::{Graph, Kept, State, fold, step};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Decides every record once more from its cause and compares, byte for byte where the events
 /// are not the same anyway. All records
 /// must be of the present decision version.
-pub fn replay(plan: &Plan, kept: Option<&Kept>, records: &[Record]) -> Vec<Violation> {
+pub fn replay(
+    (plan, known): (&Plan, &BTreeMap<ContentHash, Plan>),
+    kept: Option<&Kept>,
+    records: &[Record],
+) -> Vec<Violation> {
     let mut state = State::new(Arc::new(Graph::with(plan.clone(), kept.cloned())));
+    known.iter().for_each(|(hash, plan)| state.learn(hash.clone(), plan.clone()));
     let mut found = Vec::new();
     for record in records {
         let before = state.seq;

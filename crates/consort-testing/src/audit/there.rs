@@ -42,8 +42,8 @@ fn ledger(book: &Book<'_>, records: &[Record], seen: &Seen, wrong: &mut impl FnM
 
 /// Accepted commits are on their refs, and no ref was ever moved.
 fn refs(book: &Book<'_>, seen: &Seen, wrong: &mut impl FnMut(&'static str, String)) {
-    // Between a rollback and its names both are possible.
-    let settled = !book.rewinds;
+    // Between a rollback, or another plan, and its names both are possible.
+    let settled = !book.rewinds && !book.plans.tidies;
     for (id, page) in book.pages.iter().filter(|_| settled) {
         let in_git = book.tasks.get(id).is_some_and(|t| t.workspace != WorkspaceKind::None);
         for (generation, candidate) in page.accepted_in.iter().filter(|_| in_git) {

@@ -1,7 +1,7 @@
 //! The crash drill: killed before and after every append and every effect.
 
 use super::driver::Sim;
-use crate::audit::{Violation, promises};
+use crate::audit::{Violation, promises_of};
 use consort_core::plan::Plan;
 use consort_core::run::{CheckpointTrigger, RunStatus, State, TaskStage};
 use std::collections::BTreeMap;
@@ -83,7 +83,8 @@ pub fn drill(plan: &Plan, ordered: bool, reboot: bool, prepare: impl Fn(&mut Sim
 }
 
 fn clean(plan: &Plan, sim: &Sim) -> Result<(), String> {
-    let found: Vec<Violation> = promises(plan, &sim.disk.records, Some(&sim.world.seen()));
+    let known = &sim.disk.plans;
+    let found: Vec<Violation> = promises_of((plan, known), None, &sim.disk.records, Some(&sim.world.seen()));
     let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
     if shown.is_empty() { Ok(()) } else { Err(shown.join("\n")) }
 }

@@ -4,6 +4,7 @@ use super::chance::{Chooser, Fifo, Random};
 use super::host::{Crashed, Disk, Host, Running};
 use super::people::People;
 use super::world::World;
+use crate::audit::{Violation, audit_all};
 use consort_core::ids::{AttemptId, CheckpointId, ContentHash};
 use consort_core::plan::Plan;
 use consort_core::planted::Bug;
@@ -36,6 +37,8 @@ pub struct Options {
     pub linger: u32,
     /// Once it is over, it is rolled back to this checkpoint, once.
     pub back_to: Option<CheckpointId>,
+    /// Once it is over, its workflow is changed to this plan, once.
+    pub amend_at_end: Option<ContentHash>,
     /// At most so many steps.
     pub steps_max: u64,
 }
@@ -55,6 +58,7 @@ impl Options {
             cancel: 0,
             linger: 0,
             back_to: None,
+            amend_at_end: None,
             steps_max: 20_000,
         }
     }
@@ -129,6 +133,21 @@ impl Sim {
     /// A run of this plan in which a seed chooses.
     pub fn seeded(plan: &Plan, seed: u64) -> Self {
         Sim { chooser: Box::new(Random::new(seed)), ..Sim::calm(plan) }
+    }
+
+    /// A plan that the workflow may be changed to, by this hash.
+    pub fn may_become(&mut self, hash: &str, plan: Plan) {
+        self.disk.plans.insert(hash.into(), plan.clone());
+        if let Some(host) = &mut self.host {
+            host.state.learn(hash.into(), plan.clone());
+            host.shadow.learn(hash.into(), plan.clone());
+        }
+        self.world.later.insert(hash.into(), plan);
+    }
+
+    /// What the auditor says of it.
+    pub fn audited(&self) -> Vec<Violation> {
+        audit_all(&self.graph.plan, &self.disk.plans, &self.disk.records, Some(&self.world.seen()))
     }
 
     /// The same run, from here on chosen in order.
@@ -306,7 +325,11 @@ impl Sim {
         }
         let actions = self.actions();
         if actions.is_empty() {
-            return if self.goes_back() { self.settle_down().map(|()| None) } else { Ok(self.end()) };
+            return if self.goes_back() || self.changes_its_mind() {
+                self.settle_down().map(|()| None)
+            } else {
+                Ok(self.end())
+            };
         }
         let at = self.chooser.pick(actions.len());
         match actions.into_iter().nth(at) {
@@ -344,6 +367,18 @@ impl Sim {
             return false;
         };
         self.command(Command::Rollback { to, note: None }).is_ok()
+    }
+
+    /// Somebody wants something else.
+    fn changes_its_mind(&mut self) -> bool {
+        let state = self.state();
+        let Some(plan) =
+            self.options.amend_at_end.clone().filter(|_| state.is_over() && state.changes.is_empty())
+        else {
+            return false;
+        };
+        let absent = self.options.absent.clone();
+        self.command(Command::Amend { plan, absent, note: None }).is_ok()
     }
 
     fn end(&mut self) -> Option<End> {
@@ -444,6 +479,18 @@ impl Sim {
             };
             if let Some(command) = command {
                 let _ = self.command(command);
+            }
+            if self.chooser.chance(300) {
+                let plans: Vec<ContentHash> = self.disk.plans.keys().cloned().collect();
+                if let Some(plan) = plans.get(self.chooser.pick(plans.len().max(1))).cloned()
+                    && self.state().changes.len() < 4
+                {
+                    let _ = self.command(Command::Amend {
+                        plan,
+                        absent: self.options.absent.clone(),
+                        note: None,
+                    });
+                }
             }
         }
         if self.chooser.chance(options.cancel) {

@@ -301,6 +301,7 @@ fn done(wish: &Ensure) -> Report {
             checkpoint: checkpoint.clone(),
             revision: commit_id(checkpoint.as_str()),
         },
+        Ensure::Abandoned { number, .. } => Report::RefsAbandoned { number: *number },
         Ensure::Rewound { number, .. } => Report::RefsRewound { number: *number },
         Ensure::Released { task, generation, .. } => {
             Report::WorkspaceReleased { task: task.clone(), generation: *generation, salvaged: None }

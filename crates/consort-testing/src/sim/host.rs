@@ -1,7 +1,8 @@
 //! The runner's side: what is lost in a crash, and the disk that is not.
 
 use super::world::World;
-use consort_core::ids::AttemptId;
+use consort_core::ids::{AttemptId, ContentHash};
+use consort_core::plan::Plan;
 use consort_core::planted::Bug;
 use consort_core::run::*;
 use consort_core::time::Timestamp;
@@ -34,6 +35,8 @@ pub struct Disk {
     pub sites: u64,
     /// Crash at this place, once.
     pub crash_at: Option<u64>,
+    /// Plans that records may name.
+    pub plans: BTreeMap<ContentHash, Plan>,
 }
 
 impl Disk {
@@ -56,6 +59,7 @@ impl Disk {
     /// If the records cannot be folded.
     pub fn state_at(&self, graph: &Arc<Graph>, seq: u64) -> Result<State, Corrupt> {
         let mut state = State::new(graph.clone());
+        self.plans.iter().for_each(|(hash, plan)| state.learn(hash.clone(), plan.clone()));
         for record in self.records.iter().filter(|r| r.seq <= seq) {
             fold(&mut state, record.seq, &record.events)?;
         }
@@ -209,7 +213,7 @@ impl Host {
             Effect::Ensure(wish) => {
                 let tips = match wish {
                     Ensure::Checkpoint { seq, .. } => disk
-                        .state_at(&self.state.graph, *seq)
+                        .state_at(&self.state.first, *seq)
                         .map(|state| checkpoint_tips(&state))
                         .expect("the journal can be folded"),
                     _ => Vec::new(),

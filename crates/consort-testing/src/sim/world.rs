@@ -8,7 +8,7 @@ pub use talk::{Heard, Line, Talks, shell};
 use super::chance::{hash, mix};
 use super::players::{Play, Plays, Profile, Quota, Spends};
 use consort_core::ids::{AttemptId, ContentHash, Revision, Step, TaskId};
-use consort_core::plan::Plan;
+use consort_core::plan::{Plan, Task};
 use consort_core::run::*;
 use std::collections::BTreeMap;
 
@@ -115,6 +115,8 @@ pub struct World {
     attempts: BTreeMap<AttemptId, Attempt>,
     workspaces: BTreeMap<(TaskId, u32), Option<ContentHash>>,
     plan: Plan,
+    /// Plans that may follow it.
+    pub later: BTreeMap<ContentHash, Plan>,
 }
 
 /// What an onlooker sees of it.
@@ -169,10 +171,16 @@ impl World {
             attempts: BTreeMap::new(),
             workspaces: BTreeMap::new(),
             plan: plan.clone(),
+            later: BTreeMap::new(),
         };
         let tree = BTreeMap::from([("README.md".to_owned(), content_id("readme"))]);
         world.commits.insert(World::base(), Commit { parents: Vec::new(), tree });
         world
+    }
+
+    /// A task of whichever plan has it; what a world does with it is the same in all.
+    pub(super) fn task(&self, id: &TaskId) -> Option<&Task> {
+        self.plan.task(id).or_else(|| self.later.values().find_map(|plan| plan.task(id)))
     }
 
     /// The commit that runs start from.
@@ -373,7 +381,7 @@ impl World {
             }
             (Step::Judge | Step::Panel(_), play) => {
                 let version = self.version(start.candidate.as_ref());
-                let criteria = self.plan.task(task).map_or(0, |t| t.criteria.len());
+                let criteria = self.task(task).map_or(0, |t| t.criteria.len());
                 let scores = self.scores(task, version, play);
                 Given::Scores { scores, criteria: vec![true; criteria], answer }
             }

@@ -4,9 +4,9 @@
 //! `CONSORT_SEEDS=20000 cargo nextest run -p consort-testing simulation` for more;
 //! `CONSORT_SEED=17` for one.
 
-use consort_core::plan::{Budget, Plan, Task, Then};
+use consort_core::ids::TaskId;
+use consort_core::plan::{Budget, Plan, Task, TaskKind, Then};
 use consort_core::run::RunStatus;
-use consort_testing::audit::audit;
 use consort_testing::plans::{
     PlanExt, TaskExt, chain, fan, overlapping, plan, score, seed_plan, task, two_way,
 };
@@ -77,6 +77,41 @@ fn miserly() -> Plan {
     plan
 }
 
+/// What people make of a plan while it runs: another text, a task more, a task less, other limits.
+fn changed(plan: &Plan, dice: &mut Random) -> Plan {
+    let mut plan = plan.clone();
+    let at = dice.pick(plan.tasks.len());
+    match dice.pick(4) {
+        0 => plan.limits.max_concurrent_agents += 1,
+        1 => plan.tasks[at].text += ", once more",
+        2 => {
+            let mut more = task("more").judged(2, 4);
+            let declared = |each: &&Task| matches!(each.kind, TaskKind::Declared);
+            more.needs = plan.tasks.iter().filter(declared).take(1).map(|each| each.id.clone()).collect();
+            plan.tasks.push(more);
+        }
+        _ => {
+            // Whoever nobody needs.
+            let all = plan.tasks.clone();
+            let free = |id: &TaskId| {
+                let needed = all.iter().any(|each| each.needs.contains(id));
+                let waited =
+                    plan.barriers.iter().any(|b| b.waits_for.contains(id) || b.handoffs.contains(id));
+                !needed && !waited
+            };
+            let gone = all.iter().map(|each| &each.id).filter(|id| free(id)).nth(dice.pick(2)).cloned();
+            if let Some(gone) = gone.filter(|_| all.len() > 1) {
+                plan.tasks.retain(|each| each.id != gone);
+                for stage in &mut plan.stages {
+                    stage.tasks.retain(|id| *id != gone);
+                }
+                plan.stages.retain(|stage| !stage.tasks.is_empty());
+            }
+        }
+    }
+    plan
+}
+
 /// One of several plans, with one of several kinds of work.
 fn scene(seed: u64) -> Sim {
     let mut dice = Random::new(seed ^ 0xfeed);
@@ -92,6 +127,13 @@ fn scene(seed: u64) -> Sim {
         _ => medley(),
     };
     let mut sim = Sim::seeded(&plan, seed);
+    if dice.chance(400) {
+        for n in 0..=dice.pick(2) {
+            let other = changed(&plan, &mut dice);
+            sim.may_become(&format!("plan-{n}"), other);
+        }
+        sim.may_become("plan", plan.clone());
+    }
     sim.options.absent = vec!["PLAN.md".into()];
     for each in &plan.tasks {
         let profile = profile(&mut dice, each);
@@ -171,7 +213,7 @@ fn check(seed: u64) -> String {
     let mut sim = scene(seed);
     let end = sim.run();
     let plan = sim.graph().plan.clone();
-    let found = audit(&plan, &sim.disk.records, Some(&sim.world.seen()));
+    let found = sim.audited();
     assert!(found.is_empty(), "seed {seed}: {}", found.iter().map(|v| format!("\n{v}")).collect::<String>());
     let waits = sim.state().open_approvals().count();
     if end == End::Waiting {

@@ -70,6 +70,10 @@ impl Hands {
                     Err(error) => failed(error.to_string()),
                 }
             }
+            Ensure::Abandoned { number, gone, at } => match self.bench.plane.abandon(&gone, at) {
+                Ok(()) => vec![Report::RefsAbandoned { number }],
+                Err(error) => failed(error.to_string()),
+            },
             Ensure::Released { task, generation, salvage, at } => {
                 self.release(&task, generation, salvage, at)
             }

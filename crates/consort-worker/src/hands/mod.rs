@@ -52,9 +52,9 @@ pub struct Workbench {
 /// Carries out effects of one run.
 pub struct Hands {
     graph: Arc<Graph>,
-    bench: Workbench,
+    bench: Arc<Workbench>,
     /// Attempts that this process runs itself (`supervise: false`), and how to stop them.
-    direct: Mutex<HashMap<AttemptId, Direct>>,
+    direct: Arc<Mutex<HashMap<AttemptId, Direct>>>,
 }
 
 /// A command that is run without a supervisor.
@@ -80,7 +80,17 @@ pub struct CheckpointContent {
 impl Hands {
     /// Hands for one run.
     pub fn new(graph: Arc<Graph>, bench: Workbench) -> Self {
-        Hands { graph, bench, direct: Mutex::new(HashMap::new()) }
+        Hands { graph, bench: Arc::new(bench), direct: Arc::default() }
+    }
+
+    /// The same hands under another plan of the same run. What is under way goes on under its own.
+    pub fn under(&self, graph: Arc<Graph>) -> Self {
+        Hands { graph, bench: self.bench.clone(), direct: self.direct.clone() }
+    }
+
+    /// The plan under which they work, with its tables.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
     }
 
     /// The run's data plane.

@@ -236,6 +236,14 @@ impl Plane {
         }
     }
 
+    /// Accepted commits that another plan gave up lie under `abandoned/`. Outside a repository there are no names.
+    pub fn abandon(&self, gone: &[(TaskId, u32, Revision)], at: Timestamp) -> Result<(), PlaneError> {
+        match self {
+            Plane::Git(plane) => plane.abandon(gone, at),
+            Plane::Plain(_) => Ok(()),
+        }
+    }
+
     /// Names of a run that begins with results of another one: see [`Rewind`]. Outside a repository there are none.
     pub fn take_over(&self, wish: &Rewind<'_>) -> Result<(), PlaneError> {
         match self {

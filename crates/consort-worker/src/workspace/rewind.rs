@@ -1,4 +1,4 @@
-//! Names after a rollback. What was given up is found under `abandoned/`: nothing is ever lost by going back.
+//! Names after a rollback or another plan. What was given up is found under `abandoned/`: nothing is ever lost by going back.
 
 use super::git_plane::GitPlane;
 use super::plain::accepted_leaf;
@@ -55,6 +55,33 @@ impl GitPlane {
             }
         }
         self.rewind(wish)
+    }
+
+    /// These accepted commits lie under `abandoned/`, and nowhere else. Done twice it changes nothing.
+    pub(super) fn abandon(&self, gone: &[(TaskId, u32, Revision)], at: Timestamp) -> Result<(), PlaneError> {
+        let (task, abandoned) = (self.folder("task"), self.folder("abandoned"));
+        let found: BTreeMap<String, Revision> =
+            self.repo.refs_under(&[&task, &abandoned])?.into_iter().collect();
+        let mut moves = Vec::new();
+        for (id, generation, _) in gone.iter().filter(|(.., revision)| !revision.is_plain()) {
+            let leaf = accepted_leaf(id, *generation);
+            if !names::is_ref_leaf(&leaf) {
+                return Err(PlaneError::Refused(format!("`{leaf}` cannot be part of a ref name")));
+            }
+            let (there, away) = (format!("{task}{leaf}"), format!("{abandoned}{leaf}"));
+            let Some(value) = found.get(&there).cloned() else { continue };
+            if found.get(&away) != Some(&value) {
+                let from = found.get(&away).map_or(From::Absent, |now| From::At(now.clone()));
+                moves.push(RefMove { name: away, to: value.clone(), from });
+            }
+            moves.push(RefMove { name: there, to: self.repo.nothing(), from: From::At(value) });
+        }
+        drill::site("git.abandon.before");
+        if !moves.is_empty() {
+            self.repo.move_refs(&moves, None, at, "consort: amend")?;
+        }
+        drill::site("git.abandon.after");
+        Ok(())
     }
 
     /// Exactly the kept ones lie under `task/`, and everything else that was accepted under `abandoned/`.

@@ -28,9 +28,10 @@ pub(crate) struct Cost {
 /// The run as it is now, with all its attempts.
 pub(super) fn attempts(place: &Place, run: &Run) -> Result<(State, Attempts), Failure> {
     let reader = Reader::open(&run.dir)?;
-    let before = before_first(&reader, &place.places.open_store())?;
+    let store = place.places.open_store();
+    let before = before_first(&reader, &store)?;
     let mut attempts = Attempts::default();
-    let after = catch_up(&reader, before, |state, record| {
+    let after = catch_up(&reader, &store, before, |state, record| {
         record.events.iter().for_each(|event| attempts.observe(state, event));
     })?;
     Ok((after.state, attempts))

@@ -53,7 +53,8 @@ pub(crate) fn run(ctx: &Context, args: &Logs) -> Result<u8, Failure> {
 /// to say and do. While it is followed they come as they happen; afterwards each attempt before its end.
 fn of_run(ctx: &Context, place: &Place, run: &Run, args: &Logs) -> Result<u8, Failure> {
     let reader = Reader::open(&run.dir)?;
-    let mut so_far = before_first(&reader, &place.places.open_store())?;
+    let store = place.places.open_store();
+    let mut so_far = before_first(&reader, &store)?;
     let attempts = place.dirs(&run.id, &place.settings()?)?.state.join("attempts");
     let mut voices = (!args.story).then(|| Voices::new(attempts));
     loop {
@@ -63,7 +64,7 @@ fn of_run(ctx: &Context, place: &Place, run: &Run, args: &Logs) -> Result<u8, Fa
             voices.all(ctx)?;
         }
         let mut said = Ok(());
-        so_far = catch_up(&reader, so_far, |state, record| {
+        so_far = catch_up(&reader, &store, so_far, |state, record| {
             if said.is_ok() {
                 said = record.events.iter().try_for_each(|event| {
                     if let (Some(voices), Some(attempt)) = (&mut voices, ended(event)) {

@@ -130,8 +130,9 @@ fn runs(place: &Place, named: Option<&str>) -> Result<Vec<Run>, Failure> {
 fn told(place: &Place, run: &Run) -> Result<(Replayed, Origins), Failure> {
     let reader = Reader::open(&run.dir)?;
     let mut origins = Origins::default();
-    let before = before_first(&reader, &place.places.open_store())?;
-    let replayed = catch_up(&reader, before, |state, record| {
+    let store = place.places.open_store();
+    let before = before_first(&reader, &store)?;
+    let replayed = catch_up(&reader, &store, before, |state, record| {
         let at = RecordRef { seq: record.seq, hash: record.hash.to_string(), at: record.now };
         origins.take(state, &at, &record.events);
     })?;

@@ -127,7 +127,7 @@ fn requeue(state: &mut State, ix: usize, position: usize) {
     state.tasks[ix].steps[position].status = StepStatus::Queued;
     // A sibling may have failed in the same record, and is decided upon in a moment.
     let under_way = matches!(state.tasks[ix].stage, TaskStage::Working | TaskStage::Deciding(_));
-    if under_way && !state.is_ending() {
+    if under_way && !state.is_leaving(ix) {
         state.front.queued.insert((ix, position));
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn less(state: &mut State, ix: usize) {
     let it = &mut state.tasks[ix];
     it.waits = it.waits.saturating_sub(1);
     let it = &state.tasks[ix];
-    if it.waits == 0 && it.stage == TaskStage::Waiting && !state.is_ending() {
+    if it.waits == 0 && it.stage == TaskStage::Waiting && !state.is_leaving(ix) {
         state.front.due.insert(Due::Task(ix));
     }
 }
@@ -21,7 +21,7 @@ pub(super) fn less(state: &mut State, ix: usize) {
 /// The barrier has come to a point from which something follows.
 pub(super) fn barrier_due(state: &mut State, b: usize, stage: BarrierStage) {
     state.barriers[b].stage = stage;
-    if !state.is_ending() {
+    if !state.is_barrier_leaving(b) {
         state.front.due.insert(Due::Barrier(b));
     }
 }

@@ -1,11 +1,12 @@
 //! Back to a checkpoint: see [`crate::run::rollback`].
 
-use super::tasks;
+use super::{amend, reindex, tasks};
 use crate::ids::CheckpointId;
 use crate::plan::WorkspaceKind;
 use crate::run::event::{ApprovalKind, RunStatus};
+use crate::run::plans::{Change, ChangeWhy, Leaving};
 use crate::run::state::{
-    BarrierStage, BarrierState, Due, Past, Rollback, State, TaskStage, TaskState, WorkspaceState,
+    BarrierStage, BarrierState, Past, Rollback, State, TaskStage, TaskState, WorkspaceState,
 };
 use crate::time::Timestamp;
 
@@ -28,7 +29,10 @@ pub(super) fn began(
         seq: None,
         rewound: false,
     });
+    let over = state.is_over();
     state.cancelling = false;
+    state.amending = None;
+    state.leaving = Leaving::default();
     state.ended_at = None;
     state.stopped = None;
     state.status = if state.paused_at.is_some() { RunStatus::Paused } else { RunStatus::Active };
@@ -36,10 +40,15 @@ pub(super) fn began(
     state.front.ready.clear();
     for ix in 0..state.tasks.len() {
         tasks::unqueue(state, ix);
-        if state.tasks[ix].stage == TaskStage::Ready {
+        // What a run that is over left in the middle is not gone on with.
+        let left_over = over && state.tasks[ix].stage != TaskStage::Accepted;
+        if left_over || state.tasks[ix].stage == TaskStage::Ready {
             state.tasks[ix].stage = TaskStage::Waiting;
         }
         leaves(state, ix);
+    }
+    if over {
+        reindex::all(state);
     }
     Ok(())
 }
@@ -55,12 +64,13 @@ pub(super) fn leaves(state: &mut State, ix: usize) {
 }
 
 /// What had been accepted then is accepted, and everything else begins anew.
-pub(super) fn rolled_back(state: &mut State, to: &CheckpointId) -> Result<(), String> {
+pub(super) fn rolled_back(state: &mut State, to: &CheckpointId, at: Timestamp) -> Result<(), String> {
     let under_way = state.rollbacks.last_mut().filter(|it| it.seq.is_none() && it.to == *to);
     let under_way = under_way.ok_or_else(|| format!("nobody asked to roll back to {to}"))?;
     under_way.seq = Some(state.record);
     let then = state.checkpoint(to).ok_or_else(|| format!("there is no {to}"))?;
     let seq = then.seq;
+    plan(state, to, seq, at)?;
     for ix in 0..state.tasks.len() {
         task(state, ix, seq);
     }
@@ -69,7 +79,32 @@ pub(super) fn rolled_back(state: &mut State, to: &CheckpointId) -> Result<(), St
     }
     answers(state, to, seq);
     state.failing.retain(|key, _| key.starts_with("checkpoint/"));
-    index(state);
+    reindex::all(state);
+    Ok(())
+}
+
+/// The plan of then, where it is another one.
+fn plan(state: &mut State, to: &CheckpointId, seq: u64, at: Timestamp) -> Result<(), String> {
+    let (Some(then), Some(now)) = (state.plan_at(seq).cloned(), state.plan_at(u64::MAX).cloned()) else {
+        return Err("the run has no plan".into());
+    };
+    if then == now {
+        return Ok(());
+    }
+    let graph = state.graph_at(seq).ok_or_else(|| format!("the plan {then} is not known"))?;
+    let old = state.graph.clone();
+    for ix in (0..old.plan.tasks.len()).filter(|ix| graph.ix(&old.task(*ix).id).is_none()) {
+        retire(state, ix);
+    }
+    for (b, barrier) in old.plan.barriers.iter().enumerate() {
+        if graph.barrier_ix(&barrier.id).is_none() {
+            amend::retire_barrier(state, b);
+        }
+    }
+    let absent = state.absent_at(seq).to_vec();
+    amend::replan(state, &graph, &Leaving::default());
+    let why = ChangeWhy::RolledBack { to: to.clone() };
+    state.changes.push(Change { plan: then, absent, why, seq: state.record, at, tidied: true });
     Ok(())
 }
 
@@ -99,7 +134,7 @@ fn task(state: &mut State, ix: usize, seq: u64) {
 }
 
 /// Nothing was ever done for it in this generation.
-fn is_untouched(it: &TaskState) -> bool {
+pub(super) fn is_untouched(it: &TaskState) -> bool {
     it.workspace == WorkspaceState::None && it.began_at.is_none() && it.candidate.is_none()
 }
 
@@ -181,78 +216,21 @@ pub(super) fn take_over(state: &mut State) -> Result<(), String> {
         state.barriers[b] = BarrierState { completed_in: record, ..was.clone() };
     }
     state.declared_inputs = kept.declared_inputs.clone();
-    count(state);
+    reindex::all(state);
+    // `tasks::begin` counts what a person has to declare.
+    for ix in 0..state.tasks.len() {
+        state.tasks[ix].waits -= tasks::asked_inputs(state, ix);
+    }
     tasks::finished(state);
     Ok(())
-}
-
-/// All counts and indexes again, from what is accepted and complete.
-fn index(state: &mut State) {
-    count(state);
-    asks(state);
-}
-
-fn count(state: &mut State) {
-    let graph = state.graph.clone();
-    let fresh = State::new(graph.clone());
-    let checkpointing = std::mem::take(&mut state.front.checkpointing);
-    let open_approvals = std::mem::take(&mut state.front.open_approvals);
-    state.front = fresh.front;
-    state.front.checkpointing = checkpointing;
-    state.front.open_approvals = open_approvals;
-    state.stages_left = fresh.stages_left;
-    for ix in 0..state.tasks.len() {
-        if state.tasks[ix].stage != TaskStage::Accepted {
-            continue;
-        }
-        state.front.tasks_left -= 1;
-        for next in graph.dependents(ix) {
-            fewer(state, *next);
-        }
-        for b in graph.awaited_by(ix) {
-            state.barriers[*b].waits = state.barriers[*b].waits.saturating_sub(1);
-        }
-        if let Some(b) = graph.handoff_of(ix) {
-            state.barriers[b].handoffs_left = state.barriers[b].handoffs_left.saturating_sub(1);
-        }
-        for stage in graph.stages_of(ix) {
-            state.stages_left[*stage] -= 1;
-        }
-        if state.tasks[ix].workspace == WorkspaceState::Releasing {
-            state.front.releasing.insert(ix);
-        }
-    }
-    for b in 0..state.barriers.len() {
-        if state.barriers[b].stage == BarrierStage::Complete {
-            state.front.barriers_left -= 1;
-            graph.followers(b).iter().for_each(|ix| fewer(state, *ix));
-            graph.handoffs_of(b).for_each(|ix| fewer(state, ix));
-        }
-    }
-}
-
-/// Inputs that a person has to declare, those declared by then left out.
-fn asks(state: &mut State) {
-    for ix in 0..state.tasks.len() {
-        let asked = tasks::asked_inputs(state, ix);
-        state.tasks[ix].waits += asked;
-    }
-}
-
-/// It waits for one thing less; what follows is seen when all are counted.
-fn fewer(state: &mut State, ix: usize) {
-    state.tasks[ix].waits = state.tasks[ix].waits.saturating_sub(1);
 }
 
 /// The names in git are right again: the run goes on.
 pub(super) fn rewound(state: &mut State) -> Result<(), String> {
     let under_way = state.rollbacks.last_mut().filter(|it| it.seq.is_some() && !it.rewound);
     under_way.ok_or_else(|| "nothing was rolled back".to_owned())?.rewound = true;
-    tasks::awaits_nothing(state);
-    tasks::finished(state);
-    let asks = |ix: usize| state.tasks[ix].stage == TaskStage::Waiting && tasks::asked_inputs(state, ix) > 0;
-    if (0..state.tasks.len()).any(asks) {
-        state.front.due.insert(Due::Inputs);
-    }
+    // They are right for every change before it, too.
+    state.changes.iter_mut().for_each(|change| change.tidied = true);
+    reindex::go_on(state);
     Ok(())
 }

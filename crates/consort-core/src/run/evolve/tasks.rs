@@ -27,7 +27,7 @@ pub(super) fn begin(state: &mut State) {
 
 /// Inputs of a task that a person has to declare and has not.
 pub(super) fn asked_inputs(state: &State, ix: usize) -> u32 {
-    let absent = state.start.as_ref().map(|s| s.absent.as_slice()).unwrap_or_default();
+    let absent = state.absent();
     let declared = |name: &String| state.declared_inputs.contains_key(name);
     let asked = state.graph.task(ix).inputs.iter().filter(|input| match input {
         Input::Outside { name, .. } => !declared(name),
@@ -40,12 +40,15 @@ pub(super) fn asked_inputs(state: &State, ix: usize) -> u32 {
 /// Tasks and barriers that wait for nothing are due.
 pub(super) fn awaits_nothing(state: &mut State) {
     for (ix, it) in state.tasks.iter().enumerate() {
-        if it.stage == TaskStage::Waiting && it.waits == 0 {
+        if it.stage == TaskStage::Waiting && it.waits == 0 && !state.leaving.tasks.contains(&ix) {
             state.front.due.insert(Due::Task(ix));
         }
     }
     for (b, barrier) in state.barriers.iter_mut().enumerate() {
-        if barrier.stage == BarrierStage::Waiting && barrier.waits == 0 {
+        if !state.leaving.barriers.contains(&b)
+            && barrier.stage == BarrierStage::Waiting
+            && barrier.waits == 0
+        {
             barrier.stage = BarrierStage::Arrived;
             state.front.due.insert(Due::Barrier(b));
         }
@@ -70,7 +73,7 @@ pub(super) fn checkpoint_done(state: &mut State) {
 /// The task has come to a point from which something follows.
 pub(super) fn decide(state: &mut State, ix: usize, point: Point) {
     state.tasks[ix].stage = TaskStage::Deciding(point);
-    if !state.is_ending() {
+    if !state.is_leaving(ix) {
         state.front.due.insert(Due::Task(ix));
     }
 }
@@ -129,7 +132,7 @@ pub(super) fn is_finished(state: &State) -> bool {
 
 /// If that was the last of it, the completion criteria are due.
 pub(super) fn finished(state: &mut State) {
-    if is_finished(state) && !state.is_ending() {
+    if is_finished(state) && !state.is_ending() && state.amending.is_none() {
         state.front.due.insert(Due::Completion);
     }
 }
@@ -178,6 +181,8 @@ pub(super) fn asked(
 /// checkpoint.
 pub(super) fn run_ended(state: &mut State, status: RunStatus, at: Timestamp) {
     state.status = status;
+    state.amending = None;
+    state.leaving = Default::default();
     state.ended_at = Some(at);
     state.front.due.clear();
     state.front.ready.clear();

@@ -8,7 +8,7 @@ use crate::run::state::{Approval, State};
 
 /// Asks once for every input that only a person can declare.
 pub(super) fn inputs(state: &State) -> Vec<EventKind> {
-    let absent = state.start.as_ref().map(|s| s.absent.as_slice()).unwrap_or_default();
+    let absent = state.absent();
     let declared = |name: &String| state.declared_inputs.contains_key(name);
     let mut names: Vec<(&str, String)> = Vec::new();
     for task in &state.graph.plan.tasks {

@@ -289,7 +289,7 @@ pub enum StepStatus {
 }
 
 impl TaskState {
-    pub(super) fn new(graph: &Graph, ix: usize) -> Self {
+    pub(in crate::run) fn new(graph: &Graph, ix: usize) -> Self {
         let task = graph.task(ix);
         let precheck = u32::from(graph.handoff_of(ix).is_some());
         TaskState {

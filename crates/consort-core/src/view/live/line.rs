@@ -2,8 +2,8 @@
 
 use crate::ids::{ApprovalId, Step, TaskId};
 use crate::run::{
-    AgentTurn, ApprovalKind, AskKind, AttemptEnd, ContextTier, Event, EventKind, Exit, Failure, GateRefusal,
-    NoteKind, Reach, RoundKind, SessionNote, State, StopWhy, Verdict, amount_words, limit_words,
+    AgentTurn, ApprovalKind, AskKind, AttemptEnd, ChangeWhy, ContextTier, Event, EventKind, Exit, Failure,
+    GateRefusal, NoteKind, Reach, RoundKind, SessionNote, State, StopWhy, Verdict, amount_words, limit_words,
 };
 use crate::time::Timestamp;
 use crate::view::model::{barrier_hold_text, hold_text, refusal_text, trigger, turn_text};
@@ -51,6 +51,14 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
         E::RefsRewound { .. } => {
             (run(state), "its branches are back, too; what was given up lies under abandoned/".into())
         }
+        E::AmendBegan { by, note, .. } => {
+            let why = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+            (run(state), format!("{by} changes the workflow{why}"))
+        }
+        E::PlanChanged { why, .. } => (run(state), changed(why, state)),
+        E::RefsAbandoned { .. } => {
+            (run(state), "what the changed workflow gave up lies under abandoned/".into())
+        }
         E::PoolRested { pool, until, why, .. } => (
             run(state),
             format!("the quota of {pool} is used up: its agents rest until {} ({why})", clock(*until)),
@@ -94,6 +102,18 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
         kind => of_approval(kind, state).or_else(|| of_task(kind, state)).or_else(|| of_barrier(kind))?,
     };
     Some(format!("{} {} {}", clock(event.at), clean(&subject), cut(&clean(&text), 400)))
+}
+
+fn changed(why: &ChangeWhy, state: &State) -> String {
+    let tasks = count(state.graph.plan.agents().count(), "agent");
+    match why {
+        ChangeWhy::Amended { .. } => {
+            let done = state.tasks.iter().filter(|it| it.accepted().is_some()).count();
+            format!("goes on under the changed workflow: {tasks}, {done} of its tasks are accepted")
+        }
+        ChangeWhy::Grown { task } => format!("the list of {task} is there: {tasks} by now"),
+        ChangeWhy::RolledBack { to } => format!("has the plan of {to} again"),
+    }
 }
 
 /// `07:06:28`, in UTC.

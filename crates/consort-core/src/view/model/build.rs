@@ -168,7 +168,7 @@ fn phase_view(phase: &Phase, tasks: &HashMap<&str, &TaskView>) -> PhaseView {
 
 /// Inputs of a task that a person has yet to declare.
 pub(in crate::view) fn missing_inputs(state: &State, ix: usize) -> Vec<String> {
-    let absent = state.start.as_ref().map(|s| s.absent.as_slice()).unwrap_or_default();
+    let absent = state.absent();
     let names = state.graph.task(ix).inputs.iter().filter_map(|input| match input {
         Input::File { path } if absent.contains(path) => Some(path),
         Input::Outside { name, .. } => Some(name),

@@ -26,6 +26,15 @@ impl World {
             }
             Ensure::BarrierCommit { .. } => self.commit_barrier(wish),
             Ensure::Checkpoint { checkpoint, .. } => self.checkpoint(checkpoint.clone(), tips),
+            Ensure::Abandoned { number, gone, .. } => {
+                for (task, generation, _) in gone {
+                    let leaf = format!("{task}--{generation}");
+                    if let Some(revision) = self.refs.remove(&format!("task/{leaf}")) {
+                        self.refs.insert(format!("abandoned/{leaf}"), revision);
+                    }
+                }
+                vec![Report::RefsAbandoned { number: *number }]
+            }
             Ensure::Rewound { number, kept, .. } => {
                 self.rewind(kept);
                 vec![Report::RefsRewound { number: *number }]
@@ -132,7 +141,7 @@ impl World {
             return Vec::new();
         };
         let (task, generation, iteration) = (task.clone(), *generation, *iteration);
-        let given = self.plan.task(&task).and_then(|t| t.given.clone());
+        let given = self.task(&task).and_then(|t| t.given.clone());
         if let Some(hash) = &given {
             let content = Content { task: task.clone(), version: 1, acknowledged: true };
             self.contents.insert(hash.clone(), content);
@@ -142,7 +151,7 @@ impl World {
             let why = "its artifact is not there".to_owned();
             return vec![Report::CandidateRefused { task, generation, iteration, why }];
         };
-        let paths: Vec<String> = self.plan.task(&task).map(|t| t.output.paths().to_vec()).unwrap_or_default();
+        let paths: Vec<String> = self.task(&task).map(|t| t.output.paths().to_vec()).unwrap_or_default();
         let mut tree =
             base.as_ref().and_then(|b| self.commits.get(b)).map(|c| c.tree.clone()).unwrap_or_default();
         let mut artifacts = Vec::new();
@@ -230,7 +239,7 @@ impl World {
 
     /// A prompt names every handoff over this barrier that its task declares.
     fn renders(&self, start: &Start, barrier: &BarrierId) -> bool {
-        let Some(task) = self.plan.task(&start.attempt.task) else { return false };
+        let Some(task) = self.task(&start.attempt.task) else { return false };
         let named: BTreeSet<&TaskId> = start.inputs.iter().filter_map(|i| i.task.as_ref()).collect();
         let over = |t: &&Task| matches!(&t.kind, TaskKind::Handoff(h) if h.barrier == *barrier);
         self.plan.handoffs_into(task).filter(over).all(|h| named.contains(&h.id))

@@ -124,7 +124,7 @@ impl World {
 
     /// Who does it.
     pub(super) fn agent_of(&self, start: &Start) -> Option<&AgentSpec> {
-        let task = self.plan.task(&start.attempt.task);
+        let task = self.task(&start.attempt.task);
         task.map(|task| task.agent_of(&start.attempt.step, start.fallback))
     }
 

@@ -1,5 +1,6 @@
 //! What the brain decides, case by case: a plan, players, people, and what comes of it.
 
+mod amend;
 mod answers;
 mod budgets;
 mod fork;
@@ -16,7 +17,6 @@ mod trouble;
 use consort_core::ids::{Step, TaskId};
 use consort_core::plan::Plan;
 use consort_core::run::*;
-use consort_testing::audit::audit;
 use consort_testing::sim::{End, Play, Sim};
 
 /// A run of this plan, prepared, driven to its end, audited.
@@ -29,7 +29,7 @@ fn played(plan: &Plan, prepare: impl FnOnce(&mut Sim)) -> (Sim, End) {
 }
 
 fn clean(sim: &Sim) {
-    let found = audit(&sim.graph().plan, &sim.disk.records, Some(&sim.world.seen()));
+    let found = sim.audited();
     assert!(found.is_empty(), "{}", found.iter().map(|v| format!("\n{v}")).collect::<String>());
 }
 
@@ -55,7 +55,7 @@ fn steps(sim: &Sim, task: &str) -> Vec<String> {
 
 /// Rounds of a task: number, kind, composite, verdict.
 fn rounds(sim: &Sim, task: &str) -> Vec<String> {
-    let ix = sim.graph().ix(&task.into()).expect(task);
+    let ix = sim.state().graph.ix(&task.into()).expect(task);
     let shown = sim.state().tasks[ix].rounds.iter().map(|r| {
         let kind = if r.kind == RoundKind::Creation { "creation" } else { "confirmation" };
         let composite = r.composite.map_or("-".into(), |c| c.to_string());
@@ -70,7 +70,7 @@ fn rounds(sim: &Sim, task: &str) -> Vec<String> {
 }
 
 fn stage<'a>(sim: &'a Sim, task: &str) -> &'a TaskStage {
-    &sim.state().tasks[sim.graph().ix(&task.into()).expect(task)].stage
+    &sim.state().tasks[sim.state().graph.ix(&task.into()).expect(task)].stage
 }
 
 fn script(sim: &mut Sim, task: &str, step: Step, plays: &[Play]) {

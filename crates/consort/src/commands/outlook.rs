@@ -1,0 +1,117 @@
+//! What going on would do, task by task: shown before anything starts.
+
+use crate::context::Context;
+use crate::failure::Failure;
+use consort_core::plan::Forecast;
+use consort_core::run::{Outlook, State, Will};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Longest reason that is shown in a line, in characters.
+const WHY_MAX: usize = 90;
+
+fn word(will: Will) -> &'static str {
+    match will {
+        Will::Replay => "replay",
+        Will::Run => "run",
+        Will::Halt => "halt",
+        Will::Drop => "drop",
+    }
+}
+
+/// A line for each task, and what is left to do in all.
+pub(crate) fn text(state: &State, rows: &[Outlook]) -> String {
+    let width = rows.iter().map(|row| row.task.as_str().chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for row in rows {
+        let takes = match row.takes.calls {
+            0 => String::new(),
+            1 => "  about 1 call".into(),
+            n => format!("  about {n} calls"),
+        };
+        let why: String = row.why.chars().take(WHY_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let id = row.task.as_str();
+        text += &format!("  {:<6}  {id:<width$}  {why}{takes}\n", word(row.will));
+    }
+    text += &format!("  {}\n", sum(state, rows));
+    text
+}
+
+/// How many of each, and what is left to do.
+fn sum(state: &State, rows: &[Outlook]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    rows.iter().for_each(|row| *counts.entry(word(row.will)).or_default() += 1);
+    let order = ["replay", "run", "halt", "drop"];
+    let counts = order.iter().filter_map(|word| Some(format!("{} to {word}", counts.get(word)?)));
+    format!("{}: {}", counts.collect::<Vec<_>>().join(", "), left(state, rows))
+}
+
+/// What is left to do in all: calls, and money as far as anybody knows.
+fn left(state: &State, rows: &[Outlook]) -> String {
+    let all = total(rows);
+    if all.calls == 0 {
+        return "no agent is called".into();
+    }
+    let money = match expected(state, &all) {
+        _ if state.graph.plan.rehearsal => "which cost nothing".to_owned(),
+        Some(usd) => format!("about {}", dollars(usd)),
+        None => "at a cost that nobody knows yet".into(),
+    };
+    format!("about {} agent calls, {money}", all.calls)
+}
+
+fn total(rows: &[Outlook]) -> Forecast {
+    rows.iter().fold(Forecast::default(), |sum, row| sum.plus(&row.takes))
+}
+
+/// What it will cost: by prices where there are some, else by what calls of this run have cost so far.
+fn expected(state: &State, all: &Forecast) -> Option<u64> {
+    if all.unpriced == 0 {
+        return Some(all.micro_usd);
+    }
+    let used = &state.used;
+    let priced = used.agent_calls.saturating_sub(u64::from(used.unpriced));
+    (used.micro_usd > 0 && priced > 0)
+        .then(|| all.micro_usd + u64::from(all.unpriced) * (used.micro_usd / priced))
+}
+
+fn dollars(micro_usd: u64) -> String {
+    format!("${}.{:02}", micro_usd / 1_000_000, micro_usd % 1_000_000 / 10_000)
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    schema: &'static str,
+    run: String,
+    tasks: Vec<Row<'a>>,
+    calls: u32,
+    /// Millionths of a US dollar; `null`: nobody knows yet.
+    micro_usd: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    task: &'a str,
+    will: &'static str,
+    why: &'a str,
+    calls: u32,
+}
+
+/// The same as data.
+pub(crate) fn json(ctx: &Context, state: &State, rows: &[Outlook]) -> Result<(), Failure> {
+    let all = total(rows);
+    let row = |row: &'_ Outlook| (word(row.will), row.takes.calls);
+    let tasks = rows.iter().map(|each| {
+        let (will, calls) = row(each);
+        Row { task: each.task.as_str(), will, why: &each.why, calls }
+    });
+    let run = state.start.as_ref().map(|start| start.run.to_string()).unwrap_or_default();
+    let json = Json {
+        schema: "consort.outlook/1",
+        run,
+        tasks: tasks.collect(),
+        calls: all.calls,
+        micro_usd: if state.graph.plan.rehearsal { Some(0) } else { expected(state, &all) },
+    };
+    ctx.out.json(&json)
+}
