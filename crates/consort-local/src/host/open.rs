@@ -119,6 +119,14 @@ pub fn load_plan(store: &Store, hash: &ContentHash) -> Result<Plan, HostError> {
         .map_err(|e| HostError::Plan(format!("the plan {hash} cannot be read: {e}")))
 }
 
+/// Keeps a plan in the content store, for a command that names it.
+///
+/// # Errors
+/// It cannot be written.
+pub fn keep_plan(store: &Store, plan: &Plan) -> Result<ContentHash, HostError> {
+    put(store, plan)
+}
+
 fn put<T: serde::Serialize>(store: &Store, what: &T) -> Result<ContentHash, HostError> {
     let json = serde_json::to_vec_pretty(what).map_err(|e| HostError::Plan(e.to_string()))?;
     store.put(&json).map_err(|e| HostError::Plan(e.to_string()))

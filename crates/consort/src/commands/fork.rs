@@ -196,7 +196,7 @@ fn names(driver: &Driver, start: &StartRun, plan: &Plan, kept: &Kept) -> Result<
 }
 
 /// Files that the plan reads and that are not at the base.
-fn absent(
+pub(super) fn absent(
     place: &Place,
     repo: Option<&Repo>,
     base: Option<&Revision>,

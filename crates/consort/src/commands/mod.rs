@@ -2,9 +2,11 @@
 
 pub(crate) mod agents;
 pub(crate) mod alone;
+pub(crate) mod amend;
 pub(crate) mod answer;
 pub(crate) mod approve;
 pub(crate) mod cancel;
+pub(crate) mod changed;
 pub(crate) mod check;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
@@ -22,6 +24,7 @@ pub(crate) mod integrate;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod outlook;
 pub(crate) mod override_;
 pub(crate) mod pause;
 pub(crate) mod planning;

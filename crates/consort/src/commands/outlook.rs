@@ -29,7 +29,8 @@ pub(crate) fn text(state: &State, rows: &[Outlook]) -> String {
             1 => "  about 1 call".into(),
             n => format!("  about {n} calls"),
         };
-        let why: String = row.why.chars().take(WHY_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let why: String =
+            row.why.chars().take(WHY_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
         let id = row.task.as_str();
         text += &format!("  {:<6}  {id:<width$}  {why}{takes}\n", word(row.will));
     }
@@ -70,7 +71,7 @@ fn expected(state: &State, all: &Forecast) -> Option<u64> {
         return Some(all.micro_usd);
     }
     let used = &state.used;
-    let priced = used.agent_calls.saturating_sub(u64::from(used.unpriced));
+    let priced = u64::from(used.agent_calls.saturating_sub(used.unpriced));
     (used.micro_usd > 0 && priced > 0)
         .then(|| all.micro_usd + u64::from(all.unpriced) * (used.micro_usd / priced))
 }
@@ -113,5 +114,6 @@ pub(crate) fn json(ctx: &Context, state: &State, rows: &[Outlook]) -> Result<(),
         calls: all.calls,
         micro_usd: if state.graph.plan.rehearsal { Some(0) } else { expected(state, &all) },
     };
-    ctx.out.json(&json)
+    ctx.out.json(&json)?;
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `consort resume RUN`
 
+use super::outlook;
 use crate::context::Context;
 use crate::drive::{Approve, Driver};
 use crate::exit;
@@ -14,19 +15,28 @@ use consort_local::inbox::Inbox;
 
 /// Goes on with a run: after a crash, an interruption, an answer, or a pause.
 #[derive(Args)]
-#[command(after_help = "Example:\n  consort resume review-2026")]
+#[command(after_help = "Example:\n  consort resume review-2026\n  consort resume review-2026 --explain")]
 pub(crate) struct Resume {
     /// The run: its id, or the beginning of it; may be left out where there is only one.
     run: Option<String>,
     /// From now on: answers every approval with yes, or asks nobody here.
     #[arg(long, value_enum, value_name = "WHO")]
     approve: Option<Approve>,
+    /// Only says of every task whether its result is replayed, it is run, or it waits for a person, why, and what that takes.
+    #[arg(long)]
+    explain: bool,
+    /// With --explain: {schema, run, tasks: [{task, will, why, calls}], calls, micro_usd} as JSON.
+    #[arg(long, requires = "explain")]
+    json: bool,
 }
 
 pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
     let (place, repo) = Place::with_repo(&ctx.dir)?;
     let run = place.run(args.run.as_deref())?;
     let state = place.replay(&run)?.state;
+    if args.explain {
+        return explain(ctx, &state, args.json);
+    }
     // A command that waits may open what is over again.
     let asked = Inbox::of(&run.dir).take().is_ok_and(|taken| !taken.posted.is_empty());
     if let Some(code) = if asked { None } else { over(ctx, &state)? } {
@@ -60,6 +70,18 @@ pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
     ctx.out.print(&format!("Run {} goes on from record {}.\n", driver.run, state.seq))?;
     let (outcome, state) = driver.drive(lock, orders, host::reopen)?;
     driver.report(outcome, &state)
+}
+
+/// What going on would do, before anything starts.
+fn explain(ctx: &Context, state: &State, json: bool) -> Result<u8, Failure> {
+    let rows = consort_core::run::outlook(state, None);
+    if json {
+        outlook::json(ctx, state, &rows)?;
+    } else {
+        let run = state.start.as_ref().map(|start| start.run.to_string()).unwrap_or_default();
+        ctx.out.print(&format!("{run} would go on like this:\n{}", outlook::text(state, &rows)))?;
+    }
+    Ok(exit::DONE)
 }
 
 /// A run that is over says so; one that lacks its last checkpoint or a tidied workspace does not

@@ -52,12 +52,12 @@ tasks:
 ";
 
 /// Whether it is accepted, its artifacts with their hashes, its rounds.
-type Task = (bool, Vec<(String, String)>, Vec<String>);
+pub(crate) type Task = (bool, Vec<(String, String)>, Vec<String>);
 
 /// What must be the same however often the runner died.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
-    tasks: BTreeMap<String, Task>,
+    pub(crate) tasks: BTreeMap<String, Task>,
     checkpoints: Vec<(String, String, String, bool)>,
     status: String,
 }
@@ -192,6 +192,9 @@ const ELSEWHERE: &[&str] = &[
     // A rollback: `back`.
     "git.rewind.before",
     "git.rewind.after",
+    // Another plan: `amended`.
+    "git.abandon.before",
+    "git.abandon.after",
 ];
 
 #[test]

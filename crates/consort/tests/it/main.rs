@@ -5,6 +5,7 @@
 mod agents;
 mod agree;
 mod alone;
+mod amended;
 mod back;
 mod bad_input;
 mod budgets;

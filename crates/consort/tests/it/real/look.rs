@@ -3,10 +3,10 @@
 use crate::support::World;
 use consort_core::ids::{AttemptId, ContentHash, Revision};
 use consort_core::plan::Plan;
-use consort_core::run::{Command, EventKind, Input, StartRun};
+use consort_core::run::{Command, EventKind, Input, StartRun, named_by};
 use consort_local::journal::Reader;
 use consort_local::verify::verify;
-use consort_testing::audit::{Violation, audit};
+use consort_testing::audit::{Violation, audit_all};
 use consort_testing::sim::{Record, Seen, Started};
 use consort_worker::store::Store;
 use consort_worker::workspace::{Git, Repo};
@@ -44,7 +44,12 @@ pub(crate) fn audited(world: &World, run: &str, moved: &[Moved]) -> Vec<Violatio
     let mut seen = seen(world, run, repo.as_ref(), &records);
     seen.trees.extend(plain_trees(&store, &records));
     seen.reflog.extend_from_slice(moved);
-    let mut found = audit(&plan, &records, Some(&seen));
+    let named = records.iter().flat_map(|record| named_by(&record.events));
+    let known = named.map(|hash| {
+        let plan: Plan = serde_json::from_slice(&store.get(hash).unwrap().unwrap()).unwrap();
+        (hash.clone(), plan)
+    });
+    let mut found = audit_all(&plan, &known.collect(), &records, Some(&seen));
     match verify(&run_dir, &store, repo.as_ref()) {
         Ok(report) => {
             for check in report.checks {
@@ -102,7 +107,8 @@ fn refs(repo: &Repo, run: &str) -> BTreeMap<String, Revision> {
     let folder = format!("refs/consort/{run}/");
     let named = |(name, to): (String, Revision)| {
         let name = name.strip_prefix(&folder)?.to_owned();
-        let first = name.starts_with("task/") && !name.rsplit_once("--").is_some_and(|(_, n)| is_number(n));
+        let of_task = name.starts_with("task/") || name.starts_with("abandoned/");
+        let first = of_task && !name.rsplit_once("--").is_some_and(|(_, n)| is_number(n));
         Some((if first { format!("{name}--1") } else { name }, to))
     };
     repo.refs(&folder).unwrap().into_iter().filter_map(named).collect()
