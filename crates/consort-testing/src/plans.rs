@@ -65,6 +65,7 @@ pub fn task(id: &str) -> Task {
         judge: agent(),
         panel: Vec::new(),
         given: None,
+        when: None,
         workspace: WorkspaceKind::Clone,
     }
 }
@@ -255,6 +256,7 @@ pub fn plan(id: &str, tasks: Vec<Task>) -> Plan {
         rehearsal: true,
         roles: Default::default(),
         prompts: Default::default(),
+        siblings: Default::default(),
     };
     place(&mut plan);
     plan

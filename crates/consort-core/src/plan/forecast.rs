@@ -1,6 +1,6 @@
 //! What a run will ask of its agents, and what that costs as far as anybody can know before.
 
-use super::{AgentSpec, Plan, Runtime, Task};
+use super::{AgentSpec, Plan, Runtime, Task, TaskKind};
 use crate::ids::Step;
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +68,28 @@ impl Task {
         }
     }
 
-    /// How many agent calls it takes.
+    /// How many agent calls it takes. What stands for a list is counted as if the list were as long as it
+    /// may be, but for the least: it may be empty. So may be skipped what has a condition.
     pub fn calls(&self) -> Calls {
+        let one = self.calls_of_one();
+        let times = self.times();
+        let certain = self.when.is_none() && !matches!(self.kind, TaskKind::Each(_));
+        Calls {
+            least: if certain { one.least } else { 0 },
+            likely: one.likely.saturating_mul(times),
+            most: one.most.saturating_mul(times),
+        }
+    }
+
+    /// How many tasks it stands for at most.
+    fn times(&self) -> u32 {
+        match &self.kind {
+            TaskKind::Each(growth) => growth.max,
+            TaskKind::Declared | TaskKind::Handoff(_) | TaskKind::Grown(_) => 1,
+        }
+    }
+
+    fn calls_of_one(&self) -> Calls {
         let Share { creations, creator, rounds, reviews, judges } = self.share();
         // A praised first draft has one judge more.
         let fresh = u32::from(judges == 1);
@@ -84,7 +104,7 @@ impl Task {
     pub fn forecast(&self) -> Forecast {
         let mut sum = Forecast::default();
         for (agent, calls) in self.likely() {
-            sum.calls += calls;
+            sum.calls = sum.calls.saturating_add(calls);
             match agent.price() {
                 Some(price) => {
                     sum.micro_usd = sum.micro_usd.saturating_add(price.saturating_mul(u64::from(calls)));
@@ -100,7 +120,8 @@ impl Task {
         let share = self.share();
         let judges = (1..=share.judges).map(|n| (self.agent(&Step::of_judge(n as u8)), share.rounds));
         let creator = (&self.creator, share.creations * share.creator);
-        [creator, (&self.critic, share.rounds * share.reviews)].into_iter().chain(judges).collect()
+        let all = [creator, (&self.critic, share.rounds * share.reviews)].into_iter().chain(judges);
+        all.map(|(agent, calls)| (agent, calls.saturating_mul(self.times()))).collect()
     }
 }
 
@@ -132,7 +153,9 @@ impl Plan {
     /// (at least, forecast). One call is one attempt of one step.
     pub fn forecast_calls(&self) -> (u32, u32) {
         let all = self.tasks.iter().map(Task::calls);
-        all.fold((0, 0), |(least, likely), calls| (least + calls.least, likely + calls.likely))
+        all.fold((0, 0), |(least, likely), calls| {
+            (least.saturating_add(calls.least), likely.saturating_add(calls.likely))
+        })
     }
 
     /// The likely calls, and what they cost as far as that is known.

@@ -4,6 +4,7 @@
 
 mod agent;
 mod forecast;
+pub mod growth;
 mod limits;
 mod names;
 mod parts;
@@ -13,6 +14,7 @@ pub use agent::{
     AgentSpec, Caps, Decision, Effort, Grip, Policy, PromptBy, Role, Rule, Runtime, Session, Tool,
 };
 pub use forecast::{Calls, Forecast, Price};
+pub use growth::{Choice, Condition, Grown, Growth, Siblings};
 pub use limits::{Backoff, Budget, Limits, PATIENCE_MS, Quality, Rounds, Shares, Then};
 pub use names::{Names, judged_criteria};
 pub use parts::{
@@ -79,6 +81,9 @@ pub struct Plan {
     /// A project's own templates of prompts, by purpose: `create`, `self-review`, `review`, `judge`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prompts: BTreeMap<String, String>,
+    /// Tasks that one entry of the file made many of, by the name of that entry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub siblings: BTreeMap<TaskId, Siblings>,
 }
 
 /// Identification, as in the seed's header.
@@ -210,9 +215,9 @@ impl Plan {
         self.pipelines.iter().find(|p| p.id == *id)
     }
 
-    /// Tasks that someone declared: the agent registry, without handoffs.
+    /// Tasks that someone declared, or a list made: the agent registry, without handoffs.
     pub fn agents(&self) -> impl Iterator<Item = &Task> {
-        self.tasks.iter().filter(|t| matches!(t.kind, TaskKind::Declared))
+        self.tasks.iter().filter(|t| t.kind.is_work())
     }
 
     /// Handoffs among the inputs of a task.

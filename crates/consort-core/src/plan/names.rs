@@ -24,6 +24,7 @@ impl Names<'_> {
                 name: self.hide(&c.name),
                 validation: self.hide(&c.validation),
                 check: c.check.clone().filter(|_| self.creator),
+                holds: c.holds.clone().filter(|_| self.creator),
             })
             .collect()
     }
@@ -31,7 +32,7 @@ impl Names<'_> {
     /// True if agents judge this criterion for this task. What names the gate's numbers is the
     /// engine's to see, what names another task is that task's, and what a command shows needs no opinion.
     pub fn shows(&self, criterion: &Criterion) -> bool {
-        if criterion.check.is_some() && !self.creator {
+        if criterion.is_measured() && !self.creator {
             return false;
         }
         let about =

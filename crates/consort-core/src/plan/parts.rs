@@ -1,6 +1,8 @@
 //! The parts of a plan.
 
-use super::{AgentSpec, ApprovalAt, Criterion, Criticality, Form, Rounds, Waived};
+use super::{
+    AgentSpec, ApprovalAt, Condition, Criterion, Criticality, Form, Grown, Growth, Rounds, Waived, is_false,
+};
 use crate::ids::{BarrierId, ContentHash, PipelineId, Step, StrategyId, TaskId};
 use crate::quality::Score;
 use serde::{Deserialize, Serialize};
@@ -81,6 +83,9 @@ pub struct Task {
     /// pass is told and not asked about. No workflow file can say so; see `definition::alone`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<ContentHash>,
+    /// What must be true when its turn comes; else it is skipped. `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
 }
 
 impl Task {
@@ -117,6 +122,25 @@ pub enum TaskKind {
     Declared,
     /// Carries findings over a barrier.
     Handoff(Handoff),
+    /// Stands for the tasks that a list will make; all other fields are what they will have in common.
+    Each(Box<Growth>),
+    /// One of the tasks that a list made.
+    Grown(Grown),
+}
+
+impl TaskKind {
+    /// What a handoff carries; `None` for every other task.
+    pub fn handoff(&self) -> Option<&Handoff> {
+        match self {
+            TaskKind::Handoff(handoff) => Some(handoff),
+            TaskKind::Declared | TaskKind::Each(_) | TaskKind::Grown(_) => None,
+        }
+    }
+
+    /// True for work that someone declared, by itself or by a list.
+    pub fn is_work(&self) -> bool {
+        self.handoff().is_none()
+    }
 }
 
 /// One direction over one barrier.
@@ -180,6 +204,9 @@ pub enum Output {
     Data {
         /// Relative to the workspace.
         paths: Vec<String>,
+        /// The first file is a list of tasks, in the schema of [`super::growth`].
+        #[serde(default, skip_serializing_if = "is_false")]
+        tasks: bool,
     },
 }
 
@@ -187,17 +214,18 @@ impl Output {
     /// Declared paths or globs.
     pub fn paths(&self) -> &[String] {
         match self {
-            Output::Document { paths } | Output::Data { paths } => paths,
+            Output::Document { paths } | Output::Data { paths, .. } => paths,
             Output::Change { writes } => writes,
         }
     }
 
-    /// `document`, `change` or `data`.
+    /// `document`, `change`, `data` or `tasks`.
     pub fn word(&self) -> &'static str {
         match self {
             Output::Document { .. } => "document",
             Output::Change { .. } => "change",
-            Output::Data { .. } => "data",
+            Output::Data { tasks: false, .. } => "data",
+            Output::Data { tasks: true, .. } => "tasks",
         }
     }
 }

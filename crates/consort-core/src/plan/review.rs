@@ -178,6 +178,16 @@ pub struct Criterion {
     /// A command that decides it; without, a judge does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<CommandCheck>,
+    /// An expression about the candidate that decides it; see `definition::expr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<String>,
+}
+
+impl Criterion {
+    /// True if a machine sees it: nobody is asked for an opinion.
+    pub fn is_measured(&self) -> bool {
+        self.check.is_some() || self.holds.is_some()
+    }
 }
 
 /// A command that shows whether a criterion is met: it ends with 0.

@@ -68,7 +68,14 @@ impl<'p> Names<'p> {
 /// Lines of a task's label.
 fn label(task: &Task) -> Vec<String> {
     match &task.kind {
-        TaskKind::Declared => vec![task.id.to_string(), format!("({})", task.role)],
+        TaskKind::Declared | TaskKind::Grown(_) => vec![task.id.to_string(), format!("({})", task.role)],
+        TaskKind::Each(growth) => {
+            vec![
+                task.id.to_string(),
+                format!("({})", task.role),
+                format!("up to {}, by {}", growth.max, growth.list),
+            ]
+        }
         TaskKind::Handoff(handoff) => {
             vec!["handoff".into(), format!("{} to {}", handoff.aliases.0, handoff.aliases.1)]
         }
@@ -86,7 +93,7 @@ fn groups(plan: &Plan) -> Vec<(String, Vec<usize>)> {
     let rank: HashMap<&str, usize> =
         plan.pipelines.iter().enumerate().map(|(n, p)| (p.id.as_str(), n)).collect();
     for (number, task) in plan.tasks.iter().enumerate() {
-        let declared = matches!(task.kind, TaskKind::Declared);
+        let declared = task.kind.is_work();
         let place = task.place.as_ref().filter(|_| declared).and_then(|(p, _)| rank.get(p.as_str()));
         let group = place.copied().unwrap_or(plan.pipelines.len());
         groups[group].1.push(number);
@@ -118,7 +125,8 @@ fn mermaid(plan: &Plan) -> String {
         for task in tasks {
             let lines = joined(&label(&plan.tasks[*task]));
             let (open, close) = match plan.tasks[*task].kind {
-                TaskKind::Declared => ("[", "]"),
+                TaskKind::Declared | TaskKind::Grown(_) => ("[", "]"),
+                TaskKind::Each(_) => ("[[", "]]"),
                 TaskKind::Handoff(_) => ("[/", "/]"),
             };
             let indent = if grouped { "    " } else { "  " };
@@ -153,7 +161,8 @@ fn dot(plan: &Plan) -> String {
         for task in tasks {
             let lines = joined(&label(&plan.tasks[*task]));
             let shape = match plan.tasks[*task].kind {
-                TaskKind::Declared => "",
+                TaskKind::Declared | TaskKind::Grown(_) => "",
+                TaskKind::Each(_) => ", peripheries=2",
                 TaskKind::Handoff(_) => ", shape=parallelogram",
             };
             let indent = if grouped { "    " } else { "  " };

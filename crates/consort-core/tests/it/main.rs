@@ -3,6 +3,7 @@
 mod definition;
 mod drive;
 mod graph;
+mod growth;
 mod promises;
 mod seed;
 mod talk;

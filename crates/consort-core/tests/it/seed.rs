@@ -80,6 +80,7 @@ fn task(made: Made, kind: TaskKind) -> Task {
         judge: agent(),
         panel: Vec::new(),
         given: None,
+        when: None,
         workspace: WorkspaceKind::Clone,
     }
 }
@@ -127,7 +128,7 @@ fn handoff(id: &'static str, barrier: &str, from: &'static str, phase: u32, cont
 }
 
 fn criterion(name: &str, validation: &str) -> Criterion {
-    Criterion { name: name.into(), validation: validation.into(), check: None }
+    Criterion { name: name.into(), validation: validation.into(), check: None, holds: None }
 }
 
 fn phase(number: u32, name: &str, purpose: &str, task: &str, criteria: Vec<Criterion>) -> Phase {
@@ -442,6 +443,7 @@ pub(crate) fn plan() -> Plan {
         rehearsal: true,
         roles: Default::default(),
         prompts: Default::default(),
+        siblings: Default::default(),
     }
 }
 

@@ -43,7 +43,7 @@ pub fn exhibits(plan: &Plan, start: &Start) -> Vec<Exhibit> {
     let task = plan.task(&start.attempt.task).expect("the brain only starts tasks of its plan");
     let mut all: Vec<Exhibit> = match &task.output {
         Output::Change { .. } => vec![Exhibit { source: ExhibitSource::Diff, to: "candidate.diff".into() }],
-        Output::Document { paths } | Output::Data { paths } => paths
+        Output::Document { paths } | Output::Data { paths, .. } => paths
             .iter()
             .enumerate()
             .map(|(at, path)| Exhibit {
@@ -282,13 +282,13 @@ fn purpose(plan: &Plan, step: &Step) -> Purpose {
 fn produces(task: &Task) -> &'static str {
     match task.kind {
         TaskKind::Handoff(_) => "handoff",
-        TaskKind::Declared => task.output.word(),
+        _ => task.output.word(),
     }
 }
 
 fn outputs(task: &Task) -> Outputs {
     match &task.output {
-        Output::Document { paths } | Output::Data { paths } => {
+        Output::Document { paths } | Output::Data { paths, .. } => {
             Outputs { paths: paths.clone(), writes: Vec::new() }
         }
         Output::Change { writes } => Outputs { paths: Vec::new(), writes: writes.clone() },
@@ -310,7 +310,7 @@ fn candidate(task: &Task, step: &Step, candidate: Option<&Candidate>) -> Vec<Req
         sha256: candidate.artifacts.iter().find(|a| a.path == path).map(|a| a.hash.to_string()),
     };
     match &task.output {
-        Output::Document { paths } | Output::Data { paths } => {
+        Output::Document { paths } | Output::Data { paths, .. } => {
             paths.iter().enumerate().map(|(at, path)| file(at, path)).collect()
         }
         Output::Change { .. } => candidate.artifacts.iter().map(|a| file(0, &a.path)).collect(),
@@ -319,13 +319,13 @@ fn candidate(task: &Task, step: &Step, candidate: Option<&Candidate>) -> Vec<Req
 
 fn handoff(task: &Task) -> Option<HandoffBrief> {
     match &task.kind {
-        TaskKind::Declared => None,
         TaskKind::Handoff(handoff) => Some(HandoffBrief {
             barrier: handoff.barrier.to_string(),
             from: handoff.aliases.0.clone(),
             to: handoff.aliases.1.clone(),
             key_content: handoff.key_content.clone(),
         }),
+        _ => None,
     }
 }
 

@@ -44,7 +44,7 @@ impl GitPlane {
     ) -> Result<Captured, PlaneError> {
         let base = match (&task.output, base) {
             (Output::Document { .. } | Output::Change { .. }, Some(base)) => base,
-            (Output::Data { paths }, base) => {
+            (Output::Data { paths, .. }, base) => {
                 let dir = self.creator_dir(task, generation);
                 return plain::capture_paths(&self.store, &dir, paths, base, true);
             }

@@ -148,7 +148,7 @@ impl PlainPlane {
         iteration: u32,
         base: Option<&Revision>,
     ) -> Result<Captured, PlaneError> {
-        let (Output::Document { paths } | Output::Data { paths }) = &task.output else {
+        let (Output::Document { paths } | Output::Data { paths, .. }) = &task.output else {
             return Err(PlaneError::Refused(format!(
                 "{} produces a change, which needs a git repository: run `git init` here, or let it produce a \
                  document",

@@ -72,6 +72,7 @@ pub fn task(id: &str, role: &str, text: &str, path: &str) -> Task {
         judge: player(),
         panel: Vec::new(),
         given: None,
+        when: None,
         workspace: WorkspaceKind::Clone,
     }
 }
@@ -83,7 +84,7 @@ fn with_strategies(mut task: Task, ids: &[&str]) -> Task {
 }
 
 fn criterion(name: &str, validation: &str) -> Criterion {
-    Criterion { name: name.into(), validation: validation.into(), check: None }
+    Criterion { name: name.into(), validation: validation.into(), check: None, holds: None }
 }
 
 const BASE: &str = "orchestration/multi-instance-20260220-001";
@@ -285,6 +286,7 @@ pub fn plan(tasks: Vec<Task>) -> Plan {
         rehearsal: true,
         roles: Default::default(),
         prompts: Default::default(),
+        siblings: Default::default(),
     }
 }
 
@@ -302,7 +304,7 @@ pub fn kinds() -> Plan {
     again.output = existing.output.clone();
     again.needs = vec!["existing".into()];
     let mut data = task("data-1", "measurer", "Measure start-up time and memory.", "out/data.json");
-    data.output = Output::Data { paths: vec!["out/data.json".into(), "out/raw.txt".into()] };
+    data.output = Output::Data { paths: vec!["out/data.json".into(), "out/raw.txt".into()], tasks: false };
     let mut bare = with_strategies(task("bare", "writer", "Write.", "out/bare.md"), &["S-014"]);
     bare.self_review = false;
     bare.rounds.min = 1;

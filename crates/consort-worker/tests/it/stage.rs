@@ -186,7 +186,7 @@ impl Stage {
     pub fn capture(&self, task: &TaskId) -> Vec<(String, Vec<u8>)> {
         let dir = self.workspace(task);
         let paths: Vec<String> = match &self.task(task).output {
-            Output::Document { paths } | Output::Data { paths } => paths.clone(),
+            Output::Document { paths } | Output::Data { paths, .. } => paths.clone(),
             Output::Change { .. } => self.changed(&dir),
         };
         paths.into_iter().map(|p| (p.clone(), std::fs::read(dir.join(&p)).unwrap_or_default())).collect()

@@ -151,7 +151,7 @@ fn form(form: &Form) -> Vec<String> {
 fn what(task: &Task) -> String {
     match &task.kind {
         TaskKind::Handoff(handoff) => format!("handoff over {}", handoff.barrier),
-        TaskKind::Declared => {
+        _ => {
             format!("{} by {}: {}", task.output.word(), task.role, task.output.paths().join(", "))
         }
     }

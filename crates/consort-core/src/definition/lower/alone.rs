@@ -182,5 +182,6 @@ fn task(wish: &Alone, gate: Gate, agents: &Agents, plan: &Plan) -> Task {
         panel: agents.panel(judges, gate.level),
         workspace: WorkspaceKind::None,
         given: Some(wish.bytes.clone()),
+        when: None,
     }
 }

@@ -255,7 +255,7 @@ impl Lower<'_> {
                 let name = self.template.text(&c.0.name);
                 let validation = c.0.validation.as_ref().map(|at| self.template.text(at));
                 let check = self.command_check(&c.0.check, c.0.timeout.as_ref());
-                Criterion { validation: validation.unwrap_or_else(|| name.clone()), name, check }
+                Criterion { validation: validation.unwrap_or_else(|| name.clone()), name, check, holds: None }
             })
             .collect()
     }
@@ -267,7 +267,7 @@ impl Lower<'_> {
         hard.filter_map(|c| {
             let check = self.command_check(&c.check, c.timeout.as_ref())?;
             let (name, validation) = (self.template.text(&c.name), self.template.text(&c.enforcement));
-            Some(Criterion { name, validation, check: Some(check) })
+            Some(Criterion { name, validation, check: Some(check), holds: None })
         })
         .collect()
     }

@@ -120,6 +120,7 @@ impl<'f> Lower<'f> {
             rehearsal: self.options.rehearse,
             roles: BTreeMap::new(),
             prompts: self.options.library.prompts.clone(),
+            siblings: BTreeMap::new(),
         };
         plan.pipelines = self.pipelines(&outline);
         plan.barriers = self.barriers(&outline, &plan.quality);

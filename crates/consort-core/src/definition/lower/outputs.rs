@@ -72,7 +72,7 @@ impl<'f> Lower<'f> {
         self.check_output(task, produces);
         match produces {
             Produces::Change => Output::Change { writes: self.writes(task) },
-            Produces::Data => Output::Data { paths },
+            Produces::Data => Output::Data { paths, tasks: false },
             Produces::Document if paths.is_empty() && !task.path.broken => {
                 Output::Document { paths: vec![default_path(outline, spot, task, base)] }
             }

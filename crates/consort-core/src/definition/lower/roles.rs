@@ -48,7 +48,7 @@ impl<'f> Lower<'f> {
     fn cast(&mut self, cast: &mut Cast, task: &mut Task, place: &Span) {
         let word = match task.kind {
             TaskKind::Handoff(_) => HANDOFF_ROLE.to_owned(),
-            TaskKind::Declared => task.role.clone(),
+            _ => task.role.clone(),
         };
         if task.given.is_none() {
             let role = self.give(cast, &mut task.creator, &word);

@@ -196,6 +196,7 @@ impl<'f> Lower<'f> {
             panel: agents.panel(gate.judges, gate.level),
             workspace: self.workspace(None),
             given: None,
+            when: None,
         }
     }
 

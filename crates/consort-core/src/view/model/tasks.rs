@@ -16,7 +16,7 @@ pub(super) fn task_view(state: &State, ix: usize) -> TaskView {
     let it = &state.tasks[ix];
     let (handoff_of, direction) = match &plan.kind {
         TaskKind::Handoff(h) => (Some(h.barrier.to_string()), Some(format!("{}-->{}", h.from, h.to))),
-        TaskKind::Declared => (None, None),
+        _ => (None, None),
     };
     let (activity, since) = activity(state, ix);
     TaskView {

@@ -173,7 +173,7 @@ pub fn change(id: &str, globs: &[&str]) -> Task {
 
 pub fn data(id: &str, path: &str) -> Task {
     let mut task = document(id, path);
-    task.output = Output::Data { paths: vec![path.into()] };
+    task.output = Output::Data { paths: vec![path.into()], tasks: false };
     task
 }
 
