@@ -332,6 +332,34 @@ fn pipeline(id: PipelineId, phases: BTreeMap<u32, Vec<TaskId>>) -> Pipeline {
     }
 }
 
+/// So many tasks at most, made of what `list` gives, each like `like`.
+pub fn each(list: &str, like: Task, max: u32) -> Task {
+    let growth = Growth {
+        list: list.into(),
+        tasks: false,
+        max,
+        side_by_side: 0,
+        budget: Budget::default(),
+        approval: None,
+        choices: BTreeMap::new(),
+    };
+    Task { kind: TaskKind::Each(Box::new(growth)), ..like.needs(&[list]) }
+}
+
+/// The bounds of a placeholder.
+pub fn growth(task: &mut Task) -> &mut Growth {
+    match &mut task.kind {
+        TaskKind::Each(growth) => growth,
+        other => panic!("{other:?} stands for no list"),
+    }
+}
+
+/// It runs only if its condition holds, which reads these tasks.
+pub fn only_when(task: Task, reads: &[&str]) -> Task {
+    let when = Condition { expr: "true".into(), reads: reads.iter().map(|id| (*id).into()).collect() };
+    Task { when: Some(when), ..task }
+}
+
 /// Changes to a plan, by name.
 pub trait PlanExt: Sized {
     /// Ends this phase of these pipelines at a barrier. Handoffs in each direction follow the

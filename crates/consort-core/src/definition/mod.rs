@@ -15,6 +15,7 @@ pub mod catalogue;
 mod decode;
 mod diagnostic;
 pub mod escalation;
+pub mod expr;
 mod file;
 mod file_agents;
 mod file_gates;

@@ -43,9 +43,12 @@ pub(super) fn leaving(state: &State, new: &Graph) -> Leaving {
     let old = &state.graph;
     let over = state.is_over();
     // What failed for good, and what a run that is over left in the middle, begins anew.
+    // A placeholder holds no work: its list is read again.
+    let is_list = |ix: usize| super::growth::growth(old.task(ix)).is_some();
     let task = |ix: usize| match &state.tasks[ix].stage {
         TaskStage::Failed(_) => false,
-        stage => !over || *stage == TaskStage::Accepted,
+        stage if is_list(ix) => stage.is_done(),
+        stage => !over || stage.is_done(),
     };
     let barrier = |b: usize| match &state.barriers[b].stage {
         BarrierStage::Failed(_) => false,
@@ -108,7 +111,9 @@ pub(super) fn command(
     let barrier_leaves =
         |id: &BarrierId| state.graph.barrier_ix(id).is_none_or(|b| leaving.barriers.contains(&b));
     let moot = state.open_approvals().filter(|(_, asked)| match &asked.kind {
-        ApprovalKind::Task { task, .. } | ApprovalKind::Held { task, .. } => leaves(task),
+        ApprovalKind::Task { task, .. }
+        | ApprovalKind::Held { task, .. }
+        | ApprovalKind::List { task, .. } => leaves(task),
         ApprovalKind::Permission { attempt, .. } => leaves(&attempt.task),
         ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier } => {
             barrier_leaves(barrier)

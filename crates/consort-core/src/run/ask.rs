@@ -62,6 +62,7 @@ impl<'a> Questions<'a> {
             kind,
             ApprovalKind::Task { .. }
                 | ApprovalKind::Barrier { .. }
+                | ApprovalKind::List { .. }
                 | ApprovalKind::Input { .. }
                 | ApprovalKind::Completion { .. }
         );
@@ -134,6 +135,9 @@ pub(super) fn answered(
                 task: state.graph.task(*ix).id.clone(),
                 why: cut(&format!("its input `{name}` was refused: {said}"), 500),
             }));
+        }
+        (ApprovalKind::List { task, .. }, yes) => {
+            events.extend(super::growth::answered(state, task, yes, &by, &said));
         }
         (ApprovalKind::Completion { name }, true) => {
             events.push(EventKind::CriterionDeclared { name: name.clone(), by, how });
@@ -330,6 +334,10 @@ pub(super) fn still_asked(state: &State, kind: &ApprovalKind, approval: &Approva
             .graph
             .barrier_ix(barrier)
             .is_some_and(|b| matches!(state.barriers[b].stage, super::state::BarrierStage::Held(_))),
+        ApprovalKind::List { task, count } => {
+            let waits = TaskStage::AwaitingApproval(approval.clone());
+            stage(task).is_some_and(|it| it.stage == waits) && super::growth::is_asked(state, task, *count)
+        }
         ApprovalKind::Permission { attempt, ask, .. } => super::talk::is_open(state, attempt, *ask),
         ApprovalKind::Input { .. } | ApprovalKind::Completion { .. } | ApprovalKind::Budget { .. } => true,
     }

@@ -37,7 +37,7 @@ impl State {
         let mut front = Frontier::default();
         let going_on = !self.is_over();
         for (ix, it) in self.tasks.iter().enumerate() {
-            front.tasks_left += usize::from(it.stage != TaskStage::Accepted);
+            front.tasks_left += usize::from(!it.stage.is_done());
             front.given_up += usize::from(matches!(it.stage, TaskStage::Failed(_)));
             if it.workspace == WorkspaceState::Releasing {
                 front.releasing.insert(ix);
@@ -47,7 +47,11 @@ impl State {
             }
             match it.stage {
                 TaskStage::Ready => drop(front.ready.insert(ix)),
-                TaskStage::Preparing | TaskStage::Capturing | TaskStage::Committing(_) => {
+                TaskStage::Preparing
+                | TaskStage::Capturing
+                | TaskStage::Committing(_)
+                | TaskStage::Weighing
+                | TaskStage::Growing => {
                     front.ensuring.insert(ix);
                 }
                 TaskStage::Working if !self.is_leaving(ix) => {
@@ -85,7 +89,7 @@ impl State {
         let graph = &self.graph;
         let task = graph.task(ix);
         let absent = self.absent();
-        let accepted = |t: &usize| self.tasks[*t].stage == TaskStage::Accepted;
+        let accepted = |t: &usize| self.tasks[*t].stage.is_done();
         let needs = task.needs.iter().filter_map(|t| graph.ix(t)).filter(|t| !accepted(t));
         let complete = |b: &usize| self.barriers[*b].stage == BarrierStage::Complete;
         let behind = task.behind.iter().filter_map(|b| graph.barrier_ix(b)).filter(|b| !complete(b));

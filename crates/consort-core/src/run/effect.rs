@@ -3,6 +3,7 @@
 use super::input::{Artifact, Candidate};
 use super::session::Told;
 use crate::ids::{AttemptId, BarrierId, CheckpointId, ContentHash, Revision, StrategyId, TaskId};
+use crate::quality::Composite;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -141,6 +142,30 @@ pub enum Ensure {
         /// For the dates of commits.
         at: Timestamp,
     },
+    /// Whether a task's condition holds is known.
+    Condition {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// The condition.
+        expr: String,
+        /// Of the tasks that it names.
+        facts: Vec<Fact>,
+    },
+    /// The plan that a list makes of this one is in the content store.
+    List {
+        /// The placeholder.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// The list.
+        artifact: Artifact,
+        /// The commit that has it.
+        revision: Revision,
+        /// The plan that is to grow.
+        from: ContentHash,
+    },
     /// A person's answer or word lies where a living session finds it.
     Told(Told),
     /// The run's result is merged into a branch of the person's.
@@ -154,6 +179,21 @@ pub enum Ensure {
         /// For the dates of commits.
         at: Timestamp,
     },
+}
+
+/// What a condition may know of a task that comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Which.
+    pub task: TaskId,
+    /// It was skipped.
+    pub skipped: bool,
+    /// Its latest composite.
+    pub composite: Option<Composite>,
+    /// Rounds that it took.
+    pub rounds: u32,
+    /// What was accepted.
+    pub accepted: Option<Candidate>,
 }
 
 /// A commit under the name by which a conflict would call it.
@@ -251,6 +291,10 @@ impl Effect {
                 Ensure::Rewound { number, .. } => format!("rewound/{number}"),
                 Ensure::Abandoned { number, .. } => format!("abandoned/{number}"),
                 Ensure::Released { task, generation, .. } => format!("released/{task}/{generation}"),
+                Ensure::Condition { task, generation, .. } => format!("condition/{task}/{generation}"),
+                Ensure::List { task, generation, from, .. } => {
+                    format!("list/{task}/{generation}/{}", from.as_str().get(..16).unwrap_or(from.as_str()))
+                }
                 Ensure::Told(told) => format!("told/{}/{}", told.attempt, told.what),
                 Ensure::Integrated { into, result, .. } => format!("integrated/{into}/{result}"),
             },

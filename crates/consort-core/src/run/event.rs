@@ -46,6 +46,20 @@ pub enum EventKind {
 
     /// All needs of a task are met.
     TaskReady { task: TaskId },
+    /// All needs are met, and its condition is being looked at.
+    TaskWeighing { task: TaskId },
+    /// It holds.
+    ConditionMet { task: TaskId },
+    /// Nothing is done for it.
+    TaskSkipped { task: TaskId, why: String },
+    /// All needs are met, and the list for which it stands is being read.
+    TaskGrowing { task: TaskId },
+    /// It was read: the plan `from` becomes `plan`, with so many tasks more.
+    ListTaken { task: TaskId, from: ContentHash, plan: ContentHash, count: u32, names: Vec<String> },
+    /// Somebody agreed to it.
+    ListAgreed { task: TaskId },
+    /// Its condition or its list gives no answer.
+    TaskUnclear { task: TaskId, what: String, why: String },
     /// Its workspace is being set up.
     TaskPreparing { task: TaskId },
     /// Its workspace stands.
@@ -415,6 +429,8 @@ pub enum ApprovalKind {
     Held { task: TaskId, iteration: u32, revision: Option<Revision> },
     /// A held barrier: yes tries again, no makes its handoffs again with guidance, or gives it up.
     BarrierHeld { barrier: BarrierId },
+    /// The tasks that a list makes of a placeholder: no gives the placeholder up.
+    List { task: TaskId, count: u32 },
     /// A budget: yes raises it by as much again; no ends the run.
     Budget { limit: String },
     /// What a living agent asks: may it do this, or a question with an answer in words. Bound to its
@@ -426,7 +442,9 @@ impl ApprovalKind {
     /// What it is about: a task, a barrier, an input, a criterion or a limit, by name.
     pub fn subject(&self) -> &str {
         match self {
-            ApprovalKind::Task { task, .. } | ApprovalKind::Held { task, .. } => task.as_str(),
+            ApprovalKind::Task { task, .. }
+            | ApprovalKind::Held { task, .. }
+            | ApprovalKind::List { task, .. } => task.as_str(),
             ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier } => barrier.as_str(),
             ApprovalKind::Input { name } | ApprovalKind::Completion { name } => name,
             ApprovalKind::Budget { limit } => limit,

@@ -6,6 +6,7 @@ mod attempts;
 mod barriers;
 mod checkpoints;
 mod failing;
+mod growth;
 mod reindex;
 mod rollback;
 mod rounds;
@@ -101,6 +102,15 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             it.stage = TaskStage::Ready;
             it.ready_at = Some(at);
         }
+        E::TaskWeighing { task } => growth::asks(state, task, TaskStage::Weighing, at)?,
+        E::ConditionMet { task } => growth::met(state, task)?,
+        E::TaskSkipped { task, why } => growth::skipped(state, task, why, at)?,
+        E::TaskGrowing { task } => growth::asks(state, task, TaskStage::Growing, at)?,
+        E::ListTaken { task, from, plan, count, names } => {
+            growth::taken(state, task, (from, plan), *count, names)?;
+        }
+        E::ListAgreed { task } => growth::agreed(state, task)?,
+        E::TaskUnclear { task, what, why } => growth::unclear(state, task, what, why)?,
         E::TaskPreparing { task } => {
             let ix = at_stage(state, task, "preparing", |s| matches!(s, TaskStage::Ready))?;
             state.front.ready.remove(&ix);

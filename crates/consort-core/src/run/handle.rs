@@ -245,6 +245,7 @@ fn approve_all(state: &State, by: &str) -> Vec<EventKind> {
             open.kind,
             ApprovalKind::Task { .. }
                 | ApprovalKind::Barrier { .. }
+                | ApprovalKind::List { .. }
                 | ApprovalKind::Input { .. }
                 | ApprovalKind::Completion { .. }
         );

@@ -242,6 +242,41 @@ pub enum Report {
         /// From 1.
         number: u32,
     },
+    /// Whether a task's condition holds.
+    ConditionWeighed {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// It holds.
+        met: bool,
+    },
+    /// The list for which a task stands was read, and the plan that it makes is in the content store.
+    ListTaken {
+        /// The placeholder.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// The plan that was there.
+        from: ContentHash,
+        /// The plan that it becomes.
+        plan: ContentHash,
+        /// How many tasks the list makes.
+        count: u32,
+        /// What they are called, at most 12 of them.
+        names: Vec<String>,
+    },
+    /// A condition or a list gives no answer.
+    Unclear {
+        /// Whose.
+        task: TaskId,
+        /// Which generation.
+        generation: u32,
+        /// `condition` or `list`.
+        what: String,
+        /// Why.
+        why: String,
+    },
     /// What the change of the plan of this number gave up lies under `abandoned/`.
     RefsAbandoned {
         /// From 1.

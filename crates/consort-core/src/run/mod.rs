@@ -20,6 +20,7 @@ mod effect;
 mod event;
 mod evolve;
 mod graph;
+mod growth;
 mod handle;
 mod input;
 mod judging;
@@ -43,7 +44,7 @@ pub use ask::refusals_against;
 pub use budget::{amount_words, limit_words, nearly_used_up};
 pub use command::{Command, From, StartRun};
 pub use decide::DISAGREEMENT_MAX;
-pub use effect::{Effect, EffectKey, Ensure, FindingsRef, InputRef, Start, StopWhy, Tip};
+pub use effect::{Effect, EffectKey, Ensure, Fact, FindingsRef, InputRef, Start, StopWhy, Tip};
 pub use event::{
     ApprovalKind, ApproveAll, AttemptEnd, BarrierHold, CheckpointTrigger, Event, EventKind, Failure,
     GateRefusal, HoldWhy, Judged, RoundKind, RunStatus, Verdict,
@@ -75,8 +76,8 @@ pub use session::{
 pub use state::{
     AgentChange, AgentTurn, Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Grant,
     Integration, Live, LivePhase, Most, Override, Past, Point, PoolState, Remembered, Rollback, Round,
-    STATE_SCHEMA, Spent, State, Steering, StepState, StepStatus, Talk, Tally, TaskStage, TaskState, Tell,
-    Used, Waiting, WorkspaceState,
+    STATE_SCHEMA, Spent, State, Steering, StepState, StepStatus, Taken, Talk, Tally, TaskStage, TaskState,
+    Tell, Used, Waiting, WorkspaceState,
 };
 pub use versions::{Apart, Version, apart};
 pub use wanted::{Why, checkpoint_tips, inputs_of, is_settled, measured_by, next_deadline, start_of, wanted};

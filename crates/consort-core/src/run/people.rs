@@ -29,6 +29,10 @@ pub fn who_may<'p>(plan: &'p Plan, kind: &ApprovalKind, yes: bool) -> &'p [Strin
         }
         ApprovalKind::Task { task, .. } | ApprovalKind::Held { task, .. } => of_task(plan, plan.task(task)),
         ApprovalKind::Permission { attempt, .. } => of_task(plan, plan.task(&attempt.task)),
+        ApprovalKind::List { task, .. } => {
+            let own = plan.task(task).and_then(super::growth::growth).and_then(|it| it.approval.as_ref());
+            plan.people.or_any(own.map_or(&[], |a| &a.by))
+        }
         ApprovalKind::Barrier { barrier, .. } | ApprovalKind::BarrierHeld { barrier } => {
             let own = plan.barrier(barrier).and_then(|b| b.approval.as_ref());
             plan.people.or_any(own.map_or(&[], |a| &a.by))
@@ -80,6 +84,9 @@ pub fn shown(state: &State, id: &ApprovalId, asked: &Approval) -> String {
         }
         ApprovalKind::BarrierHeld { barrier } => {
             let _ = writeln!(text, "held barrier {barrier}");
+        }
+        ApprovalKind::List { task, count } => {
+            let _ = writeln!(text, "list {task} {count}");
         }
         ApprovalKind::Input { name } | ApprovalKind::Completion { name } => {
             let _ = writeln!(text, "{name}");

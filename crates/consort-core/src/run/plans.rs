@@ -4,7 +4,7 @@
 use super::command::Command;
 use super::event::{Event, EventKind};
 use super::graph::Graph;
-use super::input::Input;
+use super::input::{Input, Report};
 use super::state::State;
 use crate::ids::{BarrierId, CheckpointId, ContentHash, TaskId};
 use crate::plan::Plan;
@@ -151,7 +151,8 @@ impl State {
 /// Plans that an input names.
 pub fn named_in(input: &Input) -> Option<&ContentHash> {
     match input {
-        Input::Command { command: Command::Amend { plan, .. }, .. } => Some(plan),
+        Input::Command { command: Command::Amend { plan, .. }, .. }
+        | Input::Reported(Report::ListTaken { plan, .. }) => Some(plan),
         _ => None,
     }
 }
@@ -159,7 +160,9 @@ pub fn named_in(input: &Input) -> Option<&ContentHash> {
 /// Plans that events name.
 pub fn named_by(events: &[Event]) -> impl Iterator<Item = &ContentHash> {
     events.iter().filter_map(|event| match &event.kind {
-        EventKind::AmendBegan { plan, .. } | EventKind::PlanChanged { plan, .. } => Some(plan),
+        EventKind::AmendBegan { plan, .. }
+        | EventKind::ListTaken { plan, .. }
+        | EventKind::PlanChanged { plan, .. } => Some(plan),
         _ => None,
     })
 }

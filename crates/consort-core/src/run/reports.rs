@@ -68,6 +68,9 @@ pub(super) fn reported(state: &State, report: &Report, now: Timestamp) -> Vec<Ev
             }
             events
         }
+        Report::ConditionWeighed { .. } | Report::ListTaken { .. } | Report::Unclear { .. } => {
+            super::growth::reported(state, report)
+        }
         Report::RefsAbandoned { number } => super::amend::tidied(state, *number),
         Report::RefsRewound { number } => super::rollback::rewound(state, *number),
         Report::SessionTold { attempt, what } => talk::told(state, attempt, what),
@@ -136,6 +139,9 @@ fn is_work(report: &Report) -> bool {
             | Report::TaskCommitted { .. }
             | Report::BarrierMerged { .. }
             | Report::BarrierConflicted { .. }
+            | Report::ConditionWeighed { .. }
+            | Report::ListTaken { .. }
+            | Report::Unclear { .. }
     )
 }
 
@@ -403,7 +409,7 @@ fn effect_failed(state: &State, effect: &str, why: &str, now: Timestamp) -> Vec<
     let subject = rest.split('/').next().unwrap_or_default();
     if failures >= EFFECT_FAILURES_MAX {
         match kind {
-            "workspace" | "candidate" | "committed" => {
+            "workspace" | "candidate" | "committed" | "condition" | "list" => {
                 let task = TaskId::from(subject);
                 let ensuring = state.graph.ix(&task).filter(|ix| state.front.ensuring.contains(ix));
                 let effect = effect.to_owned();

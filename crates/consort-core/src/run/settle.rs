@@ -134,7 +134,7 @@ fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
     }
     // One that finds no room in the budget does not keep a smaller one from starting, nor another task.
     let mut no_room = Vec::new();
-    for (ix, at) in pools::awake(state) {
+    for (ix, at) in pools::awake(state).filter(|(ix, _)| !super::growth::is_crowded(state, *ix)) {
         match budget::reserve(state, ix, at, now) {
             budget::Room::There => {
                 let told = budget::warn(state, Some(ix), now);
@@ -152,7 +152,8 @@ fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
     if state.live.len() + preparing.take(max).count() >= max {
         return Vec::new();
     }
-    let Some(ix) = state.front.ready.first() else { return Vec::new() };
+    let room = |ix: &&usize| !super::growth::is_crowded(state, **ix);
+    let Some(ix) = state.front.ready.iter().find(room) else { return Vec::new() };
     let task = state.graph.task(*ix);
     if task.workspace == WorkspaceKind::None {
         return round(task, state.tasks[*ix].iteration + 1, RoundKind::Creation);
@@ -194,7 +195,7 @@ fn task(state: &State, ix: usize, now: Timestamp) -> Vec<EventKind> {
     let task = state.graph.task(ix);
     let it = &state.tasks[ix];
     let TaskStage::Deciding(point) = &it.stage else {
-        return vec![EventKind::TaskReady { task: task.id.clone() }];
+        return super::growth::turn(state, ix);
     };
     let iteration = it.iteration;
     match point {
@@ -220,10 +221,15 @@ fn task(state: &State, ix: usize, now: Timestamp) -> Vec<EventKind> {
         Point::Conflict { between, paths } => {
             held(state, ix, HoldWhy::Conflict { between: between.clone(), paths: paths.clone() })
         }
+        Point::Unclear { what, why } => {
+            held(state, ix, HoldWhy::Attempts { step: what.clone(), last: why.clone() })
+        }
         Point::EffectFailed(why) => {
             // The workspace, the capture or the commit: by how far the task had come.
             let step = match it.round() {
+                _ if it.taken.is_some() || super::growth::growth(task).is_some() => "list",
                 _ if it.workspace == WorkspaceState::Preparing => "workspace",
+                None if task.when.is_some() && !it.met => "condition",
                 Some(round) if round.verdict.is_some() => "commit",
                 _ => "capture",
             };

@@ -17,7 +17,7 @@ pub(super) use spent::kind_of;
 pub use spent::{Most, Spent, Tally};
 pub use talk::{Grant, Talk, Tell, Waiting};
 pub use task::{
-    AgentChange, AgentTurn, Point, Remembered, Steering, StepState, StepStatus, TaskStage, TaskState,
+    AgentChange, AgentTurn, Point, Remembered, Steering, StepState, StepStatus, Taken, TaskStage, TaskState,
     WorkspaceState,
 };
 pub(super) use used::RoleUse;

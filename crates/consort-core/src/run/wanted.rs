@@ -108,6 +108,7 @@ fn of_task(state: &State, ix: usize) -> Option<Ensure> {
             last: it.candidate.clone(),
             at,
         },
+        TaskStage::Weighing | TaskStage::Growing => return super::growth::wish(state, ix),
         TaskStage::Committing(_) => {
             Ensure::Committed { task, generation: it.generation, candidate: it.candidate.clone()?, at }
         }

@@ -68,7 +68,8 @@ pub(super) fn task(state: &State, ix: usize) -> Word {
         TaskStage::Waiting if it.waits > 0 || asks_for_inputs(state, ix) => Word::Blocked,
         TaskStage::Waiting | TaskStage::Ready => Word::Pending,
         TaskStage::Held(_) => Word::Blocked,
-        TaskStage::Accepted => Word::Complete,
+        // As in the seed's schema: skipped is COMPLETE with a reason.
+        TaskStage::Accepted | TaskStage::Skipped(_) => Word::Complete,
         TaskStage::Failed(_) => Word::Failed,
         _ => Word::InProgress,
     }
@@ -110,16 +111,20 @@ pub(super) fn workspace(state: &State, ix: usize) -> &'static str {
         _ => {}
     }
     match &it.stage {
-        TaskStage::Waiting | TaskStage::Ready => "IDLE",
+        TaskStage::Waiting
+        | TaskStage::Ready
+        | TaskStage::Weighing
+        | TaskStage::Growing
+        | TaskStage::Skipped(_) => "IDLE",
         TaskStage::Preparing => "PROVISIONING",
         TaskStage::Held(HoldWhy::Conflict { .. }) | TaskStage::Deciding(Point::Conflict { .. }) => {
             "CONFLICTED"
         }
         TaskStage::Held(HoldWhy::Attempts { .. } | HoldWhy::Agent { .. })
         | TaskStage::Failed(_)
-        | TaskStage::Deciding(Point::StepFailed { .. } | Point::EffectFailed(_) | Point::Refused(_)) => {
-            "FAILED"
-        }
+        | TaskStage::Deciding(
+            Point::StepFailed { .. } | Point::EffectFailed(_) | Point::Refused(_) | Point::Unclear { .. },
+        ) => "FAILED",
         TaskStage::Working => working(state, ix),
         TaskStage::Deciding(Point::Prepared | Point::CreationBegan) => "READY",
         TaskStage::Deciding(_)

@@ -216,6 +216,13 @@ impl Run {
                 checkpoint: checkpoint.clone(),
                 revision: revision(checkpoint.as_str()),
             },
+            Ensure::Condition { task, generation, .. } => {
+                Report::ConditionWeighed { task: task.clone(), generation: *generation, met: true }
+            }
+            Ensure::List { task, generation, .. } => {
+                let (what, why) = ("list".into(), "nobody reads lists here".into());
+                Report::Unclear { task: task.clone(), generation: *generation, what, why }
+            }
             Ensure::Abandoned { number, .. } => Report::RefsAbandoned { number: *number },
             Ensure::Rewound { number, .. } => Report::RefsRewound { number: *number },
             Ensure::Released { task, generation, .. } => {

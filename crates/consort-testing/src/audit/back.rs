@@ -44,7 +44,13 @@ pub(super) fn back(book: &mut Book<'_>, kind: &EventKind) {
         }
         _ => {}
     }
-    if let EventKind::TaskPreparing { task } | EventKind::RoundStarted { task, .. } = kind {
+    if let EventKind::TaskPreparing { task }
+    | EventKind::TaskReady { task }
+    | EventKind::TaskWeighing { task }
+    | EventKind::TaskGrowing { task }
+    | EventKind::TaskSkipped { task, .. }
+    | EventKind::RoundStarted { task, .. } = kind
+    {
         book.page(task).touched = true;
     }
 }

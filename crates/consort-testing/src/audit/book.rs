@@ -48,6 +48,10 @@ pub(super) struct Page {
     /// What an agent knew became a summary, in this generation.
     pub summed_up: bool,
     pub failed: bool,
+    /// Nothing is done for it.
+    pub skipped: bool,
+    /// What its list makes: the plan, and how many tasks.
+    pub list: Option<(ContentHash, u32)>,
     /// Something was begun for it in this generation.
     pub touched: bool,
     /// The highest generation, where a rollback has brought back an earlier one.
@@ -215,6 +219,11 @@ impl<'a> Book<'a> {
         self.pages.get(task).is_some_and(|p| p.accepted.is_some())
     }
 
+    /// Nothing is left to be done for it.
+    pub(super) fn done(&self, task: &TaskId) -> bool {
+        self.accepted(task) || self.pages.get(task).is_some_and(|page| page.skipped)
+    }
+
     pub(super) fn record(&mut self, record: &Record) {
         let expected = self.seq + 1;
         self.must(record.seq == expected, "order", || {
@@ -243,6 +252,7 @@ impl<'a> Book<'a> {
         }
         back::back(self, kind);
         plans::plan(self, kind);
+        plans::growth(self, kind, record);
         talk::talk(self, kind, record);
         limits::limit(self, kind, record.now);
         match kind {

@@ -239,7 +239,7 @@ pub(super) fn by(book: &mut Book<'_>, task: &TaskId, iteration: u32, step: &Step
 fn may_begin(book: &mut Book<'_>, id: &TaskId) {
     let Some(task) = book.tasks.get(id).copied() else { return book.wrong("order", format!("no task {id}")) };
     let mut missing: Vec<String> =
-        task.needs.iter().filter(|t| !book.accepted(t)).map(ToString::to_string).collect();
+        task.needs.iter().filter(|t| !book.done(t)).map(ToString::to_string).collect();
     let open = |b: &&consort_core::ids::BarrierId| !book.meetings.get(b.as_str()).is_some_and(|m| m.complete);
     missing.extend(task.behind.iter().filter(open).map(ToString::to_string));
     let absent = book.plans.absent().to_vec();

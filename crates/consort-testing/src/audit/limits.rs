@@ -86,6 +86,8 @@ pub(super) fn limit(book: &mut Book<'_>, kind: &EventKind, now: Timestamp) {
         E::BudgetReached { limit, stop: true, .. } => {
             book.limits.stopped |= !limit.starts_with("task/") && !limit.starts_with("pipeline/");
         }
+        // A person wants it to go on: what there is room for may start.
+        E::AmendBegan { .. } | E::RollbackBegan { .. } => book.limits.stopped = false,
         E::SpentElsewhere { day, spent, .. } => book.limits.elsewhere = Some((day_name(*day), *spent)),
         E::PoolWoke { pool } => {
             let until = book.limits.rests.get(pool).copied();

@@ -80,7 +80,7 @@ pub(super) fn barrier(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
         return;
     };
     let Some(plan) = book.plan.barrier(id) else { return book.wrong("barrier", format!("no {id}")) };
-    let there = |book: &Book<'_>, tasks: &[consort_core::ids::TaskId]| tasks.iter().all(|t| book.accepted(t));
+    let there = |book: &Book<'_>, tasks: &[consort_core::ids::TaskId]| tasks.iter().all(|t| book.done(t));
     let arrived = there(book, &plan.waits_for);
     let carried = there(book, &plan.handoffs);
     let mut meeting = book.meetings[id.as_str()].clone();
@@ -216,9 +216,9 @@ fn is_due(book: &Book<'_>, trigger: CheckpointTrigger, subject: &str, last: bool
         CheckpointTrigger::PhaseComplete => {
             let stage = book.plan.stages.iter().find(|s| s.subject == subject);
             let task = book.plan.tasks.iter().find(|t| t.id.as_str() == subject);
-            let stage = stage.is_some_and(|s| s.tasks.iter().all(|t| book.accepted(t)));
+            let stage = stage.is_some_and(|s| s.tasks.iter().all(|t| book.done(t)));
             let agents = book.plan.checkpoints == CheckpointFrequency::Agent;
-            first && (stage || agents && task.is_some_and(|t| book.accepted(&t.id)))
+            first && (stage || agents && task.is_some_and(|t| book.done(&t.id)))
         }
     }
 }
@@ -265,7 +265,7 @@ pub(super) fn ended(book: &mut Book<'_>, status: RunStatus) {
         return;
     }
     let left: Vec<String> =
-        book.plan.tasks.iter().filter(|t| !book.accepted(&t.id)).map(|t| t.id.to_string()).collect();
+        book.plan.tasks.iter().filter(|t| !book.done(&t.id)).map(|t| t.id.to_string()).collect();
     book.must(left.is_empty(), "end", || format!("COMPLETE without {}", left.join(", ")));
     let open = book.meetings.values().filter(|m| !m.complete).count();
     book.must(open == 0, "end", || format!("COMPLETE with {open} barriers open"));

@@ -1,9 +1,10 @@
 //! Changed plans: what the other plan gives up is ended and nothing of it starts meanwhile; what both say the same
 //! about goes on untouched; what was accepted and given up is put aside. Told from the two plans alone.
 
-use super::book::{Book, Meeting, Page};
-use consort_core::ids::{ContentHash, TaskId};
-use consort_core::plan::{Input as Reads, Plan};
+use super::book::{Book, Meeting, Page, Question};
+use crate::sim::Record;
+use consort_core::ids::{AttemptId, ContentHash, TaskId};
+use consort_core::plan::{Input as Reads, Plan, TaskKind};
 use consort_core::run::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,7 +92,9 @@ fn leaving(book: &Book<'_>, new: &Plan) -> (BTreeSet<TaskId>, BTreeSet<String>) 
             let page = &book.pages[&task.id];
             all || new.task(&task.id) != Some(task)
                 || (page.failed && page.accepted.is_none())
-                || (over && page.accepted.is_none())
+                || (over && page.accepted.is_none() && !page.skipped)
+                // A placeholder holds no work: its list is read again.
+                || (matches!(task.kind, TaskKind::Each(_)) && !page.skipped)
         })
         .map(|task| task.id.clone())
         .collect();
@@ -140,7 +143,22 @@ fn changed<'a>(book: &mut Book<'a>, plan: &ContentHash, absent: &[String], why: 
         (ChangeWhy::Amended { .. }, Some(changing)) if changing.plan == *plan => {
             (changing.tasks, changing.barriers)
         }
-        (ChangeWhy::Grown { .. }, _) => leaving(book, new),
+        (ChangeWhy::Grown { task }, _) => {
+            let list = book.pages.get(task).and_then(|page| page.list.clone());
+            let siblings = new.siblings.get(task).map(|siblings| siblings.tasks.len() as u32);
+            let right = list.is_some_and(|(of, count)| of == *plan && siblings == Some(count));
+            book.must(right, "growth", || format!("{plan} is not what the list of {task} makes"));
+            let asked = book.tasks.get(task).is_some_and(|task| match &task.kind {
+                TaskKind::Each(growth) => growth.approval.is_some(),
+                _ => false,
+            });
+            let of = |q: &Question| matches!(&q.kind, ApprovalKind::List { task: of, .. } if of == task);
+            let agreed = book.questions.values().any(|q| of(q) && q.answer == Some(true) && !q.void);
+            book.must(!asked || agreed, "growth", || format!("nobody agreed to the list of {task}"));
+            let changing = book.plans.changing.is_some();
+            book.must(!changing, "growth", || format!("{task} grows in the middle of a change"));
+            (BTreeSet::from([task.clone()]), BTreeSet::new())
+        }
         _ => return book.wrong("plan", format!("nobody asked for {plan}")),
     };
     let alive: Vec<String> =
@@ -173,8 +191,8 @@ fn hold<'a>(book: &mut Book<'a>, new: &'a Plan, absent: Vec<String>) {
                 book.meetings.get(&mark.subject).is_some_and(|meeting| meeting.complete)
             }
             CheckpointTrigger::PhaseComplete => match stage {
-                Some(stage) => stage.tasks.iter().all(|task| book.accepted(task)),
-                None => book.accepted(&mark.subject.as_str().into()),
+                Some(stage) => stage.tasks.iter().all(|task| book.done(task)),
+                None => book.done(&mark.subject.as_str().into()),
             },
         }
     };
@@ -217,4 +235,59 @@ pub(super) fn back_to(book: &mut Book<'_>, seq: u64) {
     if plan != book.plan {
         hold(book, plan, absent);
     }
+}
+
+/// What is skipped, and what a list makes, is so on a worker's word.
+pub(super) fn growth(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
+    let reported = match &record.cause {
+        Input::Reported(report) => Some(report),
+        _ => None,
+    };
+    match kind {
+        EventKind::TaskSkipped { task, .. } => {
+            let read = book.tasks.get(task).map(|task| task.inputs.clone()).unwrap_or_default();
+            let read: Vec<&TaskId> = read
+                .iter()
+                .filter_map(|input| match input {
+                    Reads::Artifact { task } | Reads::Handoff { task } => Some(task),
+                    _ => None,
+                })
+                .collect();
+            let all = !read.is_empty() && read.iter().all(|id| book.pages[*id].skipped);
+            let said =
+                matches!(reported, Some(Report::ConditionWeighed { task: of, met: false, .. }) if of == task);
+            book.must(all || said, "growth", || format!("{task} was skipped on nobody's word"));
+            let page = book.page(task);
+            let untouched =
+                page.rounds.iter().all(|round| round.number < page.set_from) && page.accepted.is_none();
+            page.skipped = true;
+            book.must(untouched, "growth", || format!("{task} was skipped after it had begun"));
+        }
+        EventKind::ListTaken { task, plan, count, .. } => {
+            let said = matches!(reported, Some(Report::ListTaken { task: of, plan: made, .. }) if of == task && made == plan);
+            book.must(said, "growth", || format!("the list of {task} was taken on nobody's word"));
+            book.page(task).list = Some((plan.clone(), *count));
+        }
+        EventKind::TaskReady { task } | EventKind::TaskPreparing { task } => {
+            let each = book.tasks.get(task).is_some_and(|task| matches!(task.kind, TaskKind::Each(_)));
+            book.must(!each, "growth", || format!("{task} stands for a list, and is no work"));
+        }
+        EventKind::AttemptStarting { attempt, .. } => crowded(book, attempt),
+        _ => {}
+    }
+}
+
+/// No more of one list are at work than may be at once.
+fn crowded(book: &mut Book<'_>, attempt: &AttemptId) {
+    let of = |id: &TaskId| match book.tasks.get(id).map(|task| &task.kind) {
+        Some(TaskKind::Grown(grown)) => Some(grown.of.clone()),
+        _ => None,
+    };
+    let Some(own) = of(&attempt.task) else { return };
+    let most = book.plan.siblings.get(&own).map_or(0, |siblings| siblings.side_by_side) as usize;
+    let alive = book.live.iter().chain([attempt]);
+    let tasks: BTreeSet<&TaskId> =
+        alive.map(|a| &a.task).filter(|id| of(id).as_ref() == Some(&own)).collect();
+    let at_once = tasks.len();
+    book.must(most == 0 || at_once <= most, "growth", || format!("{at_once} of {own} at once, not {most}"));
 }

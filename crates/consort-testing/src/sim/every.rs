@@ -301,6 +301,13 @@ fn done(wish: &Ensure) -> Report {
             checkpoint: checkpoint.clone(),
             revision: commit_id(checkpoint.as_str()),
         },
+        Ensure::Condition { task, generation, .. } => {
+            Report::ConditionWeighed { task: task.clone(), generation: *generation, met: true }
+        }
+        Ensure::List { task, generation, .. } => {
+            let (what, why) = ("list".into(), "nobody reads lists here".into());
+            Report::Unclear { task: task.clone(), generation: *generation, what, why }
+        }
         Ensure::Abandoned { number, .. } => Report::RefsAbandoned { number: *number },
         Ensure::Rewound { number, .. } => Report::RefsRewound { number: *number },
         Ensure::Released { task, generation, .. } => {

@@ -221,6 +221,12 @@ impl Host {
                 world.ensure(wish, &key.0, &tips)
             }
         };
+        // What is in the content store can be loaded.
+        for (hash, plan) in &world.later {
+            disk.plans.insert(hash.clone(), plan.clone());
+            self.state.learn(hash.clone(), plan.clone());
+            self.shadow.learn(hash.clone(), plan.clone());
+        }
         disk.site()?;
         self.running.insert(key.clone(), Running::Reported);
         self.inbox.extend(reports.into_iter().map(|r| (Some(key.clone()), r)));

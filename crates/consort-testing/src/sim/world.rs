@@ -10,7 +10,7 @@ use super::players::{Play, Plays, Profile, Quota, Spends};
 use consort_core::ids::{AttemptId, ContentHash, Revision, Step, TaskId};
 use consort_core::plan::{Plan, Task};
 use consort_core::run::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A commit: parents and tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +115,10 @@ pub struct World {
     attempts: BTreeMap<AttemptId, Attempt>,
     workspaces: BTreeMap<(TaskId, u32), Option<ContentHash>>,
     plan: Plan,
+    /// Tasks whose condition does not hold.
+    pub unmet: BTreeSet<TaskId>,
+    /// How many items the list of a placeholder has; 2 where nothing is said.
+    pub lists: BTreeMap<TaskId, u32>,
     /// Plans that may follow it.
     pub later: BTreeMap<ContentHash, Plan>,
 }
@@ -171,6 +175,8 @@ impl World {
             attempts: BTreeMap::new(),
             workspaces: BTreeMap::new(),
             plan: plan.clone(),
+            unmet: BTreeSet::new(),
+            lists: BTreeMap::new(),
             later: BTreeMap::new(),
         };
         let tree = BTreeMap::from([("README.md".to_owned(), content_id("readme"))]);

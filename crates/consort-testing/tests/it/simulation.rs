@@ -5,10 +5,10 @@
 //! `CONSORT_SEED=17` for one.
 
 use consort_core::ids::TaskId;
-use consort_core::plan::{Budget, Plan, Task, TaskKind, Then};
+use consort_core::plan::{ApprovalAt, Budget, Plan, Task, TaskKind, Then};
 use consort_core::run::RunStatus;
 use consort_testing::plans::{
-    PlanExt, TaskExt, chain, fan, overlapping, plan, score, seed_plan, task, two_way,
+    PlanExt, TaskExt, chain, each, fan, growth, only_when, overlapping, plan, score, seed_plan, task, two_way,
 };
 use consort_testing::sim::{Chooser, End, People, Profile, Quota, Random, Sim};
 use std::collections::BTreeMap;
@@ -112,10 +112,26 @@ fn changed(plan: &Plan, dice: &mut Random) -> Plan {
     plan
 }
 
+/// Work that grows: two lists, one of them agreed to by a person, a task that may be skipped, and who reads all that.
+fn growing() -> Plan {
+    let mut tasks = vec![
+        task("list").judged(1, 3),
+        task("other").scratch(),
+        each("list", task("many").judged(1, 3), 9),
+        each("other", task("few"), 9),
+        only_when(task("maybe").needs(&["list"]), &["list"]),
+        task("reader").needs(&["maybe"]),
+        task("end").judged(2, 3).needs(&["many", "few", "maybe"]),
+    ];
+    growth(&mut tasks[2]).side_by_side = 2;
+    growth(&mut tasks[3]).approval = Some(ApprovalAt { who: "ann".into(), reason: None, by: Vec::new() });
+    plan("growing", tasks).at_once(4)
+}
+
 /// One of several plans, with one of several kinds of work.
 fn scene(seed: u64) -> Sim {
     let mut dice = Random::new(seed ^ 0xfeed);
-    let plan = match dice.pick(12) {
+    let plan = match dice.pick(14) {
         0 => chain(3),
         1 => fan(4),
         2 => two_way((2, 4)).approved_barriers(),
@@ -124,6 +140,7 @@ fn scene(seed: u64) -> Sim {
         5 | 6 => talkative(),
         7 | 8 => thrifty(),
         9 => miserly(),
+        10 | 11 => growing(),
         _ => medley(),
     };
     let mut sim = Sim::seeded(&plan, seed);
@@ -135,6 +152,11 @@ fn scene(seed: u64) -> Sim {
         sim.may_become("plan", plan.clone());
     }
     sim.options.absent = vec!["PLAN.md".into()];
+    if dice.chance(400) {
+        sim.world.unmet.insert("maybe".into());
+    }
+    sim.world.lists.insert("many".into(), dice.pick(4) as u32);
+    sim.world.lists.insert("few".into(), [0, 1, 3, 10][dice.pick(4)]);
     for each in &plan.tasks {
         let profile = profile(&mut dice, each);
         sim.world.profiles.insert(each.id.clone(), profile);

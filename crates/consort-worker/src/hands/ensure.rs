@@ -1,6 +1,7 @@
 //! Idempotent effects on workspaces and refs.
 
 use super::attempt::remove_tree;
+use super::growth::List;
 use super::{CheckpointContent, Hands};
 use crate::agents::outfit::Desk;
 use crate::agents::{prompt, session, templates};
@@ -68,6 +69,16 @@ impl Hands {
                 match self.bench.plane.rewind(&Rewind { to: &to, kept: &kept, labels: &labels, at }) {
                     Ok(()) => vec![Report::RefsRewound { number }],
                     Err(error) => failed(error.to_string()),
+                }
+            }
+            Ensure::Condition { task, generation, expr, facts } => {
+                vec![self.condition(&task, generation, &expr, &facts)]
+            }
+            Ensure::List { task, generation, artifact, revision, from } => {
+                let (task, artifact, revision, from) = (&task, &artifact, &revision, &from);
+                match self.list(&List { task, generation, artifact, revision, from }) {
+                    Ok(report) => vec![report],
+                    Err(why) => failed(why),
                 }
             }
             Ensure::Abandoned { number, gone, at } => match self.bench.plane.abandon(&gone, at) {

@@ -4,8 +4,11 @@
 mod attempt;
 mod commands;
 mod ensure;
+mod growth;
 mod outcome;
 mod world;
+
+pub use growth::grown;
 
 use crate::dirs::RunDirs;
 use crate::evidence::Evidence;

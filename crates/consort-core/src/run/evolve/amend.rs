@@ -31,7 +31,7 @@ pub(super) fn began(state: &mut State, amending: Amending) -> Result<(), String>
     for ix in state.leaving.tasks.clone() {
         tasks::unqueue(state, ix);
         state.front.ready.remove(&ix);
-        let left_over = over && state.tasks[ix].stage != TaskStage::Accepted;
+        let left_over = over && !state.tasks[ix].stage.is_done();
         if left_over || state.tasks[ix].stage == TaskStage::Ready {
             state.tasks[ix].stage = TaskStage::Waiting;
         }

@@ -11,7 +11,7 @@ pub(super) fn all(state: &mut State) {
         state.tasks[ix].waits = state.waits_anew(ix);
     }
     let graph = state.graph.clone();
-    let done = |state: &State, ix: usize| state.tasks[ix].stage == TaskStage::Accepted;
+    let done = |state: &State, ix: usize| state.tasks[ix].stage.is_done();
     for (b, barrier) in graph.plan.barriers.iter().enumerate() {
         let open = |ids: &[crate::ids::TaskId], state: &State| {
             ids.iter().filter_map(|id| graph.ix(id)).filter(|ix| !done(state, *ix)).count() as u32

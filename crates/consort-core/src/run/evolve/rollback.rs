@@ -135,7 +135,10 @@ fn task(state: &mut State, ix: usize, seq: u64) {
 
 /// Nothing was ever done for it in this generation.
 pub(super) fn is_untouched(it: &TaskState) -> bool {
-    it.workspace == WorkspaceState::None && it.began_at.is_none() && it.candidate.is_none()
+    it.workspace == WorkspaceState::None
+        && it.ready_at.is_none()
+        && it.began_at.is_none()
+        && it.candidate.is_none()
 }
 
 /// Accepted work that is given up is kept for a later rollback to where it held.

@@ -1,7 +1,7 @@
 //! Where a task stands: what may come next is checked, an illegal event is refused.
 
 use super::tasks::{decide, done, unqueue};
-use super::{Applied, rounds};
+use super::{Applied, growth, rounds};
 use crate::ids::{ApprovalId, Revision, TaskId};
 use crate::run::input::{Candidate, Raised};
 use crate::run::state::{Due, Point, State, TaskStage};
@@ -88,6 +88,12 @@ pub(super) fn released(
         state.tasks[ix].steer(by, guidance, new_set);
     }
     rounds::first_agents(&mut state.tasks[ix]);
+    // It was held, or given up, before anything began.
+    let condition = state.graph.task(ix).when.is_some() && !state.tasks[ix].met;
+    if condition || crate::run::growth::growth(state.graph.task(ix)).is_some() {
+        growth::released(state, ix);
+        return Ok(());
+    }
     match rounds::interrupted(&state.tasks[ix]).filter(|_| !new_set) {
         Some(point) => decide(state, ix, point),
         None => rounds::released(state, ix, new_set),

@@ -102,6 +102,12 @@ pub(super) fn accepted(state: &mut State, ix: usize, at: Timestamp) {
         it.workspace = WorkspaceState::Releasing;
         state.front.releasing.insert(ix);
     }
+    passed(state, ix);
+}
+
+/// Nothing is left to be done for a task: whoever waited for it learns it.
+pub(super) fn passed(state: &mut State, ix: usize) {
+    let graph = state.graph.clone();
     graph.dependents(ix).iter().for_each(|next| barriers::less(state, *next));
     for b in graph.awaited_by(ix) {
         barriers::participant_accepted(state, *b);
@@ -156,6 +162,11 @@ pub(super) fn asked(
             let b = super::barrier_index(state, barrier)?;
             done(state, &Due::Barrier(b));
             state.barriers[b].stage = BarrierStage::AwaitingApproval(approval.clone());
+        }
+        ApprovalKind::List { task, .. } => {
+            let ix = super::index(state, task)?;
+            done(state, &Due::Task(ix));
+            state.tasks[ix].stage = TaskStage::AwaitingApproval(approval.clone());
         }
         ApprovalKind::Input { .. } => done(state, &Due::Inputs),
         ApprovalKind::Completion { .. } => done(state, &Due::Completion),

@@ -1,7 +1,7 @@
 //! What is known about a task: where it stands, its steps and its rounds.
 
 use super::Round;
-use crate::ids::{ApprovalId, AttemptId, Revision, Step};
+use crate::ids::{ApprovalId, AttemptId, ContentHash, Revision, Step};
 use crate::quality::Composite;
 use crate::run::FindingsRef;
 use crate::run::SessionFailure;
@@ -66,6 +66,12 @@ pub struct TaskState {
     /// vendor, or because it was nearly full. A person looks before anything of it is accepted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub summed_up: bool,
+    /// Its condition holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub met: bool,
+    /// The list for which it stands was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Taken>,
     /// When it became ready, when work began, when it was accepted.
     pub ready_at: Option<Timestamp>,
     /// See `ready_at`.
@@ -75,6 +81,29 @@ pub struct TaskState {
     /// Sequence number of the record since which it is accepted; 0: never.
     #[serde(default)]
     pub accepted_in: u64,
+}
+
+/// A list was read, and its tasks may come to be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Taken {
+    /// The plan that was there.
+    pub from: ContentHash,
+    /// The plan that it becomes.
+    pub plan: ContentHash,
+    /// How many tasks the list makes.
+    pub count: u32,
+    /// What the first of them are called.
+    pub names: Vec<String>,
+    /// Somebody agreed, where that is asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agreed: bool,
+}
+
+impl TaskStage {
+    /// Nothing is left to be done for it: whoever needs it may go on.
+    pub fn is_done(&self) -> bool {
+        matches!(self, TaskStage::Accepted | TaskStage::Skipped(_))
+    }
 }
 
 /// Another agent, or another session, goes on with the work.
@@ -141,6 +170,10 @@ pub struct Steering {
 pub enum TaskStage {
     /// Something it needs is not there.
     Waiting,
+    /// All is there; its condition is being looked at.
+    Weighing,
+    /// All is there; the list for which it stands is being read.
+    Growing,
     /// All is there; no slot yet.
     Ready,
     /// Its workspace is being set up.
@@ -157,6 +190,8 @@ pub enum TaskStage {
     Committing(Option<ApprovalId>),
     /// Done.
     Accepted,
+    /// Nothing is done for it, for this reason; whoever needs it goes on without it.
+    Skipped(String),
     /// Waits for a person's decision.
     Held(HoldWhy),
     /// Given up.
@@ -205,6 +240,13 @@ pub enum Point {
     },
     /// An effect failed too often.
     EffectFailed(String),
+    /// Its condition, or the list for which it stands, gives no answer.
+    Unclear {
+        /// `condition` or `list`.
+        what: String,
+        /// Why.
+        why: String,
+    },
 }
 
 /// The workspace of a task.
@@ -314,6 +356,8 @@ impl TaskState {
             changes: Vec::new(),
             denied: 0,
             summed_up: false,
+            met: false,
+            taken: None,
             ready_at: None,
             began_at: None,
             accepted_at: None,

@@ -99,9 +99,28 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
             (checkpoint.to_string(), format!("checkpoint{after}, commit {}", short(revision.as_str())))
         }
         E::CheckpointFailed { checkpoint, why } => (checkpoint.to_string(), format!("no checkpoint: {why}")),
-        kind => of_approval(kind, state).or_else(|| of_task(kind, state)).or_else(|| of_barrier(kind))?,
+        kind => of_approval(kind, state)
+            .or_else(|| of_growth(kind))
+            .or_else(|| of_task(kind, state))
+            .or_else(|| of_barrier(kind))?,
     };
     Some(format!("{} {} {}", clock(event.at), clean(&subject), cut(&clean(&text), 400)))
+}
+
+/// Of work that grows or is skipped.
+fn of_growth(kind: &EventKind) -> Option<(String, String)> {
+    match kind {
+        EventKind::TaskSkipped { task, why } => Some((task.to_string(), format!("skipped: {why}"))),
+        EventKind::ListTaken { task, count: n, names, .. } => {
+            let tasks = count(*n as usize, "task");
+            let names = if names.is_empty() { String::new() } else { format!(": {}", names.join("; ")) };
+            Some((task.to_string(), format!("its list makes {tasks}{names}")))
+        }
+        EventKind::TaskUnclear { task, what, why } => {
+            Some((task.to_string(), format!("its {what} gives no answer: {why}")))
+        }
+        _ => None,
+    }
 }
 
 fn changed(why: &ChangeWhy, state: &State) -> String {

@@ -186,6 +186,12 @@ fn meaning(kind: &ApprovalKind) -> Meaning {
             ends_barrier,
             Some("all its handoffs are made again, with your words as guidance"),
         ),
+        ApprovalKind::List { .. } => (
+            "list",
+            "its tasks are made and begin",
+            "none of them is made: the placeholder is given up, and what needs it with it",
+            None,
+        ),
         ApprovalKind::Permission { kind: AskKind::Permission, .. } => (
             "permission",
             "its agent may do this, once",

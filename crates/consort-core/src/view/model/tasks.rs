@@ -156,6 +156,9 @@ fn activity(state: &State, ix: usize) -> (String, Option<Timestamp>) {
     let asked = |id: &ApprovalId| state.approvals.get(id).map(|a| a.asked_at);
     match &it.stage {
         TaskStage::Waiting => (waiting(state, ix), None),
+        TaskStage::Weighing => ("its condition is looked at".into(), None),
+        TaskStage::Growing => ("its list is read".into(), None),
+        TaskStage::Skipped(why) => (format!("skipped: {}", clean(why)), None),
         TaskStage::Ready => ("ready, waits for a slot".into(), it.ready_at),
         TaskStage::Preparing => ("its workspace is set up".into(), it.began_at),
         TaskStage::Working => working(state, ix),

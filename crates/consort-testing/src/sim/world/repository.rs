@@ -3,6 +3,7 @@
 use super::{Clash, Commit, Content, World, commit_id};
 use crate::sim::players::Profile;
 use consort_core::ids::{BarrierId, CheckpointId, ContentHash, Revision, TaskId};
+use consort_core::plan::growth::{Item, expanded};
 use consort_core::plan::{Criticality, Task, TaskKind};
 use consort_core::planted::Bug;
 use consort_core::run::*;
@@ -26,6 +27,11 @@ impl World {
             }
             Ensure::BarrierCommit { .. } => self.commit_barrier(wish),
             Ensure::Checkpoint { checkpoint, .. } => self.checkpoint(checkpoint.clone(), tips),
+            Ensure::Condition { task, generation, .. } => {
+                let met = !self.unmet.contains(task);
+                vec![Report::ConditionWeighed { task: task.clone(), generation: *generation, met }]
+            }
+            Ensure::List { task, generation, from, .. } => vec![self.list(task, *generation, from)],
             Ensure::Abandoned { number, gone, .. } => {
                 for (task, generation, _) in gone {
                     let leaf = format!("{task}--{generation}");
@@ -54,6 +60,24 @@ impl World {
             Ensure::Integrated { into, result, .. } => {
                 vec![Report::Integrated { into: into.clone(), revision: result.clone() }]
             }
+        }
+    }
+
+    /// The plan that a list of so many items makes.
+    fn list(&mut self, task: &TaskId, generation: u32, from: &ContentHash) -> Report {
+        let (task, from) = (task.clone(), from.clone());
+        let plan = self.later.get(&from).unwrap_or(&self.plan);
+        let count = self.lists.get(&task).copied().unwrap_or(2);
+        let item = |n: u32| Item { json: n.to_string(), ..Item::default() };
+        let items: Vec<Item> = (1..=count).map(item).collect();
+        match expanded(plan, &task, &items) {
+            Ok(grown) => {
+                let plan = super::content_id(&serde_json::to_string(&grown).expect("a plan"));
+                self.later.insert(plan.clone(), grown);
+                let names = (1..=count.min(12)).map(|n| n.to_string()).collect();
+                Report::ListTaken { task, generation, from, plan, count, names }
+            }
+            Err(wrong) => Report::Unclear { task, generation, what: "list".into(), why: wrong.join("; ") },
         }
     }
 

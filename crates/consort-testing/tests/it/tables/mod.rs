@@ -5,6 +5,7 @@ mod answers;
 mod budgets;
 mod fork;
 mod gates;
+mod growth;
 mod life;
 mod limits;
 mod overshoot;
