@@ -137,6 +137,7 @@ impl World {
             absent: Vec::new(),
             unseen: Vec::new(),
             from: None,
+            source: None,
         };
         let command = Command::Start(Box::new(start));
         let begin = Input::Command { by: "bench".into(), via: "flag".into(), command };

@@ -17,6 +17,7 @@ pub mod hands;
 pub mod judges;
 pub mod os;
 pub mod processes;
+pub mod remote;
 pub mod store;
 pub mod words;
 pub mod workspace;

@@ -99,6 +99,12 @@ impl Place {
         Ok(Settings::load(flags, &|name| std::env::var_os(name), &self.places)?)
     }
 
+    /// Where the directories of all runs of this place lie, outside the checkout.
+    pub(crate) fn state_dir(&self) -> Result<PathBuf, Failure> {
+        let state_dir = self.settings()?.state_dir;
+        Ok(state_dir.join("consort").join(self.places.repository_name()))
+    }
+
     /// Folders of a run.
     pub(crate) fn dirs(&self, run: &RunId, settings: &Settings) -> Result<RunDirs, Failure> {
         Ok(self.places.run_dirs(run, &settings.state_dir)?)

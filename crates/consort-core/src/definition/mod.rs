@@ -23,6 +23,7 @@ mod file_work;
 mod lower;
 mod numbers;
 pub mod offers;
+pub mod overrides;
 pub mod roles;
 mod schema;
 mod tree;

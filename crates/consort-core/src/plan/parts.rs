@@ -89,6 +89,14 @@ pub struct Task {
 }
 
 impl Task {
+    /// The entry of the file whose list made it.
+    pub fn list(&self) -> Option<&TaskId> {
+        match &self.kind {
+            TaskKind::Grown(grown) => Some(&grown.of),
+            _ => None,
+        }
+    }
+
     /// Who does a step.
     pub fn agent(&self, step: &Step) -> &AgentSpec {
         match step {

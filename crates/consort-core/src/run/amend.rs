@@ -66,7 +66,7 @@ pub(super) fn leaving(state: &State, new: &Graph) -> Leaving {
 /// A person asks for it.
 pub(super) fn command(
     state: &State,
-    plan: &ContentHash,
+    (plan, source): (&ContentHash, Option<&ContentHash>),
     absent: &[String],
     note: Option<&str>,
     by: &str,
@@ -100,8 +100,13 @@ pub(super) fn command(
     }
     let note = note.map(|note| cut(note.trim(), NOTE_CHARS_MAX)).filter(|note| !note.is_empty());
     let leaving = leaving(state, new);
-    let mut events =
-        vec![EventKind::AmendBegan { plan: plan.clone(), absent: absent.to_vec(), by: by.to_owned(), note }];
+    let mut events = vec![EventKind::AmendBegan {
+        plan: plan.clone(),
+        source: source.cloned(),
+        absent: absent.to_vec(),
+        by: by.to_owned(),
+        note,
+    }];
     let leaves = |task: &TaskId| state.graph.ix(task).is_none_or(|ix| leaving.tasks.contains(&ix));
     let alive = state.live.iter().filter(|(attempt, live)| live.stopping.is_none() && leaves(&attempt.task));
     events.extend(alive.map(|(attempt, _)| EventKind::AttemptStopping {

@@ -12,7 +12,7 @@
 //! A cap is kept by whoever runs the agent, so with caps a budget holds. An estimate is none: an attempt
 //! that uses more than any before it may go beyond by so much.
 //!
-//! A limit has a name: `tokens` is the run's, `task/a/tokens` and `pipeline/x/tokens` are those of a part,
+//! A limit has a name: `tokens` is the run's, `task/a/tokens`, `pipeline/x/tokens` and `list/y/tokens` are those of a part,
 //! `day/20781/tokens` that of a day in UTC, for all runs in the repository. What other runs used is told from
 //! outside and journalled; what they have reserved is not known here.
 
@@ -83,7 +83,8 @@ pub(super) fn deadline(state: &State) -> Option<Timestamp> {
 /// What this task used up, in every part of the run that has a budget of its own.
 pub(super) fn shares(state: &mut State, ix: usize, change: impl Fn(&mut Spent)) {
     let graph = state.graph.clone();
-    if graph.plan.limits.shares.is_empty() {
+    let of_lists = || graph.plan.siblings.values().any(|siblings| !siblings.budget.is_unlimited());
+    if graph.plan.limits.shares.is_empty() && !of_lists() {
         return;
     }
     let day = state.now.day();
@@ -121,7 +122,8 @@ pub fn nearly_used_up(state: &State) -> Vec<(String, u64, u64)> {
     let shares = &state.graph.plan.limits.shares;
     let pipelines = shares.pipelines.keys().map(|id| Scope::Pipeline(id.as_str()));
     let tasks = shares.tasks.keys().map(|id| Scope::Task(id.as_str()));
-    let scopes = Scope::whole(state.now).into_iter().chain(pipelines).chain(tasks);
+    let lists = state.graph.plan.siblings.keys().map(|id| Scope::List(id.as_str()));
+    let scopes = Scope::whole(state.now).into_iter().chain(pipelines).chain(lists).chain(tasks);
     let near = scopes.flat_map(|scope| limits(state, scope, state.now)).filter(is_near);
     near.map(|limit| (limit.name, limit.used, limit.max)).collect()
 }

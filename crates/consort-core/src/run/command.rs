@@ -5,6 +5,7 @@ use super::session::Reach;
 use crate::ids::{ApprovalId, CheckpointId, ContentHash, Revision, RunId, TaskId};
 use crate::plan::is_false;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What people can ask of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,6 +85,9 @@ pub enum Command {
     Amend {
         /// The plan in the content store.
         plan: ContentHash,
+        /// The text that it was made from: a [`Written`] in the content store.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<ContentHash>,
         /// File inputs of it that do not exist at the base.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         absent: Vec<String>,
@@ -149,6 +153,20 @@ pub struct StartRun {
     /// Another run whose results it goes on with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<From>,
+    /// The text that the plan was made from: a [`Written`] in the content store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ContentHash>,
+}
+
+/// A workflow file as it was when a run began, and the values of its variables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// How the file was called.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// From `--var`.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// What a run goes on with.
@@ -158,4 +176,19 @@ pub struct From {
     pub origin: Origin,
     /// A [`Kept`](super::Kept) in the content store.
     pub kept: ContentHash,
+    /// It is the same run, which came here from another clone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ResumedFrom>,
+}
+
+/// The checkpoint that a run came here with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ResumedFrom {
+    /// Full name of the ref that was given.
+    #[serde(rename = "ref")]
+    pub name: String,
+    /// Its commit.
+    pub commit: Revision,
+    /// Hash of the last record of the journal there that the checkpoint tells.
+    pub head: String,
 }

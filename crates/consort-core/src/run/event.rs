@@ -302,6 +302,9 @@ pub enum EventKind {
     /// A person changed the workflow: what the other plan gives up is ended first.
     AmendBegan {
         plan: ContentHash,
+        /// The text that it was made from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<ContentHash>,
         /// File inputs of it that do not exist at the base.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         absent: Vec<String>,

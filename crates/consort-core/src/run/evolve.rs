@@ -409,9 +409,10 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::RollbackBegan { to, by, note } => rollback::began(state, to, by, note.as_ref(), at)?,
         E::RolledBack { to } => rollback::rolled_back(state, to, at)?,
         E::RefsRewound { .. } => rollback::rewound(state)?,
-        E::AmendBegan { plan, absent, by, note } => {
-            let (plan, absent, by, note) = (plan.clone(), absent.clone(), by.clone(), note.clone());
-            amend::began(state, Amending { plan, absent, by, note, began_at: at })?;
+        E::AmendBegan { plan, source, absent, by, note } => {
+            let (plan, source, absent) = (plan.clone(), source.clone(), absent.clone());
+            let (by, note) = (by.clone(), note.clone());
+            amend::began(state, Amending { plan, absent, source, by, note, began_at: at })?;
         }
         E::PlanChanged { plan, absent, why } => amend::changed(state, plan, absent, why, at)?,
         E::RefsAbandoned { number } => amend::tidied(state, *number)?,

@@ -178,15 +178,12 @@ pub(super) fn reported(state: &State, report: &Report) -> Vec<EventKind> {
 
 /// True if as many of this task's siblings are at work as may be at once.
 pub(super) fn is_crowded(state: &State, ix: usize) -> bool {
-    let TaskKind::Grown(own) = &state.graph.task(ix).kind else { return false };
-    let most = state.graph.plan.siblings.get(&own.of).map_or(0, |siblings| siblings.side_by_side) as usize;
+    let Some(own) = state.graph.task(ix).list() else { return false };
+    let most = state.graph.plan.siblings.get(own).map_or(0, |siblings| siblings.side_by_side) as usize;
     if most == 0 {
         return false;
     }
-    let of = |task: &TaskId| match state.graph.ix(task).map(|ix| &state.graph.task(ix).kind) {
-        Some(TaskKind::Grown(grown)) => grown.of == own.of,
-        _ => false,
-    };
+    let of = |task: &TaskId| state.graph.ix(task).is_some_and(|ix| state.graph.task(ix).list() == Some(own));
     let preparing = state.front.ensuring.iter().filter(|other| {
         state.tasks[**other].stage == TaskStage::Preparing && of(&state.graph.task(**other).id)
     });

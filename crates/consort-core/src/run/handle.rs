@@ -133,7 +133,9 @@ fn command(state: &State, by: &str, via: &str, command: &Command) -> Brought {
         _ if state.rolling_back().is_some() => {
             Err(Refusal::Not("the run is being rolled back: ask again when that is done".into()))
         }
-        Command::Amend { plan, absent, note } => amend::command(state, plan, absent, note.as_deref(), by),
+        Command::Amend { plan, source, absent, note } => {
+            amend::command(state, (plan, source.as_ref()), absent, note.as_deref(), by)
+        }
         Command::Retry { task, .. } | Command::Steer { task, .. } if is_leaving(state, task) => {
             Err(Refusal::Not(format!("{task} begins anew: the workflow was changed; ask again when it has")))
         }

@@ -2,6 +2,7 @@
 //! `survivors` says; everything else begins there anew.
 
 use super::graph::Graph;
+use super::onward::SoFar;
 use super::state::{BarrierState, State, TaskState};
 use super::survivors::{Survivors, There};
 use crate::ids::{BarrierId, CheckpointId, Revision, RunId, TaskId};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when the shape changes.
-pub const KEPT_SCHEMA: u32 = 1;
+pub const KEPT_SCHEMA: u32 = 2;
 
 /// See the head of this module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Kept {
     pub barriers: BTreeMap<BarrierId, BarrierState>,
     /// Inputs that a person declared, and who and how.
     pub declared_inputs: BTreeMap<String, String>,
+    /// The same run goes on: how far it had come elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub so_far: Option<Box<SoFar>>,
 }
 
 /// A moment of another run.
@@ -38,11 +42,11 @@ pub struct Origin {
     pub revision: Revision,
 }
 
-/// What holds at a checkpoint and can be taken over by a run of this plan. `None`: there is no such checkpoint, or it
-/// has no commit.
+/// What holds at a checkpoint and can be taken over by a run of this plan. `None`: there is no such checkpoint, it
+/// has no commit, or it was made before the run came here.
 pub fn kept_at(state: &State, checkpoint: &CheckpointId, plan: &Plan) -> Option<Kept> {
     let start = state.start.as_ref()?;
-    let there = state.checkpoint(checkpoint)?;
+    let there = state.checkpoint(checkpoint).filter(|it| !it.is_from_elsewhere())?;
     let seq = there.seq;
     let from =
         Origin { run: start.run.clone(), checkpoint: checkpoint.clone(), revision: there.revision.clone()? };
@@ -64,5 +68,5 @@ pub fn kept_at(state: &State, checkpoint: &CheckpointId, plan: &Plan) -> Option<
         (tasks, barriers)
     };
     let declared_inputs = state.declared_inputs.clone();
-    Some(Kept { schema: KEPT_SCHEMA, from, tasks, barriers, declared_inputs })
+    Some(Kept { schema: KEPT_SCHEMA, from, tasks, barriers, declared_inputs, so_far: None })
 }

@@ -25,11 +25,13 @@ mod handle;
 mod input;
 mod judging;
 mod kept;
+mod onward;
 mod outlook;
 mod people;
 mod plans;
 mod pools;
 mod progress;
+mod regrow;
 mod reports;
 mod rollback;
 mod session;
@@ -42,7 +44,7 @@ mod wanted;
 
 pub use ask::refusals_against;
 pub use budget::{amount_words, limit_words, nearly_used_up};
-pub use command::{Command, From, StartRun};
+pub use command::{Command, From, ResumedFrom, StartRun, Written};
 pub use decide::DISAGREEMENT_MAX;
 pub use effect::{Effect, EffectKey, Ensure, Fact, FindingsRef, InputRef, Start, StopWhy, Tip};
 pub use event::{
@@ -65,9 +67,11 @@ pub const DECISION_VERSION: u32 = 10;
 pub const EVENT_BYTES_MAX: usize = 4096;
 pub use judging::FIRST_DRAFT_MAX;
 pub use kept::{KEPT_SCHEMA, Kept, Origin, kept_at};
+pub use onward::{RESUME_SCHEMA, ResumePoint, SoFar, resume_point};
 pub use outlook::{Outlook, Will, outlook};
 pub use people::{is_among, name_of, shown, speaking_as, who_may};
 pub use plans::{Amending, Change, ChangeWhy, Gone, Plans, named_by, named_in};
+pub use regrow::regrown;
 pub use reports::ARTIFACTS_MAX;
 pub use session::{
     Ask, AskKind, ContextTier, FailureClass, NoteKind, Reach, SessionEnd, SessionFailure, SessionNote,

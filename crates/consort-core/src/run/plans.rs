@@ -33,6 +33,9 @@ pub struct Change {
     /// File inputs of it that do not exist at the base.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<String>,
+    /// The text that it was made from: a [`Written`](super::Written) in the content store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ContentHash>,
     /// Why.
     pub why: ChangeWhy,
     /// Sequence number of the record since which it holds.
@@ -73,6 +76,9 @@ pub struct Amending {
     pub plan: ContentHash,
     /// File inputs of it that do not exist at the base.
     pub absent: Vec<String>,
+    /// The text that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ContentHash>,
     /// Who asked for it.
     pub by: String,
     /// Why.
@@ -128,6 +134,14 @@ impl State {
     pub fn plan_at(&self, seq: u64) -> Option<&ContentHash> {
         let changed = self.changes.iter().rev().find(|change| change.seq <= seq).map(|change| &change.plan);
         changed.or_else(|| self.start.as_ref().map(|start| &start.plan))
+    }
+
+    /// The text from which the plan was made that held after a record.
+    pub fn source_at(&self, seq: u64) -> Option<&ContentHash> {
+        match self.changes.iter().rev().find(|change| change.seq <= seq) {
+            Some(change) => change.source.as_ref(),
+            None => self.start.as_ref()?.source.as_ref(),
+        }
     }
 
     /// The plan that held after a record, with its tables.

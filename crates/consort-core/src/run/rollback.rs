@@ -125,6 +125,12 @@ pub(super) fn command(
             "there is no checkpoint {to}; `consort checkpoint list RUN` lists them"
         )));
     };
+    if checkpoint.is_from_elsewhere() {
+        return Err(Refusal::Not(format!(
+            "{to} was made before the run came here, and what held then is not known here: `consort resume --from` \
+             goes on from it in a clone that has no journal of this run"
+        )));
+    }
     if checkpoint.revision.is_none() {
         let why = checkpoint.failed.clone().unwrap_or_else(|| "it is still being made".into());
         return Err(Refusal::Not(format!("{to} has no commit: {why}")));

@@ -43,7 +43,7 @@ use crate::run::State;
 
 /// Raised with any change of the bytes that [`state_files`] gives for a state: files that another
 /// version rendered cannot be compared with ours.
-pub const VIEW_VERSION: u32 = 4;
+pub const VIEW_VERSION: u32 = 5;
 
 /// Widest line of what is ours to wrap, in columns.
 pub const WIDTH_MAX: usize = 120;

@@ -59,6 +59,7 @@ impl Run {
             absent: vec!["PLAN.md".into()],
             unseen: Vec::new(),
             from: None,
+            source: None,
         };
         run.command(Command::Start(Box::new(start)));
         run.input(Input::Opened { runner: "pid 4711 on example".into(), found: Vec::new() });

@@ -13,6 +13,7 @@ use consort_core::view::report;
 use consort_worker::evidence::Evidence;
 use consort_worker::evidence::crossings::crossings;
 use consort_worker::hands::{CheckpointContent, Hands};
+use consort_worker::remote::carried;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -167,6 +168,7 @@ pub(crate) fn content_of(
     let plan = serde_json::to_vec_pretty(&state.graph.plan).map_err(|e| e.to_string())?;
     files.push((format!("{base}/plan.json"), plan));
     files.extend(reports_of(state, base, evidence)?);
+    files.extend(carried(state, &hash.to_string(), base, &files, evidence.store)?);
     Ok(CheckpointContent {
         tips: checkpoint_tips(state),
         files,

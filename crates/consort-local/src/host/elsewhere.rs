@@ -163,6 +163,7 @@ mod tests {
             absent: Vec::new(),
             unseen: Vec::new(),
             from: None,
+            source: None,
         };
         let command = Command::Start(Box::new(start));
         let cause = Input::Command { by: "ann".into(), via: "terminal".into(), command };

@@ -22,7 +22,7 @@ pub(crate) use act::content_of;
 pub use cause::{Commander, Order};
 pub use clock::wall;
 pub use idle::Outcome;
-pub use open::{Begin, Opening, begin, keep_plan, load_plan, reopen};
+pub use open::{Begin, Opening, begin, keep, load_plan, reopen};
 pub use project::{STATE_FILES, rendered};
 
 use crate::inbox::{Journalled, PostId};

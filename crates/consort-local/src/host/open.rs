@@ -11,7 +11,9 @@ use crate::lock::RunLock;
 use crate::replay::{graph_of, learn};
 use consort_core::ids::ContentHash;
 use consort_core::plan::Plan;
-use consort_core::run::{Command, Found, From, Graph, Input, Kept, StartRun, State, fold};
+use consort_core::run::{
+    Command, Found, From, Graph, Input, Kept, ResumedFrom, StartRun, State, Written, fold,
+};
 use consort_core::time::Timestamp;
 use consort_worker::hands::Hands;
 use consort_worker::store::Store;
@@ -23,6 +25,10 @@ pub struct Begin {
     pub plan: Plan,
     /// Results of another run that it goes on with.
     pub kept: Option<Kept>,
+    /// The text that the plan was made from.
+    pub source: Option<Written>,
+    /// Where it is the same run that came here from another clone.
+    pub resumed: Option<ResumedFrom>,
     /// The first command.
     pub start: StartRun,
     /// Who gives it.
@@ -52,11 +58,17 @@ pub fn begin<H>(opening: Opening<H>, begin: Begin) -> Result<Host, HostError>
 where
     H: FnOnce(Arc<Graph>, &StartRun) -> Result<Hands, HostError>,
 {
-    let Begin { plan, kept, mut start, by, via } = begin;
+    let Begin { plan, kept, source, resumed, mut start, by, via } = begin;
     start.plan = put(&opening.store, &plan)?;
-    if let Some(kept) = &kept {
-        start.from = Some(From { origin: kept.from.clone(), kept: put(&opening.store, kept)? });
+    if let Some(source) = &source {
+        start.source = Some(put(&opening.store, source)?);
     }
+    if let Some(kept) = &kept {
+        start.from = Some(From { origin: kept.from.clone(), kept: put(&opening.store, kept)?, resumed });
+    }
+    // Clocks differ: what comes now is not earlier than what came before it elsewhere.
+    let so_far =
+        kept.as_ref().and_then(|kept| kept.so_far.as_ref()).map_or(Timestamp(0), |so_far| so_far.now);
     let created = wall();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let journal = Journal::create(&opening.lock, &NewJournal { run: start.run.clone(), created, version })?;
@@ -64,6 +76,7 @@ where
     let hands = (opening.hands)(graph.clone(), &start)?;
     let parts = Parts { state: State::new(graph), journal, journalled: Journalled::default() };
     let mut host = assemble(parts, opening.lock, hands, opening.observer, &opening.store)?;
+    host.clock = Clock::start(so_far);
     host.input(Input::Command { by, via, command: Command::Start(Box::new(start)) })?;
     // Before anything may start.
     host.look_elsewhere()?;
@@ -119,12 +132,12 @@ pub fn load_plan(store: &Store, hash: &ContentHash) -> Result<Plan, HostError> {
         .map_err(|e| HostError::Plan(format!("the plan {hash} cannot be read: {e}")))
 }
 
-/// Keeps a plan in the content store, for a command that names it.
+/// Keeps a plan, or the text that it was made from, in the content store, for a command that names it.
 ///
 /// # Errors
 /// It cannot be written.
-pub fn keep_plan(store: &Store, plan: &Plan) -> Result<ContentHash, HostError> {
-    put(store, plan)
+pub fn keep<T: serde::Serialize>(store: &Store, what: &T) -> Result<ContentHash, HostError> {
+    put(store, what)
 }
 
 fn put<T: serde::Serialize>(store: &Store, what: &T) -> Result<ContentHash, HostError> {

@@ -6,6 +6,7 @@ use consort_core::ids::{CheckpointId, Revision};
 use consort_core::run::{Artifact, Checkpoint, Past, State};
 use consort_core::view::VIEW_VERSION;
 use consort_worker::hands::CheckpointContent;
+use consort_worker::remote::{open, resume_line};
 use consort_worker::workspace::accepted_leaf;
 use std::collections::BTreeMap;
 
@@ -17,10 +18,15 @@ pub(super) fn checkpoints(
 ) -> Check {
     let mut check = Check::new("checkpoints");
     let (mut files, mut others) = (0, 0);
-    for checkpoint in &state.checkpoints {
+    let carried = carried(state);
+    for (at, checkpoint) in state.checkpoints.iter().enumerate() {
         let Some(revision) = &checkpoint.revision else { continue };
-        check.count += 1;
         let place = checkpoint.id.to_string();
+        if at < carried {
+            from_elsewhere(&mut check, state, checkpoint, revision, evidence);
+            continue;
+        }
+        check.count += 1;
         let Some(prepared) = prepared.get(&checkpoint.id) else {
             check.fault(place, "no record prepared it");
             continue;
@@ -54,7 +60,37 @@ pub(super) fn checkpoints(
             counted(others, "checkpoint")
         );
     }
+    if carried > 0 {
+        summary += &format!("; {} made elsewhere", counted(carried as u64, "checkpoint"));
+    }
     check.said(summary)
+}
+
+/// How many checkpoints the run brought with it when it came here: the first ones.
+fn carried(state: &State) -> usize {
+    let so_far = state.graph.kept.as_ref().and_then(|kept| kept.so_far.as_ref());
+    so_far.map_or(0, |so_far| so_far.checkpoints.len())
+}
+
+/// The one that the run came here with is what it says; those before it may not be here at all.
+fn from_elsewhere(
+    check: &mut Check,
+    state: &State,
+    checkpoint: &Checkpoint,
+    revision: &Revision,
+    evidence: Evidence<'_>,
+) {
+    let resumed = state.start.as_ref().and_then(|start| start.from.as_ref()?.resumed.as_ref());
+    let (Some(repo), Some(start), Some(resumed)) = (evidence.repo, &state.start, resumed) else { return };
+    if resumed.commit != *revision {
+        return;
+    }
+    match open(repo, &start.run, &checkpoint.id, revision) {
+        Ok(opened) => check.unless(opened.point.head == resumed.head, checkpoint.id.as_str(), || {
+            format!("it tells the journal up to {}, record 1 says {}", opened.point.head, resumed.head)
+        }),
+        Err(fault) => check.fault(checkpoint.id.as_str(), fault.to_string()),
+    }
 }
 
 /// True unless the checkpoint says that its files were rendered by another version. It cannot be made to
@@ -109,9 +145,14 @@ fn same_commit(
         Ok(None) => return check.fault(place, format!("its commit {revision} is not there")),
         Err(error) => return check.fault(place, error.to_string()),
     };
-    for line in
-        [format!("Consort-Journal: {}", content.journal_head), format!("Consort-Record: {}", checkpoint.seq)]
-    {
+    let mut lines = vec![
+        format!("Consort-Journal: {}", content.journal_head),
+        format!("Consort-Record: {}", checkpoint.seq),
+    ];
+    if is_of_this_view(revision, evidence) {
+        lines.extend(resume_line(&content.files).lines().map(str::to_owned));
+    }
+    for line in lines {
         let said = info.message.lines().any(|l| l == line);
         check.unless(said, place, || format!("the message of its commit does not say `{line}`"));
     }
@@ -139,7 +180,9 @@ pub(super) fn refs(state: &State, evidence: Evidence<'_>) -> Check {
         }
     };
     let mut right = vec![(format!("{folder}/base"), base)];
-    let origin = start.from.as_ref().map(|from| from.origin.revision.clone()).filter(|r| !r.is_plain());
+    // A run that came here from another clone has that checkpoint under its own name.
+    let forked = start.from.as_ref().filter(|from| from.resumed.is_none());
+    let origin = forked.map(|from| from.origin.revision.clone()).filter(|r| !r.is_plain());
     right.extend(origin.map(|revision| (format!("{folder}/from"), revision)));
     let tasks = state.graph.plan.tasks.iter().zip(&state.tasks);
     let accepted = tasks.filter_map(|(task, it)| {
@@ -149,7 +192,13 @@ pub(super) fn refs(state: &State, evidence: Evidence<'_>) -> Check {
     right.extend(given_up(state, &folder));
     let made = state.checkpoints.iter().filter_map(|c| Some((&c.id, c.revision.clone()?)));
     right.extend(made.map(|(id, r)| (format!("{folder}/{id}"), r)));
+    // Of those that were made elsewhere, only what was fetched is here.
+    let elsewhere = state.checkpoints.iter().filter(|c| c.is_from_elsewhere());
+    let elsewhere: Vec<String> = elsewhere.map(|c| format!("{folder}/{}", c.id)).collect();
     for (name, revision) in &right {
+        if elsewhere.contains(name) && !found.contains_key(name) {
+            continue;
+        }
         check.count += 1;
         match found.get(name) {
             Some(value) if value == revision => {}

@@ -12,6 +12,7 @@
 mod answers;
 mod decisions;
 mod git;
+mod growth;
 mod promises;
 mod work;
 
@@ -160,6 +161,7 @@ struct Pass<'a> {
     decisions: decisions::Decisions,
     answers: answers::Answers<'a>,
     promises: promises::Promises,
+    lists: growth::Lists<'a>,
     evidence: Evidence<'a>,
     /// What each checkpoint must hold, by its id.
     checkpoints: BTreeMap<CheckpointId, Prepared>,
@@ -178,6 +180,7 @@ impl<'a> Pass<'a> {
             state: State::new(graph.clone()),
             decisions: decisions::Decisions::new(graph.clone()),
             answers: answers::Answers::new(graph, evidence.store),
+            lists: growth::Lists::new(evidence),
             evidence,
             promises: promises::Promises::default(),
             checkpoints: BTreeMap::new(),
@@ -187,6 +190,7 @@ impl<'a> Pass<'a> {
     fn take(&mut self, record: &Record) -> Result<(), String> {
         learn(&mut self.state, self.evidence.store, record).map_err(|e| e.to_string())?;
         self.promises.take(&self.state, record);
+        self.lists.take(&self.state, record);
         fold(&mut self.state, record.seq, &record.events).map_err(|c| c.to_string())?;
         self.decisions.take(record, &self.state, self.evidence.store);
         self.answers.take(&self.state, record);
@@ -204,6 +208,7 @@ impl<'a> Pass<'a> {
         let evidence = self.evidence;
         let (answers, composites) = self.answers.end();
         let mut checks = vec![self.decisions.end(), answers, composites, self.promises.end(&self.state)];
+        checks.extend(self.lists.end());
         checks.push(work::artifacts(&self.state, evidence));
         checks.push(work::acknowledgements(&self.state, evidence));
         checks.push(work::barriers(&self.state, evidence));

@@ -33,6 +33,7 @@ pub(crate) fn record(n: u64) -> NewRecord {
                 absent: Vec::new(),
                 unseen: Vec::new(),
                 from: None,
+                source: None,
             };
             let command = RunCommand::Start(Box::new(start.clone()));
             let cause = Input::Command { by: "ada".into(), via: "terminal".into(), command };

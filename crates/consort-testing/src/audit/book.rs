@@ -193,6 +193,64 @@ impl<'a> Book<'a> {
             self.meetings.insert(barrier.to_string(), meeting);
         }
         self.declared.extend(kept.declared_inputs.keys().cloned());
+        if let Some(so_far) = &kept.so_far {
+            self.goes_on(so_far);
+        }
+    }
+
+    /// The same run, further on: numbers that were given are not given again.
+    fn goes_on(&mut self, so_far: &SoFar) {
+        for (task, was) in &so_far.tasks {
+            let page = self.page(task);
+            page.generation = was.generation;
+            page.highest = was.highest;
+            page.attempts = was.attempts;
+            page.rounds = (1..=was.iteration).map(|number| Round { number, ..Round::default() }).collect();
+            page.set_from = was.iteration + 1;
+        }
+        let question = |(id, was): (&ApprovalId, &Approval)| {
+            let answer = was.answer.as_ref().map(|answer| answer.yes);
+            let void = was.void.is_some() || answer.is_none();
+            (id.clone(), Question { kind: was.kind.clone(), answer, void, answered_in: 1 })
+        };
+        self.questions.extend(so_far.approvals.iter().map(question));
+        // What held at the earlier ones is not known here; at the last one, it is what was taken over.
+        let last = so_far.checkpoints.len().saturating_sub(1);
+        for (at, was) in so_far.checkpoints.iter().enumerate() {
+            let here = at == last;
+            let accepted = self.pages.iter().filter_map(|(t, p)| Some((t.clone(), p.accepted.clone()?)));
+            let complete = self.meetings.iter().filter(|(_, m)| m.complete);
+            let complete: Vec<_> = complete.map(|(b, m)| (b.clone(), m.merged.clone())).collect();
+            let mark = Mark {
+                id: was.id.to_string(),
+                trigger: was.trigger,
+                subject: was.subject.clone(),
+                last: false,
+                revision: was.revision.clone(),
+                seq: u64::from(here),
+                accepted: if here { accepted.collect() } else { Vec::new() },
+                complete: if here { complete } else { Vec::new() },
+                declared: self.declared.clone(),
+                vouched: so_far.declared_criteria.keys().cloned().collect(),
+                line: (0..=at).collect(),
+            };
+            // Of what is made again, another one is due.
+            if self.stands(&was.subject) {
+                self.line.push(self.marks.len());
+            }
+            self.marks.push(mark);
+        }
+        self.vouched.extend(so_far.declared_criteria.keys().cloned());
+    }
+
+    /// All that a checkpoint of this subject is about was taken over.
+    fn stands(&self, subject: &str) -> bool {
+        let taken = |id: &str| self.taken.contains(id);
+        let of_stage = self.plan.stages.iter().filter(|stage| stage.subject == subject);
+        let mut tasks = of_stage.flat_map(|stage| &stage.tasks);
+        let named = self.plan.tasks.iter().any(|task| task.id.as_str() == subject)
+            || self.plan.barriers.iter().any(|barrier| barrier.id.as_str() == subject);
+        (!named || taken(subject)) && tasks.all(|task| taken(task.as_str()))
     }
 
     /// Notes a violation.

@@ -41,7 +41,9 @@ pub(super) fn task(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
     match kind {
         E::AttemptStarting { attempt, .. } => starting(book, attempt),
         E::AttemptStopping { attempt, .. } => drop(book.stopping.insert(attempt.clone())),
-        E::AttemptEnded { attempt, .. } => {
+        E::AttemptEnded { attempt, end, .. } => {
+            // What never ran counts for no budget.
+            book.calls -= u64::from(*end == AttemptEnd::Lost);
             let was = book.live.remove(attempt);
             book.must(was, "attempts", || format!("{attempt} ended and was not live"));
         }

@@ -3,7 +3,7 @@
 
 use super::book::Book;
 use consort_core::ids::{AttemptId, Step, TaskId};
-use consort_core::plan::{AgentSpec, Budget, Runtime};
+use consort_core::plan::{AgentSpec, Budget, Runtime, TaskKind};
 use consort_core::run::*;
 use consort_core::time::Timestamp;
 use std::collections::BTreeMap;
@@ -84,7 +84,8 @@ pub(super) fn limit(book: &mut Book<'_>, kind: &EventKind, now: Timestamp) {
             });
         }
         E::BudgetReached { limit, stop: true, .. } => {
-            book.limits.stopped |= !limit.starts_with("task/") && !limit.starts_with("pipeline/");
+            let of_part = ["task/", "pipeline/", "list/"].iter().any(|part| limit.starts_with(part));
+            book.limits.stopped |= !of_part;
         }
         // A person wants it to go on: what there is room for may start.
         E::AmendBegan { .. } | E::RollbackBegan { .. } => book.limits.stopped = false,
@@ -126,8 +127,13 @@ fn around(book: &Book<'_>, task: &TaskId, now: Timestamp) -> Vec<(String, Budget
     let of_pipeline =
         pipeline.and_then(|id| Some((format!("pipeline/{id}/"), *limits.shares.pipelines.get(id)?)));
     let of_task = limits.shares.tasks.get(task).map(|budget| (format!("task/{task}/"), *budget));
+    let list = book.tasks.get(task).and_then(|t| match &t.kind {
+        TaskKind::Grown(grown) => Some(&grown.of),
+        _ => None,
+    });
+    let of_list = list.and_then(|id| Some((format!("list/{id}/"), book.plan.siblings.get(id)?.budget)));
     let day = Some((day_name(now.0.div_euclid(86_400_000)), limits.shares.day));
-    [Some((String::new(), limits.budget)), day, of_pipeline, of_task].into_iter().flatten().collect()
+    [Some((String::new(), limits.budget)), day, of_pipeline, of_list, of_task].into_iter().flatten().collect()
 }
 
 fn spend(
@@ -147,6 +153,7 @@ fn spend(
         used.micro_usd = used.micro_usd.saturating_add(spent.micro_usd);
         used.tokens = used.tokens.saturating_add(spent.tokens);
         used.unknown += u64::from(unknown);
+        used.calls -= u64::from(*end == AttemptEnd::Lost);
     }
 }
 

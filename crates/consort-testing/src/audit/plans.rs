@@ -201,6 +201,7 @@ fn hold<'a>(book: &mut Book<'a>, new: &'a Plan, absent: Vec<String>) {
 }
 
 fn give_up(book: &mut Book<'_>, tasks: &BTreeSet<TaskId>, barriers: &BTreeSet<String>) {
+    book.talks.begin_anew(tasks);
     for task in tasks {
         let Some(page) = book.pages.get_mut(task) else { continue };
         if page.accepted.is_some() {

@@ -127,6 +127,13 @@ pub(super) fn talk(book: &mut Book<'_>, kind: &EventKind, record: &Record) {
     }
 }
 
+impl Talks {
+    /// Another plan gives these up: their agents may have been mended.
+    pub(super) fn begin_anew(&mut self, tasks: &std::collections::BTreeSet<TaskId>) {
+        self.doers.retain(|(of, _), _| !tasks.contains(of));
+    }
+}
+
 /// In the creator's own session of the same work by the same agent, or in none.
 /// A round goes on in a copy of the session of the round before it.
 fn starting(book: &mut Book<'_>, attempt: &AttemptId, begun: Begun) {

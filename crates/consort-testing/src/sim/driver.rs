@@ -231,11 +231,12 @@ impl Sim {
                 approve_all: self.options.approve_all,
                 absent: self.options.absent.clone(),
                 unseen: Vec::new(),
-                from: self
-                    .graph
-                    .kept
-                    .as_ref()
-                    .map(|kept| From { origin: kept.from.clone(), kept: ContentHash("kept".into()) }),
+                from: self.graph.kept.as_ref().map(|kept| From {
+                    origin: kept.from.clone(),
+                    kept: ContentHash("kept".into()),
+                    resumed: None,
+                }),
+                source: None,
             };
             self.command(Command::Start(Box::new(start))).expect("a run starts once");
         }
@@ -378,7 +379,7 @@ impl Sim {
             return false;
         };
         let absent = self.options.absent.clone();
-        self.command(Command::Amend { plan, absent, note: None }).is_ok()
+        self.command(Command::Amend { plan, source: None, absent, note: None }).is_ok()
     }
 
     fn end(&mut self) -> Option<End> {
@@ -487,6 +488,7 @@ impl Sim {
                 {
                     let _ = self.command(Command::Amend {
                         plan,
+                        source: None,
                         absent: self.options.absent.clone(),
                         note: None,
                     });

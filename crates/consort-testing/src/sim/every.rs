@@ -52,6 +52,7 @@ pub fn every_order(plan: &Plan, once: Once, at_the_end: impl FnMut(&State, &[Rec
         absent: Vec::new(),
         unseen: Vec::new(),
         from: None,
+        source: None,
     };
     let start = Command::Start(Box::new(start));
     node = search.first(node, Input::Command { by: "ann".into(), via: "flag".into(), command: start });

@@ -124,6 +124,7 @@ fn growing() -> Plan {
         task("end").judged(2, 3).needs(&["many", "few", "maybe"]),
     ];
     growth(&mut tasks[2]).side_by_side = 2;
+    growth(&mut tasks[2]).budget = Budget { agent_calls_max: Some(9), ..Budget::default() };
     growth(&mut tasks[3]).approval = Some(ApprovalAt { who: "ann".into(), reason: None, by: Vec::new() });
     plan("growing", tasks).at_once(4)
 }

@@ -19,3 +19,5 @@ pub mod session;
 pub mod strategies;
 mod talk;
 pub mod templates;
+
+pub use talk::is_secret_name;

@@ -82,10 +82,14 @@ fn keys(session: &Session) -> Vec<String> {
     }
 }
 
-fn secrets(spec: &AgentSpec, keys: &[String]) -> Vec<String> {
+/// True for names of variables that hold secrets as a rule.
+pub fn is_secret_name(name: &str) -> bool {
     let ends = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS"];
-    let passed =
-        spec.env_pass.iter().filter(|name| ends.iter().any(|end| name.to_ascii_uppercase().ends_with(end)));
+    ends.iter().any(|end| name.to_ascii_uppercase().ends_with(end))
+}
+
+fn secrets(spec: &AgentSpec, keys: &[String]) -> Vec<String> {
+    let passed = spec.env_pass.iter().filter(|name| is_secret_name(name));
     keys.iter().chain(passed).cloned().collect()
 }
 

@@ -6,6 +6,7 @@ use super::{CheckpointContent, Hands};
 use crate::agents::outfit::Desk;
 use crate::agents::{prompt, session, templates};
 use crate::judges::Finding;
+use crate::remote::{checkpoint_message, resume_line};
 use crate::workspace::{Captured, Plane, PlaneError, Rewind, integrate};
 use crate::{briefing, checks};
 use consort_core::definition::escalation::{Changed, Rules, level_of};
@@ -392,15 +393,14 @@ impl Hands {
         content: CheckpointContent,
         at: Timestamp,
     ) -> Vec<Report> {
+        let resume = resume_line(&content.files);
         let CheckpointContent { mut tips, files, journal_head, seq } = content;
         if Bug::CheckpointWithoutArtifact.is_planted() {
             tips.pop();
         }
         let checkpoint = id.clone();
-        let message = format!(
-            "{id} of {run}\n\nConsort-Run: {run}\nConsort-Checkpoint: {id}\nConsort-Record: {seq}\nConsort-Journal: {journal_head}\nConsort-View: {VIEW_VERSION}\n",
-            run = self.bench.run
-        );
+        let moment = (seq, journal_head.as_str());
+        let message = checkpoint_message(&self.bench.run, id, moment, &VIEW_VERSION.to_string(), &resume);
         vec![match self.bench.plane.checkpoint(id, &tips, &files, &message, at) {
             Ok(revision) => Report::CheckpointCommitted { checkpoint, revision },
             Err(PlaneError::Conflict { paths, .. }) => Report::CheckpointConflicted { checkpoint, paths },

@@ -11,6 +11,7 @@ use super::git_words::{GitError, NEEDED, ObjectFormat};
 use super::pipes::{Stop, pump};
 use consort_core::time::Timestamp;
 use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -23,6 +24,56 @@ const CALL_MAX: Duration = Duration::from_secs(900);
 const SCAN_MAX: Duration = Duration::from_secs(120);
 /// A lock of somebody else's is waited for that long.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Settings that a call over the network takes from the person.
+const OF_THE_PERSON: &[&str] = &["core.sshCommand=", "credential.helper=", "protocol.allow="];
+
+/// What such a call has beside the others: what comes is checked, and no transport runs a command line.
+const NETWORK: &[&str] = &[
+    "transfer.fsckObjects=true",
+    "fetch.fsckObjects=true",
+    "protocol.ext.allow=never",
+    "push.recurseSubmodules=no",
+    "fetch.recurseSubmodules=false",
+    "push.gpgSign=false",
+    "fetch.writeCommitGraph=false",
+];
+
+/// Where transports find the person's log-ins.
+const ENV_OF_THE_PERSON: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    "SSH_ASKPASS",
+    "SSH_ASKPASS_REQUIRE",
+    "GIT_ASKPASS",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "GIT_SSL_CAINFO",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "all_proxy",
+    "no_proxy",
+    "NO_PROXY",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "GPG_TTY",
+    "TERM",
+];
+
 /// What one call may print unless it says otherwise, in bytes.
 const OUTPUT_MAX: usize = 64 << 20;
 
@@ -185,6 +236,8 @@ pub(super) struct Call<'a> {
     cap: usize,
     time: Duration,
     tree_attributes: bool,
+    network: bool,
+    from_path: bool,
     quiet_codes: &'static [i32],
 }
 
@@ -219,6 +272,8 @@ impl<'a> Call<'a> {
             cap: OUTPUT_MAX,
             time: CALL_MAX,
             tree_attributes: false,
+            network: false,
+            from_path: false,
             quiet_codes: &[],
         }
     }
@@ -273,6 +328,19 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Reads from a git directory of ours by its path.
+    pub(super) fn local_file(mut self) -> Self {
+        self.from_path = true;
+        self
+    }
+
+    /// Speaks to another machine, with the person's own ways of getting there: proxies, keys, helpers that know
+    /// passwords. Hooks stay off, and whatever comes is checked object by object.
+    pub(super) fn network(mut self) -> Self {
+        self.network = true;
+        self
+    }
+
     /// Exit codes besides 0 that are an answer and no failure.
     pub(super) fn or_code(mut self, codes: &'static [i32]) -> Self {
         self.quiet_codes = codes;
@@ -282,6 +350,7 @@ impl<'a> Call<'a> {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.git.program);
         command.env_clear().env("PATH", &self.git.path).env("HOME", "/nonexistent");
+        let own = ["GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_ASKPASS", "GIT_PROTOCOL_FROM_USER"];
         for (name, value) in [
             ("LC_ALL", "C"),
             ("TZ", "UTC"),
@@ -301,7 +370,17 @@ impl<'a> Call<'a> {
             ("GIT_COMMITTER_NAME", "consort"),
             ("GIT_COMMITTER_EMAIL", "consort@localhost"),
         ] {
-            command.env(name, value);
+            if !(self.network && own.contains(&name)) {
+                command.env(name, value);
+            }
+        }
+        if self.network {
+            let given = ENV_OF_THE_PERSON.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+            command.envs(given);
+            // Whoever sits at a terminal may be asked for a password there.
+            if std::io::stdin().is_terminal() {
+                command.env_remove("GIT_TERMINAL_PROMPT");
+            }
         }
         command.env("GIT_DIR", &self.scope.git_dir);
         if let Some(objects) = &self.scope.objects {
@@ -316,12 +395,19 @@ impl<'a> Call<'a> {
         if !self.tree_attributes {
             command.arg(format!("--attr-source={}", self.scope.format.empty_tree()));
         }
-        for pair in HARDENING {
+        let own = |pair: &&&str| !(self.network && OF_THE_PERSON.iter().any(|start| pair.starts_with(start)));
+        let more = if self.network { NETWORK } else { &[] };
+        for pair in HARDENING.iter().filter(own).chain(more) {
             command.args(["-c", pair]);
         }
+        if self.from_path {
+            command.args(["-c", "protocol.file.allow=always", "-c", "fetch.fsckObjects=true"]);
+        }
         command.arg(self.command).args(&self.args);
-        // A Ctrl-C is for us to handle: git ends what it began.
-        command.process_group(0);
+        // A Ctrl-C is for us to handle: git ends what it began. Who asks for a password has to stay in front.
+        if !self.network {
+            command.process_group(0);
+        }
         command
     }
 

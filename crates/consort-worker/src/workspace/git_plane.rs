@@ -291,6 +291,18 @@ impl GitPlane {
         if !names::is_checkpoint_id(id.as_str()) {
             return Err(PlaneError::Refused(format!("`{id}` is not a checkpoint id (CP-001)")));
         }
+        let commit = self.checkpoint_commit(tips, state_files, message, at)?;
+        self.name_checkpoint(id, Revision(commit), at)
+    }
+
+    /// The commit of a checkpoint, without a name: the same content gives the same commit.
+    pub(super) fn checkpoint_commit(
+        &self,
+        tips: &[Tip],
+        state_files: &[(String, Vec<u8>)],
+        message: &str,
+        at: Timestamp,
+    ) -> Result<String, PlaneError> {
         let sides = self.sides(tips, at)?;
         let mut merge = self.ancestry.merge(&self.engine, &sides, at)?;
         for (path, bytes) in state_files {
@@ -303,7 +315,7 @@ impl GitPlane {
         let parents = merge.parents.clone();
         let commit = merge.always_commit(&self.engine, message.to_owned(), at)?;
         self.ancestry.learn(&commit, &parents);
-        self.name_checkpoint(id, Revision(commit), at)
+        Ok(commit)
     }
 
     fn name_checkpoint(

@@ -64,6 +64,14 @@ impl Manifest {
     }
 }
 
+/// Stored content that a revision outside git rests on: its manifest first, then its files. `None`: the manifest
+/// cannot be read.
+pub fn stored_by(store: &Store, revision: &Revision) -> Option<Vec<ContentHash>> {
+    let own = ContentHash(revision.as_str().strip_prefix(PREFIX)?.to_owned());
+    let manifest = Manifest::load(store, revision).ok()?;
+    Some(std::iter::once(own).chain(manifest.files.into_values().map(|entry| entry.hash)).collect())
+}
+
 /// The bytes of one file of a manifest.
 pub(super) fn content(store: &Store, path: &str, entry: &Entry) -> Result<Vec<u8>, PlaneError> {
     store.get(&entry.hash)?.ok_or_else(|| {

@@ -26,8 +26,10 @@ mod integrate;
 mod manifest;
 mod merge;
 mod names;
+mod network;
 mod pipes;
 mod plain;
+mod quarantine;
 mod release;
 mod repo;
 mod rewind;
@@ -39,7 +41,11 @@ pub use git::Git;
 pub use git_plane::GitPlane;
 pub use git_words::{GitError, NEEDED as GIT_NEEDED, ObjectFormat};
 pub use integrate::{DryRun, IntegrateError, Integrated, integrate, integrate_dry_run};
+pub use manifest::stored_by;
+pub use names::checkpoint_number;
+pub use network::{Remote, RemoteError, Update};
 pub use plain::{PlainPlane, accepted_leaf, read as read_plain};
+pub use quarantine::Quarantine;
 pub use repo::{CommitInfo, Repo, RepoError};
 pub use rewind::Rewind;
 
@@ -248,6 +254,19 @@ impl Plane {
     pub fn take_over(&self, wish: &Rewind<'_>) -> Result<(), PlaneError> {
         match self {
             Plane::Git(plane) => plane.take_over(wish),
+            Plane::Plain(_) => Ok(()),
+        }
+    }
+
+    /// Names of a run that came here from another clone, with its checkpoints as far as they are here. Outside a
+    /// repository there are none.
+    pub fn go_on(
+        &self,
+        wish: &Rewind<'_>,
+        checkpoints: &[(CheckpointId, Revision)],
+    ) -> Result<(), PlaneError> {
+        match self {
+            Plane::Git(plane) => plane.go_on(wish, checkpoints),
             Plane::Plain(_) => Ok(()),
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn is_checkpoint_id(text: &str) -> bool {
 }
 
 /// 1 for `CP-001`.
-pub(super) fn checkpoint_number(text: &str) -> Option<u32> {
+pub fn checkpoint_number(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("CP-")?;
     let fit = (3..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     fit.then(|| digits.parse().ok()).flatten()

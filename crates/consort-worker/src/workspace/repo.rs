@@ -194,6 +194,21 @@ impl Repo {
         Ok(self.refs_under(&[folder])?)
     }
 
+    /// Refs in a folder of names that this commit contains, with their values.
+    pub fn refs_within(
+        &self,
+        folder: &str,
+        revision: &Revision,
+    ) -> Result<Vec<(String, Revision)>, RepoError> {
+        let Some(id) = names::object_id(revision, self.format) else { return Ok(Vec::new()) };
+        let within = format!("--merged={id}");
+        let call =
+            self.call("for-each-ref").args(["--format=%(objectname) %(refname)", &within, "--", folder]);
+        let text = call.run()?.line();
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        Ok(lines.map(|(id, name)| (name.to_owned(), Revision(id.to_owned()))).collect())
+    }
+
     /// The commit that a person means by a ref, a short id or `HEAD~2`; `None` if they mean none.
     pub fn resolve(&self, text: &str) -> Result<Option<Revision>, RepoError> {
         if text.is_empty() || text.chars().any(char::is_control) {
@@ -285,6 +300,11 @@ impl Repo {
         }
     }
 
+    /// True if a branch is checked out, or being rebased, in some worktree.
+    pub fn is_checked_out(&self, branch: &str) -> Result<bool, RepoError> {
+        Ok(!self.checked_out(branch)?.is_empty())
+    }
+
     /// Every worktree in which a branch is checked out or being rebased: its git directory.
     pub(super) fn checked_out(&self, branch: &str) -> Result<Vec<PathBuf>, GitError> {
         let mut dirs: Vec<PathBuf> = self.main.iter().map(|_| self.common_dir.clone()).collect();
@@ -343,6 +363,18 @@ impl Repo {
 }
 
 impl Repo {
+    /// The same objects seen from another git directory, which has no worktree.
+    pub(super) fn seen_from(&self, git_dir: &Path) -> Repo {
+        Repo {
+            main: None,
+            here: git_dir.to_owned(),
+            git_dir: git_dir.to_owned(),
+            common_dir: git_dir.to_owned(),
+            branch: None,
+            ..self.clone()
+        }
+    }
+
     /// As the new value of a ref: it is not there afterwards.
     pub(super) fn nothing(&self) -> Revision {
         Revision(self.format.zero())

@@ -5,7 +5,7 @@ use super::plain::accepted_leaf;
 use super::repo::{From, RefMove};
 use super::{PlaneError, names};
 use crate::drill;
-use consort_core::ids::{Revision, TaskId};
+use consort_core::ids::{CheckpointId, Revision, TaskId};
 use consort_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,6 +82,37 @@ impl GitPlane {
         }
         drill::site("git.abandon.after");
         Ok(())
+    }
+
+    /// The names of a run that came here from another clone: its checkpoints as far as they are here, the rest as after
+    /// a rollback.
+    pub(super) fn go_on(
+        &self,
+        wish: &Rewind<'_>,
+        checkpoints: &[(CheckpointId, Revision)],
+    ) -> Result<(), PlaneError> {
+        let mut moves = Vec::new();
+        for (id, to) in checkpoints {
+            if !names::is_checkpoint_id(id.as_str()) {
+                return Err(PlaneError::Refused(format!("`{id}` is not a checkpoint id (CP-001)")));
+            }
+            self.id(to)?;
+            let name = format!("{}{id}", self.folder(""));
+            match self.repo.ref_value(&name)? {
+                Some(value) if value == *to => {}
+                Some(value) => {
+                    return Err(PlaneError::Refused(format!(
+                        "`{name}` is at {value} here, and the run came here with another one ({to}). Look at both, then \
+                         remove the wrong name: `git update-ref -d {name}`"
+                    )));
+                }
+                None => moves.push(RefMove { name, to: to.clone(), from: From::Absent }),
+            }
+        }
+        if !moves.is_empty() {
+            self.repo.move_refs(&moves, None, wish.at, "consort: resume")?;
+        }
+        self.rewind(wish)
     }
 
     /// Exactly the kept ones lie under `task/`, and everything else that was accepted under `abandoned/`.

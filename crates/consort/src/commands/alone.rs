@@ -82,7 +82,15 @@ pub(crate) fn run(ctx: &Context, common: &Common, asked: Asked, typed: &Typed) -
         ctx.out.print(&announcement(&plan, &run, common, text.len(), &driver))?;
     }
     let start = Facts::default().start(run, false)?;
-    let begin = Begin { plan, kept: None, start, by: person::name(), via: "terminal".into() };
+    let begin = Begin {
+        plan,
+        kept: None,
+        source: None,
+        resumed: None,
+        start,
+        by: person::name(),
+        via: "terminal".into(),
+    };
     let (outcome, state) = driver.drive(lock, Vec::new(), |opening| host::begin(opening, begin))?;
     if common.json {
         ctx.out.json(&result::result(&state, &driver.place.places.open_store()))?;

@@ -1,7 +1,8 @@
 //! `consort fork RUN CP [FILE]`
 
-use super::planning::{self, Source};
-use super::rollback::unknown;
+use super::changed::{self, Given};
+use super::planning;
+use super::rollback::{elsewhere, unknown};
 use super::run::agree::agreed;
 use super::run::{Agreement, BOUNDARY, nonce, said};
 use crate::context::Context;
@@ -12,12 +13,10 @@ use crate::follow::now;
 use crate::person;
 use crate::place::Place;
 use clap::Args;
-use consort_core::definition::{BaseFiles, IdChoice};
 use consort_core::ids::{CheckpointId, ContentHash, Revision};
 use consort_core::plan::{Input, Plan};
-use consort_core::run::{Kept, StartRun, State, kept_at};
+use consort_core::run::{Kept, StartRun, Written, kept_at};
 use consort_local::host::{self, Begin};
-use consort_worker::agents::roles;
 use consort_worker::workspace::{Repo, Rewind};
 use std::path::PathBuf;
 
@@ -27,7 +26,8 @@ use std::path::PathBuf;
 /// task, role, agent, model, prompt, gate. Everything else is made there, from the same base. The first run stays as it is.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  consort fork review-20260220-001 CP-002\n  \
-                  consort fork review-20260220-001 CP-002 other-model.yaml --dry-run")]
+                  consort fork review-20260220-001 CP-002 other-model.yaml --dry-run\n  \
+                  consort fork review-20260220-001 CP-002 --set agents.judge.model=small --set limits.max_attempts=5")]
 pub(crate) struct Fork {
     /// The run: its id, or the beginning of it.
     run: String,
@@ -38,6 +38,10 @@ pub(crate) struct Fork {
     /// A value for a variable of the workflow file.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = planning::variable, requires = "file")]
     variables: Vec<(String, String)>,
+    /// A value in the terms of the workflow file: of FILE, else of the one that the first run began with. May be given
+    /// several times; `tasks.ID.KEY` means that task wherever it stands.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    sets: Vec<String>,
     /// Only says what would be taken over and what would be made.
     #[arg(long)]
     dry_run: bool,
@@ -65,11 +69,19 @@ pub(crate) fn run(ctx: &Context, args: &Fork) -> Result<u8, Failure> {
         ))
         .help("give its directory with `-C DIR`"));
     }
-    let plan = match &args.file {
-        None => state.graph.plan.clone(),
-        Some(file) => changed(ctx, args, file, &state, (&place, repo.as_ref()))?,
+    let seq = there.seq;
+    let given = Given { file: args.file.as_deref(), variables: &args.variables, sets: &args.sets };
+    let (plan, source) = match changed::written(ctx, &given, &place, state.source_at(seq))? {
+        None => (state.graph_at(seq).unwrap_or_else(|| state.graph.clone()).plan.clone(), None),
+        Some(written) => {
+            let plan = changed::plan(ctx, &written, &state, (&place, repo.as_ref()))?;
+            (changed::with_lists(plan, &state, seq, &place, repo.as_ref()), Some(written))
+        }
     };
     let Some(kept) = kept_at(&state, &checkpoint, &plan) else {
+        if there.is_from_elsewhere() {
+            return Err(elsewhere(&checkpoint));
+        }
         let why = there.failed.clone().unwrap_or_else(|| "it is still being made".into());
         return Err(Failure::invalid(format!("{checkpoint} has no commit")).why(why));
     };
@@ -87,42 +99,19 @@ pub(crate) fn run(ctx: &Context, args: &Fork) -> Result<u8, Failure> {
     if !agreed(ctx, &rest, &agreement)? {
         return Ok(exit::FAILED);
     }
-    begin(ctx, (place, repo), args, &first, (plan, kept), &text)
-}
-
-/// The plan of a changed file, under the id of the workflow whose results are taken over.
-fn changed(
-    ctx: &Context,
-    args: &Fork,
-    file: &std::path::Path,
-    state: &State,
-    (place, repo): (&Place, Option<&Repo>),
-) -> Result<Plan, Failure> {
-    let source = Source::read(ctx, file)?;
-    let old = &state.graph.plan;
-    let base = state.start.as_ref().and_then(|start| start.base.clone());
-    let base_files = match (repo, &base) {
-        (Some(repo), Some(base)) => repo.files(base).map_or(BaseFiles::Unknown, BaseFiles::Known),
-        _ => planning::base_files(place.top(), None),
-    };
-    let variables = args.variables.iter().cloned().collect();
-    let mut options = planning::options(variables, old.rehearsal, base_files, roles::library(place.top()));
-    options.id = IdChoice::Of(old.workflow.id.to_string());
-    let mut plan = source.plan(ctx, &options, false)?;
-    planning::refuse_without_agent(&plan)?;
-    // A plan of today is not another one for that.
-    plan.workflow.created.clone_from(&old.workflow.created);
-    Ok(plan)
+    // The same text, unless another one or other values were given.
+    let same_source = state.source_at(seq).cloned();
+    begin(ctx, (place, repo), args, &first, (plan, kept, source, same_source), &text)
 }
 
 /// What is left to do: for the forecast.
-fn rest_of(plan: &Plan, kept: &Kept) -> Plan {
+pub(super) fn rest_of(plan: &Plan, kept: &Kept) -> Plan {
     let mut rest = plan.clone();
     rest.tasks.retain(|task| !kept.tasks.contains_key(&task.id));
     rest
 }
 
-fn told(ctx: &Context, kept: &Kept, rest: &Plan) -> String {
+pub(super) fn told(ctx: &Context, kept: &Kept, rest: &Plan) -> String {
     let names = |names: Vec<&str>| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
     let out = &ctx.out;
     let mut text = said(out, "from", &format!("{} of {}", kept.from.checkpoint, kept.from.run));
@@ -140,7 +129,7 @@ fn begin(
     (place, repo): (Place, Option<Repo>),
     args: &Fork,
     first: &StartRun,
-    (plan, kept): (Plan, Kept),
+    (plan, kept, source, same_source): (Plan, Kept, Option<Written>, Option<ContentHash>),
     text: &str,
 ) -> Result<u8, Failure> {
     let absent = absent(&place, repo.as_ref(), first.base.as_ref(), &plan)?;
@@ -156,8 +145,9 @@ fn begin(
         absent,
         unseen: Vec::new(),
         from: None,
+        source: same_source,
     };
-    names(&driver, &start, &plan, &kept)?;
+    names(&driver, &start, &plan, &kept, None)?;
     let mut announced = said(&ctx.out, "run", &ctx.out.stdout.bold(start.run.as_str()));
     if let Some(base) = &start.base {
         announced += &said(&ctx.out, "base", &format!("{}, that of {}", short(base.as_str()), kept.from.run));
@@ -168,13 +158,21 @@ fn begin(
     }
     ctx.out.print(&format!("{announced}\n"))?;
     let via = if args.approve.is_some() { "flag" } else { "terminal" };
-    let begin = Begin { plan, kept: Some(kept), start, by: person::name(), via: via.into() };
+    let begin =
+        Begin { plan, kept: Some(kept), source, resumed: None, start, by: person::name(), via: via.into() };
     let (outcome, state) = driver.drive(lock, Vec::new(), |opening| host::begin(opening, begin))?;
     driver.report(outcome, &state)
 }
 
-/// The names of the new run: its base, and the work that it takes over. Laid down twice they are the same.
-fn names(driver: &Driver, start: &StartRun, plan: &Plan, kept: &Kept) -> Result<(), Failure> {
+/// The names of the new run: its base, and the work that it takes over. Laid down twice they are the same. A run that came
+/// from another clone brings checkpoints.
+pub(super) fn names(
+    driver: &Driver,
+    start: &StartRun,
+    plan: &Plan,
+    kept: &Kept,
+    checkpoints: Option<&[(CheckpointId, Revision)]>,
+) -> Result<(), Failure> {
     let Some(base) = &start.base else { return Ok(()) };
     let plane = driver.plane()?;
     let at = now();
@@ -192,7 +190,11 @@ fn names(driver: &Driver, start: &StartRun, plan: &Plan, kept: &Kept) -> Result<
     });
     let labels: Vec<_> = labels.collect();
     let wish = Rewind { to: &kept.from.revision, kept: &held, labels: &labels, at };
-    plane.take_over(&wish).map_err(doctor)
+    match checkpoints {
+        Some(checkpoints) => plane.go_on(&wish, checkpoints),
+        None => plane.take_over(&wish),
+    }
+    .map_err(doctor)
 }
 
 /// Files that the plan reads and that are not at the base.

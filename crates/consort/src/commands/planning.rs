@@ -9,6 +9,7 @@ use consort_core::definition::Offer;
 use consort_core::definition::roles::Library;
 use consort_core::definition::{self, BaseFiles, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
 use consort_core::plan::{AgentSpec, Forecast, Limits, Plan, Runtime, Task, Then};
+use consort_core::run::Written;
 use consort_worker::agents::offers::{self, Found};
 use consort_worker::agents::prices::{PRICES, Prices};
 use consort_worker::agents::roles;
@@ -31,6 +32,12 @@ impl Source {
         let help = "check the path, or write a first workflow with `consort init`";
         let text = read_text(ctx, file, "workflow file", definition::MAX_BYTES as u64, help)?;
         Ok(Self { name: file.display().to_string(), text })
+    }
+
+    /// As a run keeps it, with the values of its variables.
+    pub(crate) fn written(&self, variables: &[(String, String)]) -> Written {
+        let variables = variables.iter().cloned().collect();
+        Written { name: self.name.clone(), text: self.text.clone(), variables }
     }
 
     /// The plan, or every mistake on standard error. Warnings are counted, or shown in `full`.

@@ -1,5 +1,6 @@
 //! `consort resume RUN`
 
+use super::onward;
 use super::outlook;
 use crate::context::Context;
 use crate::drive::{Approve, Driver};
@@ -13,12 +14,17 @@ use consort_core::view::run_word;
 use consort_local::host;
 use consort_local::inbox::Inbox;
 
-/// Goes on with a run: after a crash, an interruption, an answer, or a pause.
+/// Goes on with a run: after a crash, an interruption, an answer, or a pause; or from a checkpoint that came from another clone.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort resume review-2026\n  consort resume review-2026 --explain")]
+#[command(after_help = "Examples:\n  consort resume review-2026\n  \
+                  consort resume --from refs/consort/review-2026/CP-003")]
 pub(crate) struct Resume {
     /// The run: its id, or the beginning of it; may be left out where there is only one.
     run: Option<String>,
+    /// Goes on in this clone from a checkpoint that `consort fetch` brought: its ref, or CP-NNN after the run's id.
+    #[arg(long, value_name = "REF")]
+    from: Option<String>,
     /// From now on: answers every approval with yes, or asks nobody here.
     #[arg(long, value_enum, value_name = "WHO")]
     approve: Option<Approve>,
@@ -31,6 +37,9 @@ pub(crate) struct Resume {
 }
 
 pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
+    if let Some(from) = &args.from {
+        return onward::run(ctx, args.run.as_deref(), from, args.approve);
+    }
     let (place, repo) = Place::with_repo(&ctx.dir)?;
     let run = place.run(args.run.as_deref())?;
     let state = place.replay(&run)?.state;

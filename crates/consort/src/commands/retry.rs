@@ -58,7 +58,8 @@ fn otherwise(ctx: &Context, args: &Retry) -> Result<u8, Failure> {
     }
     let words: Vec<String> = args.with.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let note = Some(format!("{} is tried again with {}", args.task, words.join(", ")));
-    let change = Change { plan, note, yes: args.yes, dry_run: false };
+    let change =
+        Change { plan, source: state.source_at(u64::MAX).cloned(), note, yes: args.yes, dry_run: false };
     amend::to_plan(ctx, &place, repo.as_ref(), &run, &state, change)
 }
 

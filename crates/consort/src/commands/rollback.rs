@@ -33,6 +33,9 @@ pub(crate) fn run(ctx: &Context, args: &Rollback) -> Result<u8, Failure> {
     let run = place.run(Some(&args.run))?;
     let state = place.replay(&run)?.state;
     let to = CheckpointId(args.checkpoint.clone());
+    if state.checkpoint(&to).is_some_and(|it| it.is_from_elsewhere()) {
+        return Err(elsewhere(&to));
+    }
     let there = back(&state, &to).ok_or_else(|| unknown(&state, &to))?;
     let text = told(&there);
     if args.dry_run {
@@ -45,6 +48,14 @@ pub(crate) fn run(ctx: &Context, args: &Rollback) -> Result<u8, Failure> {
     let done = format!("{} goes back.\n{again}", run.id);
     let command = Command::Rollback { to, note: args.message.clone() };
     post::give(ctx, &place, &run, &command, done.trim_end())
+}
+
+/// It was brought along as a name and a commit.
+pub(crate) fn elsewhere(id: &CheckpointId) -> Failure {
+    Failure::invalid(format!("what held at {id} is not known here"))
+        .why("it was made in another clone, before the run came here with a later one")
+        .help("take a later one: `consort checkpoint list RUN` shows them")
+        .help("or go on from it in a clone that has no journal of this run: `consort resume --from REF`")
 }
 
 pub(crate) fn unknown(state: &State, id: &CheckpointId) -> Failure {

@@ -16,7 +16,7 @@ use clap::Args;
 use consort_core::definition::IdChoice;
 use consort_core::ids::{ContentHash, RunId};
 use consort_core::plan::{IdSource, Input, Output, Plan};
-use consort_core::run::StartRun;
+use consort_core::run::{StartRun, Written};
 use consort_local::host::{self, Begin};
 use consort_local::lock::RunLock;
 use consort_local::places::PlacesError;
@@ -79,7 +79,8 @@ pub(crate) fn run(ctx: &Context, args: &Run) -> Result<u8, Failure> {
         calls: place.settings_with(flags)?.ask_above_calls,
         may_ask: ctx.out.can_ask && args.approve != Some(Approve::None),
     };
-    let wanted = Wanted { again: args.again, approve: args.approve, agreement };
+    let written = source.written(&args.variables);
+    let wanted = Wanted { again: args.again, approve: args.approve, agreement, source: written };
     let typed = if args.rehearse { format!("{} --rehearse", source.name) } else { source.name };
     start(ctx, place, repo, plan, wanted).map_err(|failure| failure.naming(&typed))
 }
@@ -89,6 +90,8 @@ pub(crate) struct Wanted {
     pub again: bool,
     pub approve: Option<Approve>,
     pub agreement: Agreement,
+    /// What the plan was made from.
+    pub source: Written,
 }
 
 fn frozen(
@@ -144,7 +147,8 @@ pub(crate) fn start(
     ctx.out.print(&announcement(&plan, &start, &driver, &facts))?;
     let by = person::name();
     let via = if wanted.approve.is_some() { "flag" } else { "terminal" };
-    let begin = Begin { plan, kept: None, start, by, via: via.into() };
+    let begin =
+        Begin { plan, kept: None, source: Some(wanted.source), resumed: None, start, by, via: via.into() };
     let (outcome, state) = driver.drive(lock, Vec::new(), |opening| host::begin(opening, begin))?;
     driver.report(outcome, &state)
 }
@@ -210,6 +214,7 @@ impl Facts {
             absent: self.absent.clone(),
             unseen: self.unseen.clone(),
             from: None,
+            source: None,
         })
     }
 

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-const SEED: &str = include_str!("../../../../examples/multi-instance/workflow.yaml");
-const SEED_RUN: &str = "multi-instance-20260220-001";
+pub(crate) const SEED: &str = include_str!("../../../../examples/multi-instance/workflow.yaml");
+pub(crate) const SEED_RUN: &str = "multi-instance-20260220-001";
 
 /// Two pipelines meet once; a person vouches for a thing outside; a player leaves a stray file.
 pub(crate) const MEETING: &str = "\
@@ -39,7 +39,7 @@ barriers:
 
 /// Commands that are run without a supervisor, one that hangs until its time is used up, and work
 /// that was done without git.
-const COMMANDS: &str = "\
+pub(crate) const COMMANDS: &str = "\
 workflow: {id: commands-20260220-001, title: Commands}
 criticality: C1
 limits: {max_attempts: 6, grace: 100ms, backoff: {first: 20ms, max: 50ms}}
@@ -189,6 +189,13 @@ const ELSEWHERE: &[&str] = &[
     "git.integrate.after",
     "git.checkout.before",
     "git.checkout.after",
+    // From one repository to another: `elsewhere`.
+    "git.push.before",
+    "git.push.after",
+    "git.fetch.before",
+    "git.fetch.after",
+    "git.bring.before",
+    "git.bring.after",
     // A rollback: `back`.
     "git.rewind.before",
     "git.rewind.after",

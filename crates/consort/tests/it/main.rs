@@ -14,6 +14,7 @@ mod commands;
 mod conformance;
 mod conversations;
 mod crashes;
+mod elsewhere;
 mod examples;
 mod hostile;
 mod inbox;

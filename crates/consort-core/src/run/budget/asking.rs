@@ -31,6 +31,7 @@ pub(super) fn no_room(state: &State, limit: Limit<'_>, next: u64) -> Vec<EventKi
         Scope::Run | Scope::Day(_) => "ends the run".to_owned(),
         Scope::Pipeline(id) => format!("gives up what is left of pipeline {id}"),
         Scope::Task(id) => format!("gives up {id}"),
+        Scope::List(id) => format!("gives up what is left of {id}"),
     };
     let yes = match limit.measure {
         UNKNOWN_COST => "lets such calls pass without counting them",

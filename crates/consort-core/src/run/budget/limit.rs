@@ -13,6 +13,8 @@ pub(super) enum Scope<'a> {
     Day(i64),
     Pipeline(&'a str),
     Task(&'a str),
+    /// All tasks of one list, together.
+    List(&'a str),
 }
 
 impl<'a> Scope<'a> {
@@ -23,6 +25,7 @@ impl<'a> Scope<'a> {
             Some(("day", (day, measure))) => (Scope::Day(day.parse().unwrap_or_default()), measure),
             Some(("task", (id, measure))) => (Scope::Task(id), measure),
             Some(("pipeline", (id, measure))) => (Scope::Pipeline(id), measure),
+            Some(("list", (id, measure))) => (Scope::List(id), measure),
             _ => (Scope::Run, limit),
         }
     }
@@ -34,6 +37,7 @@ impl<'a> Scope<'a> {
             Scope::Day(day) => Some(format!("day/{day}")),
             Scope::Pipeline(id) => Some(format!("pipeline/{id}")),
             Scope::Task(id) => Some(format!("task/{id}")),
+            Scope::List(id) => Some(format!("list/{id}")),
         }
     }
 
@@ -44,6 +48,7 @@ impl<'a> Scope<'a> {
             Scope::Day(_) => Some(&limits.shares.day),
             Scope::Pipeline(id) => limits.shares.pipelines.get(id),
             Scope::Task(id) => limits.shares.tasks.get(id),
+            Scope::List(id) => state.graph.plan.siblings.get(id).map(|siblings| &siblings.budget),
         };
         own.copied().unwrap_or_default()
     }
@@ -54,6 +59,7 @@ impl<'a> Scope<'a> {
             Scope::Run | Scope::Day(_) => true,
             Scope::Pipeline(id) => task.place.as_ref().is_some_and(|(pipeline, _)| pipeline.as_str() == id),
             Scope::Task(id) => task.id.as_str() == id,
+            Scope::List(id) => task.list().is_some_and(|of| of.as_str() == id),
         }
     }
 
@@ -70,7 +76,8 @@ impl<'a> Scope<'a> {
     pub(super) fn around(state: &'a State, ix: usize, now: Timestamp) -> impl Iterator<Item = Self> {
         let task = state.graph.task(ix);
         let pipeline = task.place.as_ref().map(|(pipeline, _)| Scope::Pipeline(pipeline.as_str()));
-        Scope::whole(now).into_iter().chain(pipeline).chain([Scope::Task(task.id.as_str())])
+        let list = task.list().map(|of| Scope::List(of.as_str()));
+        Scope::whole(now).into_iter().chain(pipeline).chain(list).chain([Scope::Task(task.id.as_str())])
     }
 }
 
@@ -105,7 +112,7 @@ pub(super) fn spent(state: &State, scope: Scope<'_>, now: Timestamp) -> Spent {
     let used = &state.used;
     let paused = used.paused_ms.saturating_add(state.paused_at.map_or(0, |since| now.since_ms(since)));
     Spent {
-        agent_calls: u64::from(used.agent_calls),
+        agent_calls: u64::from(used.agent_calls.saturating_sub(used.never_ran)),
         tokens: used.tokens_in.saturating_add(used.tokens_out),
         micro_usd: used.micro_usd,
         wall_ms: now.since_ms(state.started_at).saturating_sub(used.suspended_ms).saturating_sub(paused),
@@ -173,6 +180,7 @@ pub fn limit_words(limit: &str) -> String {
         }
         Scope::Pipeline(id) => format!("the budget {measure} of pipeline {id}"),
         Scope::Task(id) => format!("the budget {measure} of task {id}"),
+        Scope::List(id) => format!("the budget {measure} of all tasks of {id}"),
     }
 }
 
@@ -205,6 +213,7 @@ mod tests {
             ("wall_ms", 90_000, "the budget wall", "1m 30s"),
             ("task/a/tokens", 1, "the budget tokens of task a", "1"),
             ("pipeline/x/micro_usd", 500_000, "the budget usd of pipeline x", "$0.50"),
+            ("list/each/tokens", 5, "the budget tokens of all tasks of each", "5"),
             ("day/20781/tokens", 5, "the budget tokens of all runs on 2026-11-24 (UTC)", "5"),
             ("task/a/unknown_cost", 2, "the budget usd of task a", "2 calls of unknown cost"),
         ];

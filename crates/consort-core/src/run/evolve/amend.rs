@@ -52,11 +52,10 @@ pub(super) fn changed(
     at: Timestamp,
 ) -> Result<(), String> {
     let new = known(state, plan)?;
+    let mut source = state.source_at(u64::MAX).cloned();
     if matches!(why, ChangeWhy::Amended { .. }) {
-        let asked = state.amending.take().is_some_and(|under_way| under_way.plan == *plan);
-        if !asked {
-            return Err(format!("nobody asked for the plan {plan}"));
-        }
+        let asked = state.amending.take().filter(|under_way| under_way.plan == *plan);
+        source = asked.ok_or_else(|| format!("nobody asked for the plan {plan}"))?.source;
     }
     let leaving = std::mem::take(&mut state.leaving);
     let old = state.graph.clone();
@@ -73,7 +72,7 @@ pub(super) fn changed(
     let given_up = |past: &Past| matches!(past, Past::Task { until, .. } if *until == state.record);
     let tidied = !state.past.iter().any(given_up);
     let (plan, absent, seq) = (plan.clone(), absent.to_vec(), state.record);
-    state.changes.push(Change { plan, absent, why: why.clone(), seq, at, tidied });
+    state.changes.push(Change { plan, absent, source, why: why.clone(), seq, at, tidied });
     reindex::all(state);
     reindex::go_on(state);
     ended_by_it(state, &open);
@@ -170,7 +169,8 @@ fn anew(was: &TaskState, new: &Graph, ix: usize) -> TaskState {
         return was.again(new, ix);
     }
     let highest = was.generation.max(was.highest) + 1;
-    TaskState { generation: highest, highest, ..was.again(new, ix) }
+    // Whoever changed the workflow may have mended its agents.
+    TaskState { generation: highest, highest, fell: Default::default(), ..was.again(new, ix) }
 }
 
 /// A task of a name that an earlier plan may have had.

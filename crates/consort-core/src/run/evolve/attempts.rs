@@ -76,6 +76,13 @@ pub(super) fn ended(
     let live = state.live.remove(attempt).ok_or_else(|| format!("{attempt} is not live"))?;
     state.front.deadlines.remove(&(live.deadline, attempt.clone()));
     count(state, end, usage, wall_ms);
+    if *end == AttemptEnd::Lost {
+        // It never ran: nobody was called.
+        state.used.never_ran += 1;
+        crate::run::budget::shares(state, ix, |spent| {
+            spent.agent_calls = spent.agent_calls.saturating_sub(1)
+        });
+    }
     charge(state, (ix, &attempt.step, live.fallback), end, usage, wall_ms);
     spend(state.used.by_role.of(&attempt.step), usage, wall_ms);
     let it = &mut state.tasks[ix];

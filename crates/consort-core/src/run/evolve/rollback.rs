@@ -102,9 +102,10 @@ fn plan(state: &mut State, to: &CheckpointId, seq: u64, at: Timestamp) -> Result
         }
     }
     let absent = state.absent_at(seq).to_vec();
+    let source = state.source_at(seq).cloned();
     amend::replan(state, &graph, &Leaving::default());
     let why = ChangeWhy::RolledBack { to: to.clone() };
-    state.changes.push(Change { plan: then, absent, why, seq: state.record, at, tidied: true });
+    state.changes.push(Change { plan: then, absent, source, why, seq: state.record, at, tidied: true });
     Ok(())
 }
 
@@ -219,6 +220,9 @@ pub(super) fn take_over(state: &mut State) -> Result<(), String> {
         state.barriers[b] = BarrierState { completed_in: record, ..was.clone() };
     }
     state.declared_inputs = kept.declared_inputs.clone();
+    if let Some(so_far) = &kept.so_far {
+        crate::run::onward::take_over(state, so_far);
+    }
     reindex::all(state);
     // `tasks::begin` counts what a person has to declare.
     for ix in 0..state.tasks.len() {

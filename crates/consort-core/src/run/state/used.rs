@@ -14,6 +14,9 @@ pub struct Used {
     pub failed: u32,
     /// Attempts that were lost or unknown.
     pub lost: u32,
+    /// Of those that were lost, those that are known not to have run: no budget counts them.
+    #[serde(default, skip_serializing_if = "crate::plan::is_zero")]
+    pub never_ran: u32,
     /// Input tokens, as reported.
     pub tokens_in: u64,
     /// Output tokens, as reported.

@@ -26,10 +26,12 @@ pub fn line(event: &Event, state: &State) -> Option<String> {
             let flag = if start.approve_all { ", approvals are answered by flag" } else { "" };
             let agents = count(plan.agents().count(), "agent");
             let handoffs = count(plan.tasks.len() - plan.agents().count(), "handoff");
-            let from = start
-                .from
-                .as_ref()
-                .map(|from| format!(", goes on from {} of {}", from.origin.checkpoint, from.origin.run));
+            let from = start.from.as_ref().map(|from| match &from.resumed {
+                Some(resumed) => {
+                    format!(", resumed from {} (journal {:.12})", resumed.name, resumed.head)
+                }
+                None => format!(", goes on from {} of {}", from.origin.checkpoint, from.origin.run),
+            });
             let from = from.unwrap_or_default();
             (run(state), format!("started by {by}: {agents}, {handoffs}, {calls}{rehearsal}{flag}{from}"))
         }

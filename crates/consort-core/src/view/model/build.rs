@@ -42,8 +42,12 @@ pub fn run_view(state: &State) -> RunView {
         blockers: blockers(state, &id),
         checkpoints: checkpoints(state),
         from: state.start.as_ref().and_then(|start| {
-            let origin = &start.from.as_ref()?.origin;
-            Some(format!("{} of {}", origin.checkpoint, origin.run))
+            let from = start.from.as_ref()?;
+            let (checkpoint, run) = (&from.origin.checkpoint, &from.origin.run);
+            Some(match from.resumed {
+                Some(_) => format!("{checkpoint}, which came from another clone"),
+                None => format!("{checkpoint} of {run}"),
+            })
         }),
         rollbacks: rollbacks(state),
         nearly_used_up: nearly_used_up(state),

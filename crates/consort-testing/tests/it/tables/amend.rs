@@ -20,7 +20,7 @@ fn reworded(plan: &Plan, id: &str) -> Plan {
 
 fn amend(sim: &mut Sim, hash: &str) -> Result<bool, Refusal> {
     let note = Some("shorter".into());
-    let said = sim.command(Command::Amend { plan: hash.into(), absent: Vec::new(), note });
+    let said = sim.command(Command::Amend { plan: hash.into(), source: None, absent: Vec::new(), note });
     sim.settle_down().expect("nobody kills it");
     said
 }

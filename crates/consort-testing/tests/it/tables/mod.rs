@@ -8,6 +8,7 @@ mod gates;
 mod growth;
 mod life;
 mod limits;
+mod onward;
 mod overshoot;
 mod people;
 mod rollback;
