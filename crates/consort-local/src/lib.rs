@@ -14,6 +14,7 @@ pub mod inbox;
 pub mod journal;
 pub mod lock;
 pub mod places;
+pub mod registry;
 pub mod replay;
 pub mod settings;
 pub mod verify;

@@ -72,7 +72,7 @@ impl std::fmt::Display for Holder {
 pub enum LockError {
     /// Another process lives and holds it.
     #[error(
-        "run {run} is held by {holder}. Follow it with `consort status {run}`, give it commands as usual, \
+        "run {run} is held by {holder}. Follow it with `consort attach {run}`, give it commands as usual, \
          or wait until it ends"
     )]
     Held {
@@ -136,6 +136,38 @@ impl RunLock {
         let holder =
             Box::new(open(&path, false).map_or_else(|_| Holder::unnamed(), |file| read_holder(&file)));
         Err(LockError::Held { run: run_name(dir), holder })
+    }
+
+    /// For a process that is to hold it with us and, when we end, without us: it gets this as one of its streams.
+    ///
+    /// # Errors
+    /// The system has no room for another open file.
+    pub fn shared(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Takes over what another process handed us. It says from now on who we are.
+    ///
+    /// # Errors
+    /// It is not the lock of the run in this directory, or somebody else holds it.
+    pub fn handed_over(dir: &Path, file: File, purpose: &str) -> Result<Self, LockError> {
+        let path = dir.join(LOCK_FILE);
+        let io = |source| LockError::Io { path: path.clone(), source };
+        let lock = Self { dir: dir.to_path_buf(), file: Arc::new(file) };
+        if !lock.is_in_place() {
+            return Err(io(io::Error::other("what was handed over is not the lock of this run")));
+        }
+        // One open file is held once: of our starter's hold this takes nothing away.
+        match flock(&*lock.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                let holder = Box::new(read_holder(&lock.file));
+                return Err(LockError::Held { run: run_name(dir), holder });
+            }
+            Err(e) => return Err(io(e.into())),
+        }
+        write_holder(&lock.file, &Holder::this_process(purpose)).map_err(io)?;
+        Ok(lock)
     }
 
     /// The run's directory.
@@ -218,6 +250,23 @@ mod tests {
         drop(clone);
         assert_eq!(holder(dir.path()).unwrap(), None);
         assert_eq!(RunLock::try_acquire(dir.path(), "resume").unwrap().dir(), dir.path());
+    }
+
+    #[test]
+    fn what_is_handed_over_is_held_without_a_gap_and_nothing_else_is_taken_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = RunLock::try_acquire(dir.path(), "run").unwrap();
+        let other = open(&dir.path().join(LOCK_FILE), true).unwrap();
+        let refused = RunLock::handed_over(dir.path(), other, "detached").unwrap_err();
+        assert!(matches!(refused, LockError::Held { .. }), "opened, not handed over: {refused}");
+        let elsewhere = tempfile::tempfile().unwrap();
+        assert!(matches!(RunLock::handed_over(dir.path(), elsewhere, "detached"), Err(LockError::Io { .. })));
+        let shared = lock.shared().unwrap();
+        let runner = RunLock::handed_over(dir.path(), shared, "detached").unwrap();
+        drop(lock);
+        assert_eq!(holder(dir.path()).unwrap().expect("held").purpose, "detached");
+        drop(runner);
+        assert_eq!(holder(dir.path()).unwrap(), None);
     }
 
     #[test]

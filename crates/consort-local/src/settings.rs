@@ -3,7 +3,7 @@
 //!
 //! The files are flat: each line is `name = value`, a comment or empty, and every such file is
 //! TOML. Anything else that TOML has is refused, so a whole reader of it is not needed for
-//! six values.
+//! so few values.
 
 use crate::places::{self, Places, PlacesError};
 use std::ffi::OsString;
@@ -48,9 +48,9 @@ pub struct Given {
     pub ascii: Option<bool>,
     /// `live_files`, `CONSORT_LIVE_FILES`: the three files are kept current in the checkout.
     pub live_files: Option<bool>,
-    /// `max_concurrent_agents`, `CONSORT_MAX_CONCURRENT_AGENTS`: never more at once on this
-    /// machine than so many, whatever a plan allows. At least 1.
-    pub max_concurrent_agents: Option<u32>,
+    /// `max_agents`, `CONSORT_MAX_AGENTS`: never more agents at work at once than so many, in all runs of this
+    /// repository together, whatever a plan allows. At least 1.
+    pub max_agents: Option<u32>,
     /// `ask_above_calls`, `CONSORT_ASK_ABOVE_CALLS`: a run that will likely take more agent calls
     /// than this is agreed to by a person before it starts.
     pub ask_above_calls: Option<u32>,
@@ -70,8 +70,8 @@ pub struct Settings {
     pub ascii: bool,
     /// See [`Given`].
     pub live_files: bool,
-    /// See [`Given`]; `None`: what the plan says.
-    pub max_concurrent_agents: Option<u32>,
+    /// See [`Given`]; `None`: what the plans say.
+    pub max_agents: Option<u32>,
     /// See [`Given`].
     pub ask_above_calls: u32,
 }
@@ -110,8 +110,7 @@ pub enum SettingsError {
     Places(#[from] PlacesError),
 }
 
-const NAMES: [&str; 6] =
-    ["state_dir", "color", "ascii", "live_files", "max_concurrent_agents", "ask_above_calls"];
+const NAMES: [&str; 6] = ["state_dir", "color", "ascii", "live_files", "max_agents", "ask_above_calls"];
 
 impl Given {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
@@ -126,9 +125,9 @@ impl Given {
             "color" => self.color = Some(value.parse()?),
             "ascii" => self.ascii = Some(truth(value)?),
             "live_files" => self.live_files = Some(truth(value)?),
-            "max_concurrent_agents" => {
+            "max_agents" => {
                 let number = value.parse().ok().filter(|n| *n >= 1);
-                self.max_concurrent_agents =
+                self.max_agents =
                     Some(number.ok_or_else(|| format!("`{value}` is not a whole number from 1"))?);
             }
             "ask_above_calls" => {
@@ -147,7 +146,7 @@ impl Given {
             color: self.color.or(others.color),
             ascii: self.ascii.or(others.ascii),
             live_files: self.live_files.or(others.live_files),
-            max_concurrent_agents: self.max_concurrent_agents.or(others.max_concurrent_agents),
+            max_agents: self.max_agents.or(others.max_agents),
             ask_above_calls: self.ask_above_calls.or(others.ask_above_calls),
         }
     }
@@ -253,7 +252,7 @@ impl Settings {
             color: given.color.unwrap_or_default(),
             ascii: given.ascii.unwrap_or(false),
             live_files: given.live_files.unwrap_or(false),
-            max_concurrent_agents: given.max_concurrent_agents,
+            max_agents: given.max_agents,
             ask_above_calls: given.ask_above_calls.unwrap_or(ASK_ABOVE_CALLS),
         })
     }
@@ -300,34 +299,33 @@ mod tests {
         let world = World::new();
         let default = world.load(Given::default(), &[]).unwrap();
         assert_eq!(default.state_dir, world.dir.path().join(".local/state"));
-        assert_eq!((default.color, default.ascii, default.max_concurrent_agents), (Color::Auto, false, None));
+        assert_eq!((default.color, default.ascii, default.max_agents), (Color::Auto, false, None));
         assert_eq!(default.ask_above_calls, 50);
 
         world.person(
-            "color = \"never\" # mine\nask_above_calls = 9\nascii = true\nmax_concurrent_agents = 2\nstate_dir = \"/p\"\n",
+            "color = \"never\" # mine\nask_above_calls = 9\nascii = true\nmax_agents = 2\nstate_dir = \"/p\"\n",
         );
-        world.project("# ours\n\nmax_concurrent_agents = 3\nlive_files = true\nstate_dir = \"/a dir\"\n");
+        world.project("# ours\n\nmax_agents = 3\nlive_files = true\nstate_dir = \"/a dir\"\n");
         let from_files = world.load(Given::default(), &[]).unwrap();
         assert_eq!((from_files.color, from_files.ascii, from_files.live_files), (Color::Never, true, true));
-        assert_eq!((from_files.max_concurrent_agents, from_files.ask_above_calls), (Some(3), 9));
+        assert_eq!((from_files.max_agents, from_files.ask_above_calls), (Some(3), 9));
         assert_eq!(from_files.state_dir, Path::new("/a dir"));
 
-        let env =
-            [("CONSORT_MAX_CONCURRENT_AGENTS", "4"), ("CONSORT_ASCII", "0"), ("CONSORT_STATE_DIR", "/e")];
+        let env = [("CONSORT_MAX_AGENTS", "4"), ("CONSORT_ASCII", "0"), ("CONSORT_STATE_DIR", "/e")];
         let from_env = world.load(Given::default(), &env).unwrap();
         let never = [("CONSORT_ASK_ABOVE_CALLS", "0")];
         assert_eq!(world.load(Given::default(), &never).unwrap().ask_above_calls, 0);
         let flag = Given { ask_above_calls: Some(7), ..Given::default() };
         assert_eq!(world.load(flag, &never).unwrap().ask_above_calls, 7);
-        assert_eq!((from_env.max_concurrent_agents, from_env.ascii), (Some(4), false));
+        assert_eq!((from_env.max_agents, from_env.ascii), (Some(4), false));
         assert_eq!(from_env.state_dir, Path::new("/e"));
         // The general place for state says less than our own files.
         let xdg = world.load(Given::default(), &[("XDG_STATE_HOME", "/x")]).unwrap();
         assert_eq!(xdg.state_dir, Path::new("/a dir"));
 
-        let flags = Given { max_concurrent_agents: Some(5), color: Some(Color::Always), ..Given::default() };
+        let flags = Given { max_agents: Some(5), color: Some(Color::Always), ..Given::default() };
         let from_flags = world.load(flags, &env).unwrap();
-        assert_eq!((from_flags.max_concurrent_agents, from_flags.color), (Some(5), Color::Always));
+        assert_eq!((from_flags.max_agents, from_flags.color), (Some(5), Color::Always));
     }
 
     #[test]
@@ -343,7 +341,7 @@ mod tests {
             ("color = \"auto\" \"x\"", "expected `name = value`"),
             ("color =", "expected `name = value`"),
             ("state_dir = \"here\"", "not an absolute path"),
-            ("max_concurrent_agents = 0", "whole number from 1"),
+            ("max_agents = 0", "whole number from 1"),
             ("ask_above_calls = few", "`few` is not a whole number from 0"),
             ("ascii = true\nascii = true", ":2: `ascii` is set a second time"),
         ] {

@@ -18,6 +18,7 @@ pub mod judges;
 pub mod os;
 pub mod processes;
 pub mod remote;
+pub mod signs;
 pub mod store;
 pub mod words;
 pub mod workspace;

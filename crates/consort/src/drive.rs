@@ -15,10 +15,13 @@ use consort_core::run::{Command, Graph, StartRun, State};
 use consort_core::time::duration_text;
 use consort_core::view::approvals;
 use consort_core::view::model::{RunView, run_view};
-use consort_local::host::{Host, HostError, Opening, Outcome};
+use consort_local::host::{Host, HostError, Observer, Opening, Outcome};
 use consort_local::lock::RunLock;
+use consort_local::places;
+use consort_local::registry::{self, Entry, Listed};
 use consort_worker::dirs::RunDirs;
 use consort_worker::hands::{Hands, Workbench};
+use consort_worker::processes::Starter;
 use consort_worker::workspace::{Plane, Repo};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -51,6 +54,10 @@ pub(crate) struct Driver {
     pub run: RunId,
     /// Whether a person at this terminal is asked.
     pub ask: bool,
+    /// Whether it waits for people who are elsewhere, instead of ending.
+    pub stays: bool,
+    /// So many agents work at once in all runs of this repository together; `None`: no such limit.
+    pub max_agents: Option<u32>,
 }
 
 /// Makes hands once the plan is known.
@@ -65,8 +72,15 @@ impl Driver {
         run: RunId,
         approve: Option<Approve>,
     ) -> Result<Self, Failure> {
-        let dirs = place.dirs(&run, &place.settings()?)?;
-        Ok(Self { out: ctx.out, place, repo, dirs, run, ask: ctx.out.can_ask && approve.is_none() })
+        let settings = place.settings()?;
+        let dirs = place.dirs(&run, &settings)?;
+        let (ask, max_agents) = (ctx.out.can_ask && approve.is_none(), settings.max_agents);
+        Ok(Self { out: ctx.out, place, repo, dirs, run, ask, stays: false, max_agents })
+    }
+
+    /// The same for a run that goes on in a process of its own, if it is to, and under this limit, if one was given.
+    pub(crate) fn apart(self, stays: bool, max_agents: Option<u32>) -> Self {
+        Self { stays, ask: self.ask && !stays, max_agents: max_agents.or(self.max_agents), ..self }
     }
 
     /// For a run that begins: what another run of this name left is not its own.
@@ -122,6 +136,20 @@ impl Driver {
         orders: Vec<(&'static str, Command)>,
         open: impl FnOnce(Opening<MakeHands>) -> Result<Host, HostError>,
     ) -> Result<(Outcome, State), Failure> {
+        self.drive_for(None, lock, orders, open)
+    }
+
+    /// The same for whoever started this process and waits to hear that it drives.
+    ///
+    /// # Errors
+    /// As of [`Driver::drive`].
+    pub(crate) fn drive_for(
+        &self,
+        starter: Option<Starter>,
+        lock: RunLock,
+        orders: Vec<(&'static str, Command)>,
+        open: impl FnOnce(Opening<MakeHands>) -> Result<Host, HostError>,
+    ) -> Result<(Outcome, State), Failure> {
         let hands = self.hands(self.plane()?)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -129,21 +157,29 @@ impl Driver {
             .build()
             .map_err(|e| Failure::failed("no threads for the run could be started").why(e))?;
         let mut follow = Follow::new(self.out);
-        let observer = follow.observer(self.ask);
+        let observer = first(starter, follow.observer(self.ask));
         let store = self.place.places.open_store();
         let driven = {
             let _inside = runtime.enter();
-            open(Opening { lock, store, hands, observer })
+            open(Opening { lock, store, hands, observer, max_agents: self.max_agents })
         };
         let mut host = driven?;
+        if self.stays {
+            host.stay();
+        }
+        let mut leave = follow.leaver(self.dirs.run.clone(), &self.run);
+        let entry = self.entry();
+        host.when_hung_up(move || {
+            // What `consort ps` says of it is worth less than that it goes on.
+            let _ = state_dir().map(|dir| registry::left_terminal(&dir, &entry));
+            leave();
+        });
         for (via, command) in orders {
             host.give(&person::name(), via, command).map_err(HostError::from)?;
         }
-        let asking = self.ask.then(|| Asking {
-            by: person::name(),
-            commander: host.commander(),
-            runtime: runtime.handle().clone(),
-        });
+        let asking =
+            self.ask.then(|| Asking::here(person::name(), host.commander(), runtime.handle().clone()));
+        let _listed = self.list();
         follow.begin(asking);
         let commits = host.commit_counter();
         let ended = runtime.block_on(host.drive());
@@ -156,21 +192,52 @@ impl Driver {
         Ok(ended?)
     }
 
+    /// Lets `consort ps` see from anywhere that this process drives the run.
+    fn list(&self) -> Option<Listed> {
+        let listed = registry::enter(&state_dir()?, &self.entry());
+        listed.map_err(|why| self.out.notice(&format!("`consort ps` will not show this run: {why}"))).ok()
+    }
+
+    fn entry(&self) -> Entry {
+        Entry::new(self.place.top(), &self.run, &self.dirs.run, &self.dirs.state, self.stays)
+    }
+
     /// Says how it ended and what can be done next; the exit code.
     pub(crate) fn report(&self, outcome: Outcome, state: &State) -> Result<u8, Failure> {
-        let over = matches!(outcome, Outcome::Complete | Outcome::Failed);
-        let text = if over && state.graph.plan.is_alone() {
-            let store = self.place.places.open_store();
-            format!("\n{}", alone::text(&alone::result(state, &store), &self.out))
-        } else {
-            ending(outcome, &run_view(state), state.graph.plan.once_more(), &self.out)
-        };
-        if let Err(error) = self.out.print(&text) {
-            // How the run stands is worth more to a script than this.
-            self.out.notice(&error.to_string());
-        }
-        Ok(exit::of(outcome))
+        told(&self.out, &self.place, outcome, state)
     }
+}
+
+/// The user's own, whatever a project sets: `consort ps` looks there from anywhere.
+fn state_dir() -> Option<PathBuf> {
+    places::state_dir(&|name| std::env::var_os(name)).ok()
+}
+
+/// Says how a run ended and what can be done next; the exit code.
+pub(crate) fn told(out: &Out, place: &Place, outcome: Outcome, state: &State) -> Result<u8, Failure> {
+    let out = &out.by_now();
+    let over = matches!(outcome, Outcome::Complete | Outcome::Failed);
+    let text = if over && state.graph.plan.is_alone() {
+        let store = place.places.open_store();
+        format!("\n{}", alone::text(&alone::result(state, &store), out))
+    } else {
+        ending(outcome, &run_view(state), state.graph.plan.once_more(), out)
+    };
+    if let Err(error) = out.print(&text) {
+        // How the run stands is worth more to a script than this.
+        out.notice(&error.to_string());
+    }
+    Ok(exit::of(outcome))
+}
+
+/// Tells whoever started this process that the first record is on disk, before anything else is told of it.
+fn first(mut starter: Option<Starter>, mut observer: Observer) -> Observer {
+    Box::new(move |state, events| {
+        if let Some(starter) = starter.take() {
+            starter.told();
+        }
+        observer(state, events);
+    })
 }
 
 /// This process's environment: agents get of it what their plan names.

@@ -13,7 +13,7 @@ pub(crate) const INVALID: u8 = 2;
 pub(crate) const WAITING: u8 = 3;
 /// A budget or a quota is used up.
 pub(crate) const BUDGET: u8 = 4;
-/// SIGINT, SIGTERM or SIGHUP; the run can be resumed.
+/// SIGINT or SIGTERM; the run can be resumed.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// For people, under `consort --help`.

@@ -156,7 +156,7 @@ impl From<LockError> for Failure {
         match error {
             LockError::Held { run, holder } => Failure::invalid(format!("run `{run}` has a runner already"))
                 .why(format!("it is held by {holder}"))
-                .help(format!("follow it: `consort logs {run} -f`, or look once: `consort status {run}`"))
+                .help(format!("follow it: `consort attach {run}`, or look once: `consort status {run}`"))
                 .help("commands such as `consort approve` and `consort pause` reach it from here")
                 .help(format!(
                     "if it should not run: end it (`kill {}`) and `consort resume {run}`",

@@ -5,12 +5,16 @@ use crate::ask::{Act, Form};
 use crate::out::Out;
 use crate::screen::Screen;
 use crate::terminal::{self, Keys};
-use consort_core::run::{Event, State};
+use consort_core::ids::RunId;
+use consort_core::run::{Command, Event, State};
 use consort_core::time::Timestamp;
 use consort_core::view::model::{ApprovalView, RunView, run_view};
 use consort_core::view::{approvals, live, task_text};
 use consort_local::host::{Commander, Observer};
+use consort_worker::processes::leave_terminal;
 use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -31,6 +35,8 @@ pub(crate) fn now() -> Timestamp {
 struct Shared {
     news: Mutex<News>,
     woken: Condvar,
+    /// The terminal is gone: plain lines go to the log from now on, and nobody is asked here.
+    gone: AtomicBool,
 }
 
 #[derive(Default)]
@@ -44,19 +50,36 @@ struct News {
 }
 
 impl Shared {
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
     fn news(&self) -> MutexGuard<'_, News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Gives a command to the run, and says why it was not taken, if it was not.
+pub(crate) type Order = Box<dyn Fn(Command) -> Result<(), String> + Send>;
+
 /// Who answers, and how the answers reach the run.
 pub(crate) struct Asking {
     /// The person's name.
     pub by: String,
-    /// To the run.
-    pub commander: Commander,
-    /// Of the loop that drives it.
-    pub runtime: Handle,
+    /// To the run: one that this process drives is told that nobody is here when this is dropped.
+    pub order: Order,
+}
+
+impl Asking {
+    /// For a run that this process drives, by the loop that this runtime carries.
+    pub(crate) fn here(by: String, commander: Commander, runtime: Handle) -> Self {
+        let name = by.clone();
+        let order = move |command| {
+            let given = runtime.block_on(commander.order(&name, "terminal", command));
+            given.map_or(Ok(()), |taken| taken.map_err(|refusal| refusal.to_string()))
+        };
+        Self { by, order: Box::new(order) }
+    }
 }
 
 /// A screen or a stream of lines that follows one run.
@@ -82,7 +105,14 @@ impl Follow {
         let mut pace = Pace::default();
         let mut piped = true;
         let mut said = false;
+        let mut in_log = false;
         Box::new(move |state: &State, events: &[Event]| {
+            let gone = shared.is_gone();
+            if gone && !in_log {
+                // What could not be written to a terminal or a pipe can be written there.
+                (in_log, piped) = (true, true);
+            }
+            let lines = lines || in_log;
             if lines && piped {
                 let text: String =
                     events.iter().filter_map(|e| live::line(e, state)).map(|l| l + "\n").collect();
@@ -94,7 +124,7 @@ impl Follow {
                 said = true;
                 crate::out::err(&format!("{}\n", ending_text(ending)));
             }
-            if let Some(view) = views.then(|| pace.build(state)).flatten() {
+            if let Some(view) = (views && !gone).then(|| pace.build(state)).flatten() {
                 let mut news = shared.news();
                 news.ending = ending;
                 news.view = Some(Arc::new(view));
@@ -103,6 +133,25 @@ impl Follow {
                 shared.woken.notify_all();
             }
         })
+    }
+
+    /// What is to be done when the terminal goes away: the picture ends, and what is said goes to the log in the
+    /// run's directory.
+    pub(crate) fn leaver(&self, run_dir: PathBuf, run: &RunId) -> impl FnMut() + Send + 'static {
+        let (shared, run) = (self.shared.clone(), run.clone());
+        move || {
+            if shared.gone.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            shared.woken.notify_all();
+            // Where no log can be written, nobody would read why.
+            let _ = leave_terminal(&run_dir);
+            let pid = std::process::id();
+            crate::out::err(&format!(
+                "{} The terminal is gone: run {run} goes on without it (pid {pid}). Look: consort attach {run}\n",
+                now()
+            ));
+        }
     }
 
     /// Shows from now on. With `asking`, questions are asked.
@@ -178,17 +227,33 @@ impl Drawer {
         loop {
             let (view, done) = self.wait(&mut seen);
             let Some(view) = view else {
-                if done {
+                if done || self.shared.is_gone() {
                     return;
                 }
                 continue;
             };
+            if self.shared.is_gone() {
+                return;
+            }
             if self.asking.is_some() && !done {
                 self.ask(&view);
             }
-            if self.draw(&view, done).is_err() || done {
+            if self.draw(&view, done).is_err() {
+                // A terminal that is gone: the run is told in a moment, and waits for people until then.
+                self.keys = None;
+                return self.until_told();
+            }
+            if done {
                 return;
             }
+        }
+    }
+
+    /// Keeps a place for whoever was asked here, until the run is told what became of the terminal.
+    fn until_told(&self) {
+        let mut news = self.shared.news();
+        while !news.done && !self.shared.is_gone() {
+            news = self.shared.woken.wait_timeout(news, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -232,8 +297,7 @@ impl Drawer {
         match self.form.key(key) {
             Some(Act::Answer(command)) => {
                 let Some(asking) = &self.asking else { return };
-                let order = asking.commander.order(&asking.by, "terminal", command);
-                if let Some(Err(refusal)) = asking.runtime.block_on(order) {
+                if let Err(refusal) = (asking.order)(command) {
                     self.stay.push(format!("{} {refusal}", self.out.stderr.warning("not taken:")));
                     self.form.refused();
                 }

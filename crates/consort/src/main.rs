@@ -11,6 +11,7 @@ mod ask;
 mod cli;
 mod commands;
 mod context;
+mod detach;
 mod drive;
 mod exit;
 mod failure;

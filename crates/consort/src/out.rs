@@ -130,6 +130,15 @@ impl Out {
         Self { redraws: false, quiet: true, ..self }
     }
 
+    /// As it is by now: a terminal that was there may be gone, and a log has no colours.
+    pub(crate) fn by_now(self) -> Self {
+        if self.stdout_tty && !io::stdout().is_terminal() {
+            let plain = Paint { on: false };
+            return Self { stdout: plain, stderr: plain, stdout_tty: false, redraws: false, ..self };
+        }
+        self
+    }
+
     /// Data, or the answer to what was asked. A reader that has seen enough (`| head`) changes
     /// neither what is done nor the exit code.
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {

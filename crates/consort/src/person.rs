@@ -25,6 +25,11 @@ pub(crate) fn speak_as(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What was given with `--as`, for another process of this program.
+pub(crate) fn said() -> Option<&'static str> {
+    SAID.get().map(String::as_str)
+}
+
 /// The name that counts: what was said with `--as`, else the user's.
 pub(crate) fn name() -> String {
     SAID.get().map_or_else(user, |said| speaking_as(said, &user()))

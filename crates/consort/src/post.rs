@@ -34,19 +34,9 @@ pub(crate) fn give(
     let inbox = Inbox::of(&run.dir);
     let id = inbox.post(&person::name(), "terminal", now(), command).map_err(|e| posting(&inbox, &e))?;
     if run.holder().is_some() {
-        let began = Instant::now();
-        let reader = Reader::open(&run.dir)?;
-        let mut so_far = before;
-        while began.elapsed() < PATIENCE {
-            let (next, taken) = look(&reader, &store, so_far, &id)?;
-            so_far = next;
-            if let Some(taken) = taken {
-                return told(ctx, &so_far.state, &taken, done);
-            }
-            if run.holder().is_none() {
-                break;
-            }
-            std::thread::sleep(BETWEEN_LOOKS);
+        let (so_far, taken) = taken_within(run, &store, before, &id)?;
+        if let Some(taken) = taken {
+            return told(ctx, &so_far.state, &taken, done);
         }
     }
     let id = &run.id;
@@ -62,6 +52,48 @@ pub(crate) fn give(
     };
     ctx.out.print(&text)?;
     Ok(exit::DONE)
+}
+
+/// Gives a command to a run that another process drives, and waits for what becomes of it: why it was not taken, if
+/// it was not.
+pub(crate) fn order(place: &Place, run: &Run, command: &Command) -> Result<(), String> {
+    let posted = || -> Result<Option<Taken>, Failure> {
+        let before = place.replay(run)?;
+        let store = place.places.open_store();
+        check(&before.state, run, &store, command)?;
+        let inbox = Inbox::of(&run.dir);
+        let id = inbox.post(&person::name(), "terminal", now(), command).map_err(|e| posting(&inbox, &e))?;
+        Ok(taken_within(run, &store, before, &id)?.1)
+    };
+    match posted() {
+        Ok(Some(Taken { refused: Some(refusal), .. })) => Err(refusal),
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err("it lies in the inbox of the run; its runner has not taken it yet".into()),
+        Err(failure) => Err(failure.what),
+    }
+}
+
+/// What became of a posted command, as long as a runner lives and is patient with us.
+fn taken_within(
+    run: &Run,
+    store: &Store,
+    before: Replayed,
+    id: &PostId,
+) -> Result<(Replayed, Option<Taken>), Failure> {
+    let began = Instant::now();
+    let reader = Reader::open(&run.dir)?;
+    let mut so_far = before;
+    while began.elapsed() < PATIENCE {
+        // Looked at first: what a runner wrote before it ended is then read.
+        let driven = run.holder().is_some();
+        let (next, taken) = look(&reader, store, so_far, id)?;
+        so_far = next;
+        if taken.is_some() || !driven {
+            return Ok((so_far, taken));
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    Ok((so_far, None))
 }
 
 /// Refuses at once, in the words of the engine, what it would refuse anyway. Commands that lie in

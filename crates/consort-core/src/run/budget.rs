@@ -14,7 +14,7 @@
 //!
 //! A limit has a name: `tokens` is the run's, `task/a/tokens`, `pipeline/x/tokens` and `list/y/tokens` are those of a part,
 //! `day/20781/tokens` that of a day in UTC, for all runs in the repository. What other runs used is told from
-//! outside and journalled; what they have reserved is not known here.
+//! outside and journalled, and so is what their living agents may still use up.
 
 mod asking;
 mod limit;
@@ -23,12 +23,13 @@ mod reserve;
 pub(super) use asking::{refused, reopened};
 pub use limit::{amount_words, limit_words};
 pub(super) use limit::{is_of_run, next_max};
+pub use reserve::reserved_by;
 pub(super) use reserve::{Room, reserve};
 
 use super::ask::cut;
 use super::event::{ApprovalKind, AttemptEnd, EventKind, Failure};
 use super::input::{Exit, Usage};
-use super::state::{Spent, State};
+use super::state::{Reserved, Spent, State};
 use crate::ids::{ApprovalId, AttemptId};
 use crate::plan::{AgentSpec, Runtime};
 use crate::planted::Bug;
@@ -36,22 +37,24 @@ use crate::time::Timestamp;
 use asking::no_room;
 use limit::{Limit, Scope, UNKNOWN_COST, limits};
 
-/// What other runs used up on this day, if that is news.
+/// What other runs used up on this day or may still use up, if that is news.
 pub(super) fn elsewhere(
     state: &State,
-    (day, spent): (i64, Spent),
+    (day, spent, reserved): (i64, Spent, Reserved),
     unread: &[String],
     now: Timestamp,
 ) -> Vec<EventKind> {
     let known = state.elsewhere.filter(|(of, _)| *of == day).map(|(_, known)| known).unwrap_or_default();
     // What was used stays used, also where its journal is gone or cannot be read any more.
     let spent = known.at_least(&spent);
-    let is_news = spent != known || !unread.is_empty();
+    let held =
+        state.reserved_elsewhere.filter(|(of, _)| *of == day).map(|(_, held)| held).unwrap_or_default();
+    let is_news = spent != known || held != reserved || !unread.is_empty();
     if !is_news || state.is_over() || day != now.day() {
         return Vec::new();
     }
     let unread = unread.iter().take(10).map(|run| cut(run, 100)).collect();
-    vec![EventKind::SpentElsewhere { day, spent, unread }]
+    vec![EventKind::SpentElsewhere { day, spent, unread, reserved }]
 }
 
 /// Questions about a day that is over are moot: another day has room of its own.

@@ -9,7 +9,7 @@ use super::effect::StopWhy;
 use super::input::{Candidate, DimensionScore, Exit, Problem, ProcessIdentity, Raised, Review, Usage};
 use super::plans::ChangeWhy;
 use super::session::{AskKind, Reach, SessionEnd, SessionFailure, SessionNote};
-use super::state::Spent;
+use super::state::{Reserved, Spent};
 use crate::ids::{
     ApprovalId, AttemptId, BarrierId, CheckpointId, ContentHash, Revision, Step, StrategyId, TaskId,
 };
@@ -265,7 +265,16 @@ pub enum EventKind {
     /// That time has come: its agents begin again.
     PoolWoke { pool: String },
     /// Other runs used up so much on this day (days since 1970-01-01, UTC); of the named ones nobody can say.
-    SpentElsewhere { day: i64, spent: Spent, unread: Vec<String> },
+    /// Their living agents may use up so much more.
+    SpentElsewhere {
+        day: i64,
+        spent: Spent,
+        unread: Vec<String>,
+        #[serde(default, skip_serializing_if = "Reserved::is_nothing")]
+        reserved: Reserved,
+    },
+    /// So many more agents may begin, by the slots that this run holds and does not use yet; `None`: any number.
+    SlotsHeld { free: Option<u32> },
     /// So much of a limit is used up that it is told, once; see [`super::limit_words`] for its name.
     BudgetWarned { limit: String, used: u64, max: u64 },
     /// A limit is used up, or has no room for the next attempt.

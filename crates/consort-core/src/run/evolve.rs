@@ -148,6 +148,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             live.resume = resume.clone();
             live.fork = *fork;
             live.fallback = *fallback;
+            state.slots = state.slots.map(|free| free.saturating_sub(1));
         }
         E::AttemptStarted { attempt, process } => {
             let live = attempts::live(state, attempt)?;
@@ -379,7 +380,11 @@ fn apply(state: &mut State, event: &Event) -> Applied {
             let known = state.pools.get_mut(pool).ok_or_else(|| format!("{pool} does not rest"))?;
             known.woke = true;
         }
-        E::SpentElsewhere { day, spent, .. } => state.elsewhere = Some((*day, *spent)),
+        E::SpentElsewhere { day, spent, reserved, .. } => {
+            state.elsewhere = Some((*day, *spent));
+            state.reserved_elsewhere = Some((*day, *reserved)).filter(|_| !reserved.is_nothing());
+        }
+        E::SlotsHeld { free } => state.slots = *free,
         E::BudgetWarned { limit, max, .. } => drop(state.warned.insert(limit.clone(), *max)),
         E::BudgetReached { limit, stop, .. } => {
             if *stop && crate::run::budget::is_of_run(limit) {

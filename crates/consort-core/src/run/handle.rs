@@ -113,9 +113,14 @@ pub(super) fn handle(state: &State, input: &Input, now: Timestamp) -> Brought {
         Input::Reported(report) => Ok(reports::reported(state, report, now)),
         Input::Tick => Ok(overdue(state, now)),
         Input::Suspended { for_ms } => Ok(vec![EventKind::DeadlinesShifted { by_ms: *for_ms }]),
-        Input::Elsewhere { day, spent, unread } => {
-            Ok(super::budget::elsewhere(state, (*day, *spent), unread, now))
+        Input::Elsewhere { day, spent, unread, reserved } => {
+            Ok(super::budget::elsewhere(state, (*day, *spent, *reserved), unread, now))
         }
+        Input::RestsElsewhere { rests } => Ok(super::pools::elsewhere(state, rests, now)),
+        Input::Slots { free } if state.slots != *free && !state.is_over() => {
+            Ok(vec![EventKind::SlotsHeld { free: *free }])
+        }
+        Input::Slots { .. } => Ok(Vec::new()),
         Input::Closing { why } => Ok(vec![EventKind::RunnerClosing { why: cut(why, 200) }]),
     }
 }

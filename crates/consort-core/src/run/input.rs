@@ -5,6 +5,7 @@ use super::{Command, StopWhy};
 use crate::ids::{AttemptId, BarrierId, CheckpointId, ContentHash, DimensionId, Revision, TaskId};
 use crate::plan::Criticality;
 use crate::quality::Score;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The cause of a journal record.
@@ -44,12 +45,37 @@ pub enum Input {
         spent: super::state::Spent,
         /// Runs of which that cannot be read, at most 10 names.
         unread: Vec<String>,
+        /// What their living agents may still use up.
+        #[serde(default, skip_serializing_if = "super::state::Reserved::is_nothing")]
+        reserved: super::state::Reserved,
+    },
+    /// Quotas that other runs in this repository found used up.
+    RestsElsewhere {
+        /// Each with the time from which it has room again.
+        rests: Vec<Rest>,
+    },
+    /// How many more agents may begin, by what this run holds of the slots that all runs in this repository
+    /// share; `None`: they share none.
+    Slots {
+        /// Held and not yet used.
+        free: Option<u32>,
     },
     /// The runner is about to end: start nothing more.
     Closing {
         /// `SIGINT`, `SIGTERM`, `no terminal`.
         why: String,
     },
+}
+
+/// A quota that another run found used up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rest {
+    /// Of which pool.
+    pub pool: String,
+    /// Until then.
+    pub until: Timestamp,
+    /// Why, in the other run's words.
+    pub why: String,
 }
 
 /// What a reopening runner found of one attempt.

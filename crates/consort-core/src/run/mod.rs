@@ -43,7 +43,7 @@ mod versions;
 mod wanted;
 
 pub use ask::refusals_against;
-pub use budget::{amount_words, limit_words, nearly_used_up};
+pub use budget::{amount_words, limit_words, nearly_used_up, reserved_by};
 pub use command::{Command, From, ResumedFrom, StartRun, Written};
 pub use decide::DISAGREEMENT_MAX;
 pub use effect::{Effect, EffectKey, Ensure, Fact, FindingsRef, InputRef, Start, StopWhy, Tip};
@@ -56,7 +56,7 @@ pub use graph::Graph;
 pub use handle::Refusal;
 pub use input::{
     Artifact, Candidate, DimensionScore, Ended, Exit, FindingLine, Found, FoundState, Given, Input, Problem,
-    ProcessIdentity, Raised, Report, ResponseLine, Review, Severity, Usage,
+    ProcessIdentity, Raised, Report, ResponseLine, Rest, Review, Severity, Usage,
 };
 
 /// Raised with every change of a decision. Replaying the causes of records of the same version
@@ -77,11 +77,12 @@ pub use session::{
     Ask, AskKind, ContextTier, FailureClass, NoteKind, Reach, SessionEnd, SessionFailure, SessionNote,
     TellKind, Told,
 };
+pub use settle::{slots_wanted, waits_for_others};
 pub use state::{
     AgentChange, AgentTurn, Approval, ApprovalAnswer, BarrierStage, BarrierState, Checkpoint, Failing, Grant,
-    Integration, Live, LivePhase, Most, Override, Past, Point, PoolState, Remembered, Rollback, Round,
-    STATE_SCHEMA, Spent, State, Steering, StepState, StepStatus, Taken, Talk, Tally, TaskStage, TaskState,
-    Tell, Used, Waiting, WorkspaceState,
+    Integration, Live, LivePhase, Most, Override, Past, Point, PoolState, Remembered, Reserved, Rollback,
+    Round, STATE_SCHEMA, Spent, State, Steering, StepState, StepStatus, Taken, Talk, Tally, TaskStage,
+    TaskState, Tell, Used, Waiting, WorkspaceState,
 };
 pub use versions::{Apart, Version, apart};
 pub use wanted::{Why, checkpoint_tips, inputs_of, is_settled, measured_by, next_deadline, start_of, wanted};

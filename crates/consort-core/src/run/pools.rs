@@ -2,6 +2,7 @@
 //! vendor takes requests again, nobody loses a try by it, and others go on meanwhile.
 
 use super::event::EventKind;
+use super::input::Rest;
 use super::session::SessionFailure;
 use super::state::{PoolState, State};
 use crate::ids::{AttemptId, Step};
@@ -57,6 +58,31 @@ pub(super) fn next_wake(state: &State) -> Option<Timestamp> {
     }
     let waits = state.front.queued.iter().filter_map(|(ix, at)| resting(state, *ix, *at));
     waits.map(|pool| pool.until).min()
+}
+
+/// What other runs ran into rests here as well, until the same time, where somebody here uses it.
+pub(super) fn elsewhere(state: &State, rests: &[Rest], now: Timestamp) -> Vec<EventKind> {
+    if state.is_over() {
+        return Vec::new();
+    }
+    let is_used = |pool: &str| {
+        let tasks = state.graph.plan.tasks.iter();
+        let agents =
+            tasks.flat_map(|task| [&task.creator, &task.critic, &task.judge].into_iter().chain(&task.panel));
+        let mut all = agents.flat_map(|agent| std::iter::once(agent).chain(&agent.fallbacks));
+        all.any(|agent| agent.pool.as_deref() == Some(pool))
+    };
+    let news = rests.iter().filter_map(|rest| {
+        let until = rest.until.min(now.plus_ms(REST_MS_MAX));
+        let known = state.pools.get(&rest.pool);
+        if until <= now || known.is_some_and(|known| known.until >= until) || !is_used(&rest.pool) {
+            return None;
+        }
+        let why = super::ask::cut(&rest.why, 300);
+        let rests = known.map_or(0, |known| known.rests).max(1);
+        Some(EventKind::PoolRested { pool: rest.pool.clone(), until, rests, why })
+    });
+    news.collect()
 }
 
 /// A step hit the limit of its pool: the pool rests, and until when. `None`: the agent has no pool, or

@@ -122,6 +122,33 @@ pub(super) fn has_slot(state: &State) -> bool {
         && state.live.len() < slots(state)
 }
 
+/// So many agents could begin now if there were slots for them; 0 where runs share none.
+pub fn slots_wanted(state: &State) -> usize {
+    if state.slots.is_none()
+        || state.is_over()
+        || !has_slot(state)
+        || budget::gate(state, state.now).is_some()
+    {
+        return 0;
+    }
+    let there = |(ix, at): &(usize, usize)| {
+        matches!(budget::reserve(state, *ix, *at, state.now), budget::Room::There)
+    };
+    pools::awake(state).filter(there).take(slots(state) - state.live.len()).count()
+}
+
+/// True if what is to begin waits for nothing but other runs: for a slot, or for room in a budget of the day
+/// that their living agents may need.
+pub fn waits_for_others(state: &State) -> bool {
+    if state.slots == Some(0) && slots_wanted(state) > 0 {
+        return true;
+    }
+    let reserved = state.reserved_elsewhere.is_some_and(|(day, _)| day == state.now.day());
+    let later =
+        |(ix, at): (usize, usize)| matches!(budget::reserve(state, ix, at, state.now), budget::Room::Later);
+    reserved && !state.is_over() && has_slot(state) && pools::awake(state).any(later)
+}
+
 /// Gives the next free slot away: to a queued step first, so that what began is finished, then
 /// to a ready task.
 fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
@@ -136,6 +163,8 @@ fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
     let mut no_room = Vec::new();
     for (ix, at) in pools::awake(state).filter(|(ix, _)| !super::growth::is_crowded(state, *ix)) {
         match budget::reserve(state, ix, at, now) {
+            // Its turn comes when a slot is free that runs share; what can never begin is told before.
+            budget::Room::There if state.slots == Some(0) => {}
             budget::Room::There => {
                 let told = budget::warn(state, Some(ix), now);
                 return vec![told.unwrap_or_else(|| attempt(state, ix, at))];

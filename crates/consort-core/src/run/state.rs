@@ -14,7 +14,7 @@ pub(super) use frontier::{Due, Frontier};
 pub use live::{Live, LivePhase};
 pub use round::Round;
 pub(super) use spent::kind_of;
-pub use spent::{Most, Spent, Tally};
+pub use spent::{Most, Reserved, Spent, Tally};
 pub use talk::{Grant, Talk, Tell, Waiting};
 pub use task::{
     AgentChange, AgentTurn, Point, Remembered, Steering, StepState, StepStatus, Taken, TaskStage, TaskState,
@@ -135,6 +135,13 @@ pub struct State {
     /// What other runs used up on a day, as it was told last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<(i64, Spent)>,
+    /// What living agents of other runs may still use up on a day. Of the moment: no part of what is kept.
+    #[serde(skip)]
+    pub reserved_elsewhere: Option<(i64, Reserved)>,
+    /// So many more agents may begin, by what this run holds of the slots that runs share; `None`: they share none.
+    /// Of the moment, too.
+    #[serde(skip)]
+    pub slots: Option<u32>,
     /// The largest use of one attempt, by what it was for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub most: BTreeMap<String, Most>,
@@ -360,6 +367,8 @@ impl State {
             spent: BTreeMap::new(),
             today: None,
             elsewhere: None,
+            reserved_elsewhere: None,
+            slots: None,
             most: BTreeMap::new(),
             failing: BTreeMap::new(),
             pools: BTreeMap::new(),

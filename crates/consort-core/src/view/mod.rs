@@ -29,6 +29,7 @@ mod status;
 mod text;
 pub mod timeline;
 mod tracker_md;
+pub mod waits;
 mod words;
 mod yaml;
 

@@ -2,7 +2,7 @@
 
 use super::cause::Causes;
 use super::project::rendered;
-use crate::journal::{ChainHash, Journal, Reader};
+use crate::journal::{ChainHash, Reader};
 use crate::replay::learn;
 use consort_core::ids::{CheckpointId, ContentHash};
 use consort_core::run::{
@@ -15,6 +15,7 @@ use consort_worker::evidence::crossings::crossings;
 use consort_worker::hands::{CheckpointContent, Hands};
 use consort_worker::remote::carried;
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::AbortHandle;
@@ -49,7 +50,7 @@ impl Acting {
         &mut self,
         state: &State,
         hands: &Arc<Hands>,
-        journal: &Journal,
+        mut slot: impl FnMut() -> Option<File>,
         run_dir: &Path,
         causes: &Causes,
     ) {
@@ -62,7 +63,6 @@ impl Acting {
             }
             keep
         });
-        let _ = journal;
         for effect in wanted {
             let key = effect.key();
             if self.running.contains_key(&key) {
@@ -71,11 +71,13 @@ impl Acting {
             let (hands, reporting, done) = (hands.clone(), causes.reporting(), key.clone());
             let graph = state.first.clone();
             let run_dir = run_dir.to_owned();
+            let slot = if matches!(effect, Effect::Start(_)) { slot() } else { None };
             let task = tokio::spawn(async move {
                 let reports = match effect {
                     Effect::Ensure(Ensure::Checkpoint { checkpoint, seq, at }) => {
                         make_checkpoint(&hands, graph, run_dir, checkpoint, seq, at).await
                     }
+                    Effect::Start(start) => hands.start(*start, slot).await,
                     effect => hands.carry_out(effect).await,
                 };
                 let _ = reporting.send((done, reports));

@@ -59,8 +59,10 @@ pub(super) enum Cause {
     Left,
     /// Something lies in the inbox.
     Posted,
-    /// A signal.
+    /// A signal that ends the run in this process.
     Interrupted(&'static str),
+    /// The terminal is gone.
+    HungUp,
     /// A deadline, or nothing but time.
     Time,
 }
@@ -143,7 +145,7 @@ impl Causes {
             biased;
             _ = self.interrupt.recv() => Cause::Interrupted("SIGINT"),
             _ = self.terminate.recv() => Cause::Interrupted("SIGTERM"),
-            _ = self.hangup.recv() => Cause::Interrupted("SIGHUP"),
+            _ = self.hangup.recv() => Cause::HungUp,
             Some((key, reports)) = self.reports.recv() => Cause::Reported(key, reports),
             Some(order) = self.orders.recv() => order.map_or(Cause::Left, Cause::Ordered),
             () = self.mail.changed() => Cause::Posted,

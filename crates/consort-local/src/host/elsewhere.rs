@@ -1,29 +1,36 @@
-//! What other runs in this repository used up today, for budgets by the day.
+//! What other runs in this repository used up today, and what their living agents may still use up: for budgets by
+//! the day.
 //!
-//! Their journals are only read. A run that is being driven at the same time is seen as it was at the last
-//! look, at most [`EVERY_MS`] ago; what it has reserved and not yet used is not seen at all.
+//! Their journals are only read: before this run decides anything while it is at work (at most once in
+//! [`ACTIVE_MS`]), else every [`EVERY_MS`]. Two runs that decide within the same instant do not see each other: by so
+//! much a day's budget can be overshot.
 
 use super::clock::wall;
 use crate::journal::{JOURNAL_FILE, Reader};
-use crate::replay::{graph_of, load_plan, start_of};
+use crate::lock::holder;
+use crate::replay::{graph_of, learn, start_of};
 use consort_core::ids::RunId;
-use consort_core::run::{Graph, Input, Spent, Tally, named_by};
+use consort_core::run::{Input, Reserved, Spent, State, Tally, fold, reserved_by};
 use consort_core::time::Timestamp;
+use consort_worker::os;
 use consort_worker::store::Store;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 /// So often it is looked again, in milliseconds.
 const EVERY_MS: u64 = 60_000;
+/// So often at most where something is at work, and so often where it waits for other runs.
+const ACTIVE_MS: u64 = 1_000;
 
 /// What is known of one of them.
 #[derive(Default)]
 struct Seen {
     /// The last record that was read.
     seq: u64,
-    /// What it began with, once that was read.
-    graph: Option<Graph>,
+    /// As it is after that record, once its first one was read.
+    state: Option<State>,
     tally: Tally,
     /// It was said that it cannot be read.
     unread: bool,
@@ -36,25 +43,30 @@ pub(super) struct Elsewhere {
     store: Store,
     seen: BTreeMap<PathBuf, Seen>,
     next: Timestamp,
+    last: Timestamp,
 }
 
 impl Elsewhere {
     /// For the run in this directory, beside the others.
     pub(super) fn new(own: &Path, store: Store) -> Self {
         let runs = own.parent().unwrap_or(own).to_path_buf();
-        Elsewhere { runs, own: own.to_path_buf(), store, seen: BTreeMap::new(), next: Timestamp(i64::MIN) }
+        let never = Timestamp(i64::MIN);
+        Elsewhere { runs, own: own.to_path_buf(), store, seen: BTreeMap::new(), next: never, last: never }
     }
 
     /// Milliseconds until it is to be looked again.
-    pub(super) fn due_in_ms(&self, now: Timestamp) -> u64 {
-        self.next.since_ms(now)
+    pub(super) fn due_in_ms(&self, now: Timestamp, waits: bool) -> u64 {
+        let soon = if waits { self.last.plus_ms(ACTIVE_MS) } else { self.next };
+        soon.min(self.next).since_ms(now)
     }
 
     /// What they used up today, if it is time to look.
-    pub(super) fn look(&mut self, now: Timestamp) -> Option<Input> {
-        if now < self.next {
+    pub(super) fn look(&mut self, now: Timestamp, active: bool) -> Option<Input> {
+        let fresh = now < self.next && (!active || now.since_ms(self.last) < ACTIVE_MS);
+        if fresh {
             return None;
         }
+        self.last = now;
         self.next = now.plus_ms(EVERY_MS);
         let day = now.day();
         let mut unread = Vec::new();
@@ -70,7 +82,9 @@ impl Elsewhere {
         }
         // Also those whose directory is gone by now.
         let spent = self.seen.values().fold(Spent::default(), |sum, seen| sum.plus(&seen.on_day(day)));
-        Some(Input::Elsewhere { day, spent, unread })
+        let reserved = self.seen.iter().filter_map(|(dir, seen)| seen.reserved(dir));
+        let reserved = reserved.fold(Reserved::default(), |sum, one| sum.plus(&one));
+        Some(Input::Elsewhere { day, spent, unread, reserved })
     }
 
     fn others(&self) -> Vec<PathBuf> {
@@ -86,8 +100,19 @@ impl Elsewhere {
 impl Seen {
     /// A rehearsal spends nothing that anybody would count.
     fn on_day(&self, day: i64) -> Spent {
-        let counts = self.graph.as_ref().is_some_and(|graph| !graph.plan.rehearsal);
-        if counts { self.tally.on_day(day) } else { Spent::default() }
+        if self.counts() { self.tally.on_day(day) } else { Spent::default() }
+    }
+
+    fn counts(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| !state.graph.plan.rehearsal)
+    }
+
+    /// What its living agents may still use up: as long as somebody drives it, or one of them lives without.
+    fn reserved(&self, dir: &Path) -> Option<Reserved> {
+        let state = self.state.as_ref().filter(|state| self.counts() && !state.live.is_empty())?;
+        let mut processes = state.live.values().filter_map(|live| live.process.as_ref());
+        let lives = holder(dir).is_ok_and(|held| held.is_some()) || processes.any(os::is_alive);
+        lives.then(|| reserved_by(state))
     }
 
     /// A journal that was not written to today is not opened; of the others only what is new is read.
@@ -98,14 +123,14 @@ impl Seen {
         let reader = Reader::open(dir).ok()?;
         for record in reader.records(self.seq).ok()? {
             let record = record.ok()?;
-            if self.graph.is_none() {
-                self.graph = Some(graph_of(store, start_of(&record).ok()?).ok()?);
+            if self.state.is_none() {
+                let graph = graph_of(store, start_of(&record).ok()?).ok()?;
+                self.state = Some(State::new(Arc::new(graph)));
             }
-            if let Some(graph) = &self.graph {
-                self.tally.take(graph, &record.events);
-            }
-            if let Some(plan) = named_by(&record.events).last() {
-                self.graph = Some(Graph::new(load_plan(store, plan).ok()?));
+            if let Some(state) = &mut self.state {
+                learn(state, store, &record).ok()?;
+                self.tally.take(&state.graph, &record.events);
+                fold(state, record.seq, &record.events).ok()?;
             }
             self.seq = record.seq;
         }
@@ -134,8 +159,7 @@ mod tests {
     use crate::journal::{Journal, NewJournal, NewRecord};
     use crate::lock::RunLock;
     use consort_core::definition::{BaseFiles, IdChoice, PlanOptions, check};
-    use consort_core::run::{Command, Report, StartRun, State, step};
-    use std::sync::Arc;
+    use consort_core::run::{Command, Graph, Report, StartRun, step};
 
     const DAY: i64 = 20_500;
     /// A run in this directory, of which attempts begin at these times.
@@ -190,8 +214,10 @@ mod tests {
 
     /// Calls of a day, and whose journals are named.
     fn look(elsewhere: &mut Elsewhere, at: Timestamp) -> (u64, Vec<String>) {
-        match elsewhere.look(at) {
-            Some(Input::Elsewhere { day, spent, unread }) if day == at.day() => (spent.agent_calls, unread),
+        match elsewhere.look(at, false) {
+            Some(Input::Elsewhere { day, spent, unread, .. }) if day == at.day() => {
+                (spent.agent_calls, unread)
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -212,6 +238,27 @@ mod tests {
         assert_eq!(next(), (3, vec![]), "named once");
         std::fs::remove_dir_all(runs.join("first")).expect("it was there");
         assert_eq!(next(), (3, vec![]));
+    }
+
+    #[test]
+    fn what_living_agents_may_still_use_up_counts_as_long_as_somebody_drives_their_run() {
+        let root = tempfile::tempdir().expect("a directory");
+        let (store, runs) = (Store::new(root.path().join("store")), root.path().join("runs"));
+        let noon = Timestamp::of_day(DAY).plus_ms(43_200_000);
+        run(&runs.join("other"), &store, &[noon]);
+        let mut elsewhere = Elsewhere::new(&runs.join("own"), store);
+        let mut reserved = |at: u64| match elsewhere.look(noon.plus_ms(at), true) {
+            Some(Input::Elsewhere { reserved, .. }) => Some(reserved),
+            _ => None,
+        };
+        assert_eq!(reserved(0), Some(Reserved::default()), "its runner is gone, and no agent was left");
+        let lock = RunLock::try_acquire(&runs.join("other"), "test").expect("nobody else");
+        assert_eq!(reserved(ACTIVE_MS - 1), None, "it has just been looked");
+        let held = reserved(ACTIVE_MS).expect("a second later it is looked again");
+        // A program without a price costs nothing that anybody would count.
+        assert!(held.tokens_unknown && !held.micro_usd_unknown, "{held:?}");
+        drop(lock);
+        assert_eq!(reserved(2 * ACTIVE_MS), Some(Reserved::default()));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! When the loop ends, and with what.
 
 use super::Host;
-use consort_core::run::{ApprovalKind, RunStatus, next_deadline};
+use super::slots::Slots;
+use consort_core::run::{ApprovalKind, RunStatus, State, next_deadline, waits_for_others};
 use consort_core::time::Timestamp;
 
 /// How a runner ended.
@@ -27,6 +28,21 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// How a runner ended that wrote this last of itself: of a run that another process drove. `closed`: why it was put
+    /// down, if it was; without a word it died.
+    pub fn of(state: &State, closed: Option<&str>) -> Option<Outcome> {
+        match state.status {
+            RunStatus::Complete => return Some(Outcome::Complete),
+            RunStatus::Failed if state.stopped.is_some() => return Some(Outcome::Stopped),
+            RunStatus::Failed => return Some(Outcome::Failed),
+            RunStatus::Cancelled => return Some(Outcome::Cancelled),
+            RunStatus::Active | RunStatus::Paused => {}
+        }
+        let why = closed.filter(|_| state.closing)?;
+        let known = [Outcome::Waiting, Outcome::OverBudget].into_iter().find(|outcome| outcome.why() == why);
+        Some(known.unwrap_or(Outcome::Interrupted { running: !state.live.is_empty() }))
+    }
+
     /// Why a run that is not over is put down.
     pub(super) fn why(self) -> &'static str {
         match self {
@@ -47,20 +63,15 @@ impl Host {
         if !self.pending.is_empty() || !self.acting.is_idle() {
             return None;
         }
-        match self.state.status {
-            _ if self.state.is_over() && next_deadline(&self.state).is_some() => return None,
-            RunStatus::Complete => return Some(Outcome::Complete),
-            RunStatus::Failed if self.state.stopped.is_some() => return Some(Outcome::Stopped),
-            RunStatus::Failed => return Some(Outcome::Failed),
-            RunStatus::Cancelled => return Some(Outcome::Cancelled),
-            RunStatus::Active | RunStatus::Paused => {}
+        if self.state.is_over() {
+            return Outcome::of(&self.state, None).filter(|_| next_deadline(&self.state).is_none());
         }
         if self.interrupts == 1 {
             return Some(Outcome::Interrupted { running: false });
         }
         let rests =
             matches!(next_deadline(&self.state), Some((_, why)) if why != consort_core::run::Why::Budget);
-        if rests || self.causes.attended() {
+        if rests || self.causes.attended() || waits_for_others(&self.state) {
             return None;
         }
         let budget =
@@ -73,8 +84,10 @@ impl Host {
     pub(super) fn wake_at(&self) -> Option<u64> {
         let now = self.clock.now();
         let deadline = next_deadline(&self.state).map(|(at, _)| wait_ms(at, now));
-        let elsewhere = self.elsewhere.as_ref().map(|elsewhere| elsewhere.due_in_ms(now));
-        [deadline, self.files.due_in_ms(), elsewhere].into_iter().flatten().min()
+        let others = waits_for_others(&self.state);
+        let elsewhere = self.elsewhere.as_ref().map(|elsewhere| elsewhere.due_in_ms(now, others));
+        let slot = self.slots.as_ref().and_then(Slots::due_in_ms);
+        [deadline, self.files.due_in_ms(), elsewhere, slot].into_iter().flatten().min()
     }
 }
 

@@ -16,13 +16,15 @@ mod elsewhere;
 mod idle;
 mod open;
 mod project;
+mod rests;
+mod slots;
 
 pub use act::content_at;
 pub(crate) use act::content_of;
 pub use cause::{Commander, Order};
 pub use clock::wall;
 pub use idle::Outcome;
-pub use open::{Begin, Opening, begin, keep, load_plan, reopen};
+pub use open::{Begin, Opening, begin, keep, lay_down, load_plan, reopen};
 pub use project::{STATE_FILES, rendered};
 
 use crate::inbox::{Journalled, PostId};
@@ -33,12 +35,14 @@ use act::Acting;
 use cause::{Cause, Causes};
 use clock::Clock;
 use consort_core::planted::Bug;
-use consort_core::run::{Command, Event, Input, Refusal, Report, State, fold, named_in, step};
+use consort_core::run::{Command, Event, Input, Refusal, Report, State, fold, named_in, slots_wanted, step};
 use consort_worker::drill;
 use consort_worker::hands::Hands;
 use consort_worker::store::Store;
 use elsewhere::Elsewhere;
 use project::LiveFiles;
+use rests::Rests;
+use slots::Slots;
 use std::sync::Arc;
 
 /// Called after every flush, with the state and the events that are new.
@@ -83,6 +87,10 @@ pub struct Host {
     files: LiveFiles,
     /// Where days are limited.
     elsewhere: Option<Elsewhere>,
+    /// Where agents share quotas.
+    rests: Option<Rests>,
+    /// Where the agents of all runs are limited together.
+    slots: Option<Slots>,
     observer: Observer,
     /// Decided and not yet flushed.
     pending: Vec<NewRecord>,
@@ -93,6 +101,10 @@ pub struct Host {
     /// Commands of other processes whose files go after the next flush.
     to_delete: Vec<PostId>,
     interrupts: u32,
+    /// Told when the terminal is gone.
+    hung_up: Option<Box<dyn FnMut() + Send>>,
+    /// Whoever is to be waited for, although nobody is here: answers come by the inbox.
+    stays: Option<Commander>,
 }
 
 impl Host {
@@ -110,6 +122,16 @@ impl Host {
     /// for people instead of ending.
     pub fn commander(&mut self) -> Commander {
         self.causes.commander()
+    }
+
+    /// From now on the loop waits for people who are elsewhere, and takes what they leave in the inbox.
+    pub fn stay(&mut self) {
+        self.stays = Some(self.causes.commander());
+    }
+
+    /// What is to be done when the terminal goes away (SIGHUP): the run goes on without it.
+    pub fn when_hung_up(&mut self, told: impl FnMut() + Send + 'static) {
+        self.hung_up = Some(Box::new(told));
     }
 
     /// Gives a command before the run is driven: it acts first, whatever state the run is in.
@@ -137,11 +159,13 @@ impl Host {
             if Bug::SpawnBeforeFlush.is_planted() {
                 self.flush().await?;
             }
+            // What other runs did is known before anything is decided on it.
+            self.look_elsewhere()?;
             for cause in causes {
                 self.take(cause)?;
             }
             self.notice_sleep()?;
-            self.look_elsewhere()?;
+            self.mind_slots()?;
         }
     }
 
@@ -171,6 +195,10 @@ impl Host {
                 if self.interrupts == 1 {
                     self.input(Input::Closing { why: signal.to_owned() })?;
                 }
+            }
+            Cause::HungUp => {
+                self.stay();
+                self.hung_up.iter_mut().for_each(|told| told());
             }
             Cause::Time => {
                 self.input(Input::Tick)?;
@@ -252,6 +280,7 @@ impl Host {
         }
         let fresh = std::mem::take(&mut self.fresh);
         if !fresh.is_empty() {
+            self.rests.iter_mut().for_each(|rests| rests.tell(&self.state));
             (self.observer)(&self.state, &fresh);
             self.files.touch();
         }
@@ -263,16 +292,50 @@ impl Host {
         if !Arc::ptr_eq(self.hands.graph(), &self.state.graph) {
             self.hands = Arc::new(self.hands.under(self.state.graph.clone()));
         }
-        self.acting.reconcile(&self.state, &self.hands, &self.journal, self.lock.dir(), &self.causes);
+        let slots = &mut self.slots;
+        let slot = || slots.as_mut().and_then(Slots::hand_out);
+        self.acting.reconcile(&self.state, &self.hands, slot, self.lock.dir(), &self.causes);
     }
 
-    /// What other runs used up today, now and then.
+    /// What other runs used up today or may still use up, and which quotas they found used up.
     fn look_elsewhere(&mut self) -> Result<(), HostError> {
         let now = self.clock.now();
-        match self.elsewhere.as_mut().and_then(|elsewhere| elsewhere.look(now)) {
+        let heard = self.rests.as_mut().map(|rests| rests.heard(now)).unwrap_or_default();
+        if !heard.is_empty() {
+            self.input(Input::RestsElsewhere { rests: heard })?;
+        }
+        let active = !self.state.is_quiet();
+        match self.elsewhere.as_mut().and_then(|elsewhere| elsewhere.look(now, active)) {
             Some(input) => self.input(input).map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Takes slots for what could begin now, and gives back what is not used: each agent has one before it is decided
+    /// that it begins.
+    fn mind_slots(&mut self) -> Result<(), HostError> {
+        let now = self.clock.now();
+        let Some(slots) = &mut self.slots else { return Ok(()) };
+        let wanted = slots_wanted(&self.state);
+        let taken = match wanted {
+            0 => {
+                slots.leave_queue();
+                0
+            }
+            _ => slots.take(wanted, now).map_err(no_slots)?,
+        };
+        if taken > 0 {
+            let free = self.state.slots.unwrap_or(0).saturating_add(taken as u32);
+            self.input(Input::Slots { free: Some(free) })?;
+        }
+        // What was decided to begin has one of those in hand; what is left over others may need.
+        if let Some(left) = self.state.slots.filter(|left| *left > 0) {
+            self.input(Input::Slots { free: Some(0) })?;
+            if let Some(slots) = &mut self.slots {
+                slots.keep(slots.held().saturating_sub(left as usize));
+            }
+        }
+        Ok(())
     }
 
     /// A closed laptop is not a hang: work gets the time back.
@@ -293,5 +356,13 @@ impl Host {
         self.journal.close();
         drop(self.lock);
         Ok((outcome, self.state))
+    }
+}
+
+/// Nobody can say how many agents work: none may begin.
+fn no_slots(why: std::io::Error) -> HostError {
+    HostError::System {
+        what: "cannot take one of the slots that all runs share (.consort/slots)".into(),
+        why: why.to_string(),
     }
 }

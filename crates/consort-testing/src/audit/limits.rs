@@ -45,6 +45,8 @@ pub(super) struct Limits {
     /// What other runs used up on a day.
     elsewhere: Option<(String, consort_core::run::Spent)>,
     live: BTreeMap<AttemptId, Holder>,
+    /// So many more may begin, where runs share slots.
+    slots: Option<u32>,
     /// By pool: nobody of it begins before.
     rests: BTreeMap<String, Timestamp>,
     /// Tries that a step has lost, as its last retry counts them.
@@ -61,6 +63,10 @@ pub(super) fn limit(book: &mut Book<'_>, kind: &EventKind, now: Timestamp) {
             else {
                 return;
             };
+            if let Some(free) = book.limits.slots {
+                book.must(free > 0, "slots", || format!("{attempt} begins without a slot"));
+                book.limits.slots = Some(free.saturating_sub(1));
+            }
             awake(book, attempt, agent, now);
             room(book, attempt, agent, now);
         }
@@ -90,6 +96,7 @@ pub(super) fn limit(book: &mut Book<'_>, kind: &EventKind, now: Timestamp) {
         // A person wants it to go on: what there is room for may start.
         E::AmendBegan { .. } | E::RollbackBegan { .. } => book.limits.stopped = false,
         E::SpentElsewhere { day, spent, .. } => book.limits.elsewhere = Some((day_name(*day), *spent)),
+        E::SlotsHeld { free } => book.limits.slots = *free,
         E::PoolWoke { pool } => {
             let until = book.limits.rests.get(pool).copied();
             book.must(until.is_some_and(|until| until <= now), "pool", || {

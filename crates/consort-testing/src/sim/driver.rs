@@ -463,7 +463,13 @@ impl Sim {
                 4 => {
                     let spent = Spent { agent_calls: self.chooser.pick(30) as u64, ..Spent::default() };
                     let day = self.now().day();
-                    self.input(&Input::Elsewhere { day, spent, unread: Vec::new() }).expect("not a command");
+                    self.input(&Input::Elsewhere {
+                        day,
+                        spent,
+                        unread: Vec::new(),
+                        reserved: Default::default(),
+                    })
+                    .expect("not a command");
                     None
                 }
                 5 => {

@@ -15,6 +15,7 @@ use consort_core::run::{
     EffectKey, Ended, Exit, FailureClass, FindingsRef, Given, Report, SessionEnd, SessionFailure,
     SessionNote, Start, StopWhy, Tip, Usage,
 };
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +29,9 @@ struct Ready {
 }
 
 impl Hands {
-    /// Starts an attempt: writes what its agent is handed, then hands it to a supervisor.
-    pub(super) async fn start(self: &Arc<Self>, start: Start) -> Vec<Report> {
+    /// Starts an attempt: writes what its agent is handed, then hands it to a supervisor. `slot`: a lock that is to be
+    /// held for as long as anything of it lives.
+    pub async fn start(self: &Arc<Self>, start: Start, slot: Option<File>) -> Vec<Report> {
         let attempt = start.attempt.clone();
         // A program may act in its first instant; whoever has to ask a model first needs longer.
         let before = self.runs_a_program(&attempt).then(|| self.look_at_the_world(&attempt));
@@ -48,9 +50,11 @@ impl Hands {
                 // It is not waited for.
                 drop(self.look_at_the_world(&attempt));
             }
-            self.launch(attempt, ready).await
+            self.launch(attempt, ready, slot).await
         } else {
-            self.run_directly(attempt, ready).await
+            let reports = self.run_directly(attempt, ready).await;
+            drop(slot);
+            reports
         }
     }
 
@@ -62,11 +66,12 @@ impl Hands {
         })
     }
 
-    async fn launch(self: &Arc<Self>, attempt: AttemptId, ready: Ready) -> Vec<Report> {
+    async fn launch(self: &Arc<Self>, attempt: AttemptId, ready: Ready, slot: Option<File>) -> Vec<Report> {
         let supervisor = self.supervisor();
-        let launched =
-            tokio::task::spawn_blocking(move || processes::launch(&ready.dir, &ready.spec, &supervisor))
-                .await;
+        let launched = tokio::task::spawn_blocking(move || {
+            processes::launch(&ready.dir, &ready.spec, &supervisor, slot)
+        })
+        .await;
         match launched {
             Ok(Ok(process)) => vec![Report::AttemptStarted { attempt, process }],
             Ok(Err(LaunchError::Claimed { .. } | LaunchError::Died { .. })) => {

@@ -123,7 +123,7 @@ impl Hands {
                 let hands = self.clone();
                 self.blocking(key, move || hands.ensure(ensure)).await
             }
-            Effect::Start(start) => self.start(*start).await,
+            Effect::Start(start) => self.start(*start, None).await,
             Effect::Watch(attempt, notes) => self.watch(key, &attempt, Some(notes)).await,
             Effect::Stop(attempt, why) => self.stop(key, &attempt, why).await,
         }

@@ -219,6 +219,11 @@ fn identities(procs: impl IntoIterator<Item = Proc>) -> Vec<ProcessIdentity> {
     procs.into_iter().filter_map(|proc| proc.identity()).collect()
 }
 
+/// Numbers of living processes that descend from this one.
+pub(super) fn below_pid(pid: i32) -> Vec<i32> {
+    below(&table(), [pid]).into_iter().map(|proc| proc.pid).collect()
+}
+
 /// Living processes that descend from this one.
 pub fn descendants() -> Vec<ProcessIdentity> {
     identities(below(&table(), [rustix::process::getpid().as_raw_pid()]))

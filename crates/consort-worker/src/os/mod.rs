@@ -9,6 +9,8 @@ mod family;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+pub mod logout;
+#[cfg(target_os = "linux")]
 mod memory;
 
 #[cfg(target_os = "linux")]
@@ -22,7 +24,7 @@ pub use linux::{
     is_alive, marked, own_identity, reap_adopted, signal,
 };
 #[cfg(target_os = "linux")]
-pub use memory::own_memory;
+pub use memory::{Memory, memory_of, memory_of_one, own_memory};
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("consort runs on Linux; other systems need their own module in consort-worker::os");

@@ -7,6 +7,7 @@ use super::{files, spawn};
 use crate::drill;
 use consort_core::run::ProcessIdentity;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -54,12 +55,14 @@ fn said(text: &str) -> String {
 
 /// Writes the specification and starts a supervisor for it: `supervisor` is its command without
 /// the last argument, which is `dir`; its program is an absolute path or found in `PATH`.
+/// `slot` is a lock that the supervisor is to hold as long as it lives.
 /// Returns the supervisor's identity once it has the claim. Blocks for some milliseconds, mostly
 /// on the disk.
 pub fn launch(
     dir: &Path,
     spec: &ProcessSpec,
     supervisor: &[OsString],
+    slot: Option<File>,
 ) -> Result<ProcessIdentity, LaunchError> {
     spawn::reap_supervisors();
     let prepare = |source| LaunchError::Prepare { dir: dir.to_owned(), source };
@@ -67,7 +70,7 @@ pub fn launch(
     drill::site("launch.spec.before");
     files::make_private_dir(&dir).and_then(|()| spec.write(&dir)).map_err(prepare)?;
     drill::site("launch.spec.after");
-    let stdout = spawn::supervisor(supervisor, &dir).map_err(|source| LaunchError::Spawn {
+    let stdout = spawn::supervisor(supervisor, &dir, slot).map_err(|source| LaunchError::Spawn {
         program: supervisor.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(),
         source,
     })?;

@@ -29,6 +29,7 @@
 mod child;
 mod claim;
 mod conduct;
+mod detach;
 mod direct;
 mod files;
 mod launch;
@@ -39,6 +40,7 @@ mod streams;
 mod supervise;
 
 pub use child::{Piped, version_of};
+pub use detach::{DetachError, Handed, RUNNER_LOG, Starter, detach, handed_over, leave_terminal, open_log};
 pub use direct::run_direct;
 pub(crate) use files::make_private_dir;
 pub use launch::{LaunchError, launch};

@@ -149,8 +149,9 @@ fn why_not_started(program: &Path, error: &io::Error) -> String {
 static SUPERVISORS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
 /// Starts a supervisor, detached from our directory, streams and group. What it says on its
-/// standard output is for us; it puts itself into a session of its own.
-pub(super) fn supervisor(argv: &[OsString], dir: &Path) -> io::Result<ChildStdout> {
+/// standard output is for us; it puts itself into a session of its own. Its standard input is never read: it holds
+/// the slot open, and with it the slot's lock, and what it starts gets another one.
+pub(super) fn supervisor(argv: &[OsString], dir: &Path, slot: Option<File>) -> io::Result<ChildStdout> {
     let (program, rest) = argv
         .split_first()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program to supervise with"))?;
@@ -159,13 +160,23 @@ pub(super) fn supervisor(argv: &[OsString], dir: &Path) -> io::Result<ChildStdou
         .args(rest)
         .arg(dir)
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(slot.map_or_else(Stdio::null, Stdio::from))
         .stdout(Stdio::piped())
         .stderr(files::create_private(&dir.join("supervisor.log"))?)
         .spawn()?;
     let stdout = child.stdout.take();
     SUPERVISORS.lock().unwrap_or_else(PoisonError::into_inner).push(child);
     stdout.ok_or_else(|| io::Error::other("the system gave no pipe"))
+}
+
+/// Starts a runner of its own: its standard input is the run's lock, its standard error the log. What it says on its
+/// standard output is for us. It stays where it was started, for paths that were given from there.
+pub(super) fn runner(argv: &[OsString], lock: File, log: File) -> io::Result<Child> {
+    let (program, rest) = argv
+        .split_first()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program to run with"))?;
+    os::inherit_nothing();
+    Command::new(program).args(rest).stdin(lock).stdout(Stdio::piped()).stderr(log).spawn()
 }
 
 /// Waits for those of our supervisors that have ended.

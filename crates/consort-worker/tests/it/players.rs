@@ -43,7 +43,7 @@ fn seen(misdeed: &str, wall_ms_max: u64) -> Seen {
         run_dir: run.path().to_owned(),
     };
     let dir = run.path().join("attempt");
-    launch(&dir, &spec, &[PROGRAM.into(), "supervise".into()]).unwrap();
+    launch(&dir, &spec, &[PROGRAM.into(), "supervise".into()], None).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let watched = runtime.block_on(async {
         tokio::time::timeout(Duration::from_secs(60), watch(&dir)).await.expect("it never ended").unwrap()

@@ -50,7 +50,7 @@ fn read(spec: &str) -> Result<ProcessSpec, Box<dyn Error>> {
 
 fn launch_one(dir: &Path, spec: &str) -> Result<(), Box<dyn Error>> {
     let supervisor = [std::env::current_exe()?.into_os_string(), "supervise".into()];
-    println!("{}", launch(dir, &read(spec)?, &supervisor)?.pid);
+    println!("{}", launch(dir, &read(spec)?, &supervisor, None)?.pid);
     // A runner stays until somebody kills it or closes its standard input.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     Ok(())

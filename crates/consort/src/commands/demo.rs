@@ -55,7 +55,8 @@ pub(crate) fn run(ctx: &Context, args: &Demo) -> Result<u8, Failure> {
     let id = plan.workflow.id.clone();
     // A rehearsal costs nothing, so there is nothing to agree to.
     let agreement = Agreement { yes: false, calls: 0, may_ask: false };
-    let wanted = Wanted { again: false, approve: Some(Approve::All), agreement, source: source.written(&[]) };
+    let (detach, max_agents, source) = (false, None, source.written(&[]));
+    let wanted = Wanted { again: false, approve: Some(Approve::All), agreement, source, detach, max_agents };
     let code = start(&there, place, Some(repo), plan, wanted)?;
     if code != exit::DONE {
         return Ok(code);

@@ -9,6 +9,7 @@ use crate::place::{Place, Run};
 use clap::Args;
 use consort_local::journal::unsuitable_filesystem;
 use consort_worker::agents::offers::Found;
+use consort_worker::os::logout::{self, Logout};
 use consort_worker::os::{Capabilities, Cgroup};
 use consort_worker::workspace::{GIT_NEEDED, Git, GitError, Repo};
 use serde::Serialize;
@@ -60,6 +61,7 @@ pub(crate) fn run(ctx: &Context, args: &Doctor) -> Result<u8, Failure> {
     found.push(sqlite());
     found.extend(system());
     found.push(cgroup());
+    found.push(log_out());
     found.extend(here(ctx));
     found.extend(agents(planning::found()));
     found.push(
@@ -73,6 +75,21 @@ pub(crate) fn run(ctx: &Context, args: &Doctor) -> Result<u8, Failure> {
         ctx.out.print(&text(ctx, &found))?;
     }
     Ok(if bad { exit::FAILED } else { exit::DONE })
+}
+
+/// Whether a run in the background survives it.
+fn log_out() -> Finding {
+    let logout = logout::look();
+    match &logout {
+        Logout::GoesOn => Finding::new("log-out", State::Good, "what was started here goes on after it"),
+        Logout::Ends { why, help } => {
+            Finding::new("log-out", State::Note, format!("ends what was started here: {why}")).help(*help)
+        }
+        Logout::Unknown(why) => {
+            Finding::new("log-out", State::Note, format!("nobody can say whether runs go on after it: {why}"))
+                .help("`loginctl show-session -p KillUserProcesses` asks the log-in manager")
+        }
+    }
 }
 
 fn text(ctx: &Context, found: &[Finding]) -> String {

@@ -6,6 +6,7 @@ use super::rollback::{elsewhere, unknown};
 use super::run::agree::agreed;
 use super::run::{Agreement, BOUNDARY, nonce, said};
 use crate::context::Context;
+use crate::detach;
 use crate::drive::{Approve, Driver, short};
 use crate::exit;
 use crate::failure::Failure;
@@ -51,6 +52,12 @@ pub(crate) struct Fork {
     /// Starts it without asking, however many agent calls it takes and whatever they cost.
     #[arg(long, short)]
     yes: bool,
+    /// Goes on in the background: returns when a runner of its own drives the run.
+    #[arg(long, short)]
+    detach: bool,
+    /// So many agents work at once in all runs of this repository together [default: no such limit, or the setting].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    max_agents: Option<u32>,
 }
 
 pub(crate) fn run(ctx: &Context, args: &Fork) -> Result<u8, Failure> {
@@ -135,6 +142,7 @@ fn begin(
     let absent = absent(&place, repo.as_ref(), first.base.as_ref(), &plan)?;
     let (run, lock) = place.places.begin_next_run(plan.workflow.id.as_str(), "fork")?;
     let driver = Driver::new(ctx, place, repo, run.clone(), args.approve)?;
+    let driver = driver.apart(args.detach, args.max_agents);
     driver.set_aside(&lock)?;
     let start = StartRun {
         run,
@@ -160,6 +168,10 @@ fn begin(
     let via = if args.approve.is_some() { "flag" } else { "terminal" };
     let begin =
         Begin { plan, kept: Some(kept), source, resumed: None, start, by: person::name(), via: via.into() };
+    if args.detach {
+        host::lay_down(&lock, &driver.place.places.open_store(), begin)?;
+        return detach::go_on(ctx, &driver, lock, args.approve);
+    }
     let (outcome, state) = driver.drive(lock, Vec::new(), |opening| host::begin(opening, begin))?;
     driver.report(outcome, &state)
 }

@@ -3,6 +3,7 @@
 use super::onward;
 use super::outlook;
 use crate::context::Context;
+use crate::detach;
 use crate::drive::{Approve, Driver};
 use crate::exit;
 use crate::failure::Failure;
@@ -13,12 +14,13 @@ use consort_core::run::{Command, RunStatus, State, is_settled};
 use consort_core::view::run_word;
 use consort_local::host;
 use consort_local::inbox::Inbox;
+use consort_local::lock::RunLock;
+use consort_worker::processes::{self, Handed};
 
 /// Goes on with a run: after a crash, an interruption, an answer, or a pause; or from a checkpoint that came from another clone.
 #[derive(Args)]
-#[command(after_help = "Example:\n  consort resume review-2026\n  consort resume review-2026 --explain")]
-#[command(after_help = "Examples:\n  consort resume review-2026\n  \
-                  consort resume --from refs/consort/review-2026/CP-003")]
+#[command(after_help = "Examples:\n  consort resume review-2026\n  consort resume review-2026 --detach\n  \
+                  consort resume review-2026 --explain\n  consort resume --from refs/consort/review-2026/CP-003")]
 pub(crate) struct Resume {
     /// The run: its id, or the beginning of it; may be left out where there is only one.
     run: Option<String>,
@@ -29,17 +31,28 @@ pub(crate) struct Resume {
     #[arg(long, value_enum, value_name = "WHO")]
     approve: Option<Approve>,
     /// Only says of every task whether its result is replayed, it is run, or it waits for a person, why, and what that takes.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from")]
     explain: bool,
     /// With --explain: {schema, run, tasks: [{task, will, why, calls}], calls, micro_usd} as JSON.
     #[arg(long, requires = "explain")]
     json: bool,
+    /// Goes on in the background: returns when a runner of its own drives the run.
+    #[arg(long, short, conflicts_with = "from")]
+    detach: bool,
+    /// So many agents work at once in all runs of this repository together [default: no such limit, or the setting].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    max_agents: Option<u32>,
+    /// Another process of consort hands us the run: its lock on standard input.
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    handed_over: bool,
 }
 
 pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
     if let Some(from) = &args.from {
         return onward::run(ctx, args.run.as_deref(), from, args.approve);
     }
+    // First of all: until then what is said goes to whoever waits for one word.
+    let handed = args.handed_over.then(processes::handed_over).transpose()?;
     let (place, repo) = Place::with_repo(&ctx.dir)?;
     let run = place.run(args.run.as_deref())?;
     let state = place.replay(&run)?.state;
@@ -48,11 +61,12 @@ pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
     }
     // A command that waits may open what is over again.
     let asked = Inbox::of(&run.dir).take().is_ok_and(|taken| !taken.posted.is_empty());
-    if let Some(code) = if asked { None } else { over(ctx, &state)? } {
+    let looks = handed.is_none() && !asked;
+    if let Some(code) = if looks { over(ctx, &state)? } else { None } {
         return Ok(code);
     }
     let paused = state.status == RunStatus::Paused;
-    if paused && run.holder().is_some() {
+    if paused && handed.is_none() && run.holder().is_some() {
         let done = format!("{} goes on.", run.id);
         return post::give(ctx, &place, &run, &Command::Unpause, &done);
     }
@@ -66,8 +80,12 @@ pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
         ))
         .help("give its directory with `-C DIR`"));
     }
-    let lock = place.places.take_run(&run.id, "resume")?;
+    let (lock, starter) = match handed {
+        Some(Handed { lock, starter }) => (RunLock::handed_over(&run.dir, lock, "detached")?, Some(starter)),
+        None => (place.places.take_run(&run.id, "resume")?, None),
+    };
     let driver = Driver::new(ctx, place, repo, run.id, args.approve)?;
+    let driver = driver.apart(args.detach || starter.is_some(), args.max_agents);
     let mut orders = Vec::new();
     if paused {
         orders.push(("terminal", Command::Unpause));
@@ -77,7 +95,10 @@ pub(crate) fn run(ctx: &Context, args: &Resume) -> Result<u8, Failure> {
         orders.push(("flag", Command::ApproveAll));
     }
     ctx.out.print(&format!("Run {} goes on from record {}.\n", driver.run, state.seq))?;
-    let (outcome, state) = driver.drive(lock, orders, host::reopen)?;
+    if args.detach {
+        return detach::go_on(ctx, &driver, lock, args.approve);
+    }
+    let (outcome, state) = driver.drive_for(starter, lock, orders, host::reopen)?;
     driver.report(outcome, &state)
 }
 

@@ -6,6 +6,7 @@ pub(crate) use agree::Agreement;
 
 use super::planning::{self, Source};
 use crate::context::Context;
+use crate::detach;
 use crate::drive::{Approve, Driver, short};
 use crate::exit;
 use crate::failure::Failure;
@@ -32,7 +33,7 @@ const UNSEEN_MAX: usize = 5;
 /// Runs a workflow to its end, or until a person must answer.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  consort run workflow.yaml --rehearse --approve all\n  consort run workflow.yaml --var topic=caching"
+    after_help = "Examples:\n  consort run workflow.yaml --rehearse --approve all\n  consort run workflow.yaml --var topic=caching\n  consort run workflow.yaml --detach"
 )]
 pub(crate) struct Run {
     /// The workflow file: its content now, whether or not it is committed.
@@ -55,6 +56,12 @@ pub(crate) struct Run {
     /// Asks before a run that takes more agent calls than this [default: 50, or the setting of that name].
     #[arg(long, value_name = "NUMBER")]
     ask_above_calls: Option<u32>,
+    /// Goes on in the background: returns when a runner of its own drives the run.
+    #[arg(long, short)]
+    detach: bool,
+    /// So many agents work at once in all runs of this repository together [default: no such limit, or the setting].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    max_agents: Option<u32>,
     /// Where the run's id comes from: `auto` generates one, whatever the file says.
     #[arg(long, value_enum, value_name = "HOW")]
     id: Option<Id>,
@@ -80,7 +87,14 @@ pub(crate) fn run(ctx: &Context, args: &Run) -> Result<u8, Failure> {
         may_ask: ctx.out.can_ask && args.approve != Some(Approve::None),
     };
     let written = source.written(&args.variables);
-    let wanted = Wanted { again: args.again, approve: args.approve, agreement, source: written };
+    let wanted = Wanted {
+        again: args.again,
+        approve: args.approve,
+        agreement,
+        source: written,
+        detach: args.detach,
+        max_agents: args.max_agents,
+    };
     let typed = if args.rehearse { format!("{} --rehearse", source.name) } else { source.name };
     start(ctx, place, repo, plan, wanted).map_err(|failure| failure.naming(&typed))
 }
@@ -92,6 +106,9 @@ pub(crate) struct Wanted {
     pub agreement: Agreement,
     /// What the plan was made from.
     pub source: Written,
+    /// A runner of its own goes on with it.
+    pub detach: bool,
+    pub max_agents: Option<u32>,
 }
 
 fn frozen(
@@ -138,6 +155,7 @@ pub(crate) fn start(
     }
     let (run, lock) = take_id(&place, &plan, wanted.again)?;
     let driver = Driver::new(ctx, place, repo, run.clone(), wanted.approve)?;
+    let driver = driver.apart(wanted.detach, wanted.max_agents);
     driver.set_aside(&lock)?;
     let start = facts.start(run, wanted.approve == Some(Approve::All))?;
     if let Some(base) = &start.base {
@@ -149,6 +167,10 @@ pub(crate) fn start(
     let via = if wanted.approve.is_some() { "flag" } else { "terminal" };
     let begin =
         Begin { plan, kept: None, source: Some(wanted.source), resumed: None, start, by, via: via.into() };
+    if wanted.detach {
+        host::lay_down(&lock, &driver.place.places.open_store(), begin)?;
+        return detach::go_on(ctx, &driver, lock, wanted.approve);
+    }
     let (outcome, state) = driver.drive(lock, Vec::new(), |opening| host::begin(opening, begin))?;
     driver.report(outcome, &state)
 }
@@ -321,6 +343,9 @@ fn asked(plan: &Plan, start: &StartRun, driver: &Driver) -> String {
         (true, _) => "answered yes by --approve all; the record says so".to_owned(),
         (false, _) if at.is_empty() && start.absent.is_empty() => String::new(),
         (false, true) => format!("asked here{at}"),
+        (false, false) if driver.stays => {
+            format!("the run waits for them{at}: `consort attach` or `consort approve` answers")
+        }
         (false, false) => format!("nobody is asked here{at}: the run waits and ends with code 3"),
     }
 }

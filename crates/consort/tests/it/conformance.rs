@@ -12,6 +12,7 @@ mod limits;
 mod lives;
 mod permissions;
 mod service;
+mod sharing;
 mod stage;
 mod work;
 

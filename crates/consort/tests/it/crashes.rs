@@ -196,6 +196,10 @@ const ELSEWHERE: &[&str] = &[
     "git.fetch.after",
     "git.bring.before",
     "git.bring.after",
+    // A run in the background: `background`.
+    "detach.laid.after",
+    "detach.spawn.after",
+    "detach.handed.after",
     // A rollback: `back`.
     "git.rewind.before",
     "git.rewind.after",

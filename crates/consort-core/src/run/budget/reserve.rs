@@ -6,7 +6,7 @@ use crate::ids::{AttemptId, Step};
 use crate::plan::Runtime;
 use crate::planted::Bug;
 use crate::run::event::EventKind;
-use crate::run::state::{Live, Most, State, kind_of};
+use crate::run::state::{Live, Most, Reserved, State, kind_of};
 use crate::time::Timestamp;
 
 /// Whether there is room in the budgets for all that an attempt may use up.
@@ -92,6 +92,43 @@ fn held(state: &State, limit: &Limit<'_>, kind: &str) -> (u64, bool) {
         let unknown = needed.is_none() && kind_of(&attempt.step) == kind;
         Some((needed.unwrap_or(0).max(said), unknown))
     };
-    let all = state.live.iter().filter_map(of);
+    let all = state.live.iter().filter_map(of).chain(elsewhere(state, limit));
     all.fold((0, true), |(sum, alone), (n, unknown)| (sum.saturating_add(n), alone && !unknown))
+}
+
+/// The same of other runs, where they share the limit.
+fn elsewhere(state: &State, limit: &Limit<'_>) -> Option<(u64, bool)> {
+    let (_, held) = state.reserved_elsewhere.filter(|(day, _)| limit.scope == Scope::Day(*day))?;
+    match limit.measure {
+        "tokens" => Some((held.tokens, held.tokens_unknown)),
+        "micro_usd" => Some((held.micro_usd, held.micro_usd_unknown)),
+        _ => None,
+    }
+}
+
+/// What the living attempts of a run may still use up, for other runs that share a budget with it.
+pub fn reserved_by(state: &State) -> Reserved {
+    let whole = |measure: &'static str| Limit {
+        scope: Scope::Run,
+        measure,
+        name: measure.to_owned(),
+        used: 0,
+        max: u64::MAX,
+        warn_at: None,
+        then: Default::default(),
+    };
+    let (tokens, usd) = (whole("tokens"), whole("micro_usd"));
+    let of = |(attempt, live): (&AttemptId, &Live)| {
+        let ix = state.graph.ix(&attempt.task)?;
+        let needs = |limit| need(state, limit, ix, &attempt.step, live.fallback);
+        let (tokens, usd) = (needs(&tokens), needs(&usd));
+        let said = &live.talk.used;
+        Some(Reserved {
+            tokens: tokens.unwrap_or(0).max(said.tokens()),
+            micro_usd: usd.unwrap_or(0).max(said.micro_usd.unwrap_or(0)),
+            tokens_unknown: tokens.is_none(),
+            micro_usd_unknown: usd.is_none(),
+        })
+    };
+    state.live.iter().filter_map(of).fold(Reserved::default(), |sum, one| sum.plus(&one))
 }

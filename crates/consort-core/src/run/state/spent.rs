@@ -54,6 +54,38 @@ impl Spent {
     }
 }
 
+/// What living attempts may still use up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Reserved {
+    /// Input and output tokens.
+    pub tokens: u64,
+    /// Millionths of a US dollar.
+    pub micro_usd: u64,
+    /// There is one of whom nobody can say how many tokens it needs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tokens_unknown: bool,
+    /// There is one of whom nobody can say what it costs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub micro_usd_unknown: bool,
+}
+
+impl Reserved {
+    /// Both together.
+    pub fn plus(&self, other: &Reserved) -> Reserved {
+        Reserved {
+            tokens: self.tokens.saturating_add(other.tokens),
+            micro_usd: self.micro_usd.saturating_add(other.micro_usd),
+            tokens_unknown: self.tokens_unknown || other.tokens_unknown,
+            micro_usd_unknown: self.micro_usd_unknown || other.micro_usd_unknown,
+        }
+    }
+
+    /// True if nobody needs anything.
+    pub fn is_nothing(&self) -> bool {
+        *self == Reserved::default()
+    }
+}
+
 /// What a run that is not driven here used up, day by day (since 1970-01-01, in UTC): calls count on the day
 /// on which they began, what they used on the day on which they ended.
 #[derive(Clone, Debug, Default)]

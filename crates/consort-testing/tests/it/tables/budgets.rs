@@ -303,7 +303,8 @@ fn days(sim: &Sim) -> Vec<i64> {
 
 pub(super) fn told(sim: &mut Sim, day: i64, agent_calls: u64) -> bool {
     let spent = Spent { agent_calls, ..Spent::default() };
-    sim.input(&Input::Elsewhere { day, spent, unread: Vec::new() }).expect("no command")
+    sim.input(&Input::Elsewhere { day, spent, unread: Vec::new(), reserved: Default::default() })
+        .expect("no command")
 }
 
 #[test]

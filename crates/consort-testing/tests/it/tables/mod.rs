@@ -13,6 +13,7 @@ mod overshoot;
 mod people;
 mod rollback;
 mod sessions;
+mod sharing;
 mod talk;
 mod trouble;
 

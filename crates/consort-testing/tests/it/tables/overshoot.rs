@@ -47,10 +47,17 @@ fn what_other_runs_used_stays_used_where_it_is_seen_no_more() {
     assert!(told(&mut sim, today, 2));
     assert!(!told(&mut sim, today, 0), "their journals are gone, and nothing is known that is new");
     let spent = Spent { agent_calls: 1, tokens: 7, ..Spent::default() };
-    assert!(sim.input(&Input::Elsewhere { day: today, spent, unread: Vec::new() }).expect("no command"));
+    assert!(
+        sim.input(&Input::Elsewhere { day: today, spent, unread: Vec::new(), reserved: Default::default() })
+            .expect("no command")
+    );
     assert_eq!(sim.state().elsewhere, Some((today, Spent { agent_calls: 2, ..spent })), "amount by amount");
     let unread = vec!["broken".to_owned()];
-    assert!(sim.input(&Input::Elsewhere { day: today, spent, unread }).expect("no command"), "it is named");
+    assert!(
+        sim.input(&Input::Elsewhere { day: today, spent, unread, reserved: Default::default() })
+            .expect("no command"),
+        "it is named"
+    );
     assert_eq!(sim.state().elsewhere, Some((today, Spent { agent_calls: 2, ..spent })));
     clean(&sim);
 }

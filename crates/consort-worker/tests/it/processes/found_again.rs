@@ -9,7 +9,7 @@ use consort_worker::processes::{LaunchError, Looked, ProcessSpec, Watched, launc
 async fn an_attempt_is_launched_once() {
     let scene = Scene::new();
     scene.run(&scene.sh("echo x >> ran")).await;
-    let again = launch(&scene.dir(), &scene.sh("echo x >> ran"), &supervisor());
+    let again = launch(&scene.dir(), &scene.sh("echo x >> ran"), &supervisor(), None);
     assert!(matches!(again, Err(LaunchError::Claimed { .. })), "{again:?}");
     assert_eq!(std::fs::read(scene.path("work/ran")).unwrap(), b"x\n");
 }
@@ -21,7 +21,7 @@ async fn who_looks_first_settles_that_it_never_ran() {
     assert_eq!(look(&scene.dir()).unwrap(), Looked::NoTrace);
     assert_eq!(stop(&scene.dir(), StopWhy::Cancelled).unwrap(), Looked::NoTrace);
     assert_eq!(watch(&scene.dir()).await.unwrap(), Watched::NoTrace);
-    let late = launch(&scene.dir(), &scene.sh("touch ran"), &supervisor());
+    let late = launch(&scene.dir(), &scene.sh("touch ran"), &supervisor(), None);
     assert!(matches!(late, Err(LaunchError::Claimed { .. })), "{late:?}");
     assert!(!scene.path("work/ran").exists());
 }
@@ -32,7 +32,7 @@ async fn of_a_launcher_and_many_lookers_one_wins() {
         let scene = Scene::new();
         let (dir, spec) = (scene.dir(), scene.sh("echo x >> ran"));
         let (launched, looked) = std::thread::scope(|scope| {
-            let launcher = scope.spawn(|| launch(&dir, &spec, &supervisor()));
+            let launcher = scope.spawn(|| launch(&dir, &spec, &supervisor(), None));
             let lookers: Vec<_> = (0..4).map(|_| scope.spawn(|| look(&dir).unwrap())).collect();
             (launcher.join().unwrap(), lookers.into_iter().map(|l| l.join().unwrap()).collect::<Vec<_>>())
         });
@@ -48,12 +48,12 @@ async fn of_a_launcher_and_many_lookers_one_wins() {
 #[tokio::test]
 async fn a_supervisor_that_cannot_work_says_so() {
     let scene = Scene::new();
-    let none = launch(&scene.dir(), &scene.sh("true"), &["/no/such/supervisor".into()]);
+    let none = launch(&scene.dir(), &scene.sh("true"), &["/no/such/supervisor".into()], None);
     assert!(matches!(none, Err(LaunchError::Spawn { .. })), "{none:?}");
-    let wrong = launch(&scene.dir(), &scene.sh("true"), &[PROGRAM.into(), "nonsense".into()]);
+    let wrong = launch(&scene.dir(), &scene.sh("true"), &[PROGRAM.into(), "nonsense".into()], None);
     assert!(wrong.unwrap_err().to_string().contains("unknown command"));
     std::fs::write(scene.path("file"), "").unwrap();
-    let no_dir = launch(&scene.path("file/a"), &scene.sh("true"), &supervisor());
+    let no_dir = launch(&scene.path("file/a"), &scene.sh("true"), &supervisor(), None);
     assert!(matches!(no_dir, Err(LaunchError::Prepare { .. })), "{no_dir:?}");
     assert!(look(&scene.path("file/a")).is_err(), "what cannot be read is no answer");
     assert_eq!(look(&scene.dir()).unwrap(), Looked::NoTrace);

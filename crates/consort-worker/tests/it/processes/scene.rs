@@ -57,7 +57,7 @@ impl Scene {
     }
 
     pub(crate) fn launch(&self, spec: &ProcessSpec) -> ProcessIdentity {
-        launch(&self.dir(), spec, &supervisor()).unwrap()
+        launch(&self.dir(), spec, &supervisor(), None).unwrap()
     }
 
     pub(crate) async fn ended(&self) -> ExitRecord {

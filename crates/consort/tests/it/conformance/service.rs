@@ -62,7 +62,12 @@ pub(super) fn limited(runtime: Runtime) {
 }
 
 fn always_limited() -> Option<Scenario> {
-    Some(Scenario::code(|_| Reply::limited(2)))
+    always_limited_for(2)
+}
+
+/// So many seconds, each time.
+pub(super) fn always_limited_for(seconds: u64) -> Option<Scenario> {
+    Some(Scenario::code(move |_| Reply::limited(seconds)))
 }
 
 pub(super) fn broken(runtime: Runtime) {
