@@ -90,6 +90,13 @@ fn calls(world: &World, run: &str) -> u64 {
     world.consort(&["status", run, "--json"]).json()["calls"]["used"].as_u64().unwrap()
 }
 
+/// Calls up to a checkpoint, as it says itself.
+fn used_by(world: &World, run: &str, nth: u32) -> u64 {
+    let path = format!("refs/consort/{run}/CP-{nth:03}:orchestration/{run}/resume.json");
+    let point: serde_json::Value = serde_json::from_str(&world.git(&["show", &path])).unwrap();
+    point["so_far"]["used"]["agent_calls"].as_u64().unwrap()
+}
+
 #[test]
 fn killed_after_any_checkpoint_it_goes_on_in_another_clone_to_the_same_end() {
     let right = undisturbed(SEED, SEED_RUN, true);
@@ -97,13 +104,17 @@ fn killed_after_any_checkpoint_it_goes_on_in_another_clone_to_the_same_end() {
         let team = Team::killed(SEED, true, nth);
         done(&team.first, &["push", SEED_RUN]);
         let other = arrives(&team, SEED_RUN);
-        let before = calls(&team.first, SEED_RUN);
         goes_on(&other, SEED_RUN);
         assert_eq!(ended(&other, SEED_RUN), right, "after checkpoint {nth}");
         // What was used up there counts here.
-        assert!(calls(&other, SEED_RUN) > before.saturating_sub(20), "{nth}");
+        let started =
+            other.consort(&["events", SEED_RUN]).stdout.matches("\"attempt_starting\"").count() as u64;
+        assert_eq!(calls(&other, SEED_RUN), used_by(&other, SEED_RUN, nth) + started, "{nth}");
         let record = other.consort(&["events", SEED_RUN]).stdout.lines().next().unwrap().to_owned();
         assert!(record.contains("\"resumed\":{\"ref\":\"refs/consort/multi-instance"), "{record}");
+        if nth != 2 {
+            continue;
+        }
         // And on to a third one, where nothing is left to do but the end.
         done(&other, &["push", SEED_RUN]);
         let third = arrives(&team, SEED_RUN);
@@ -121,12 +132,8 @@ fn work_without_git_goes_along_with_its_content() {
     done(&team.first, &["push", run]);
     let other = arrives(&team, run);
     goes_on(&other, run);
-    let artifacts = |world: &World| world.consort(&["report", run, "--json"]).stdout;
-    assert!(!artifacts(&other).is_empty());
-    // The one checkpoint of it is the last one; the run here adds its own.
-    let status = other.consort(&["status", run]).stdout;
-    assert!(status.contains("COMPLETE"), "{status}");
-    drop(right);
+    // The checkpoint that it came with and one more: only the work is compared.
+    assert_eq!(ended(&other, run).tasks, right.tasks);
 }
 
 #[test]
