@@ -128,7 +128,10 @@ fn whoever_dies_at_whatever_site_the_next_one_ends_as_if_nothing_had_been() {
     let expected = outcome(calm.path());
     assert!(expected.contains("CP-001") && expected.contains("salvage/a--1"), "{expected}");
 
-    for site in SITES.iter().filter(|site| site.starts_with("git.")) {
+    // From one repository to another goes the binary: its tests die at these.
+    let between =
+        |site: &str| ["git.push.", "git.fetch.", "git.bring."].iter().any(|start| site.starts_with(start));
+    for site in SITES.iter().filter(|site| site.starts_with("git.") && !between(site)) {
         let root = place();
         let status = run_cycle(root.path(), Some(format!("{site}:1")));
         assert_eq!(status.signal(), Some(9), "{site} was not reached");
