@@ -515,6 +515,7 @@ pub fn seed_plan() -> Plan {
         existing_ids: Vec::new(),
         offers: Vec::new(),
         base_files: BaseFiles::none(),
+        given: Default::default(),
         library: Default::default(),
     };
     match check("workflow.yaml", SEED, &options) {

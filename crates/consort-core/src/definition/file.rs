@@ -4,7 +4,9 @@
 use super::catalogue::StrategyDef;
 use super::decode::{At, List, Map, section};
 use super::file_agents::AgentName;
+use super::file_gates::Reference;
 use super::file_gates::{Approvals, Gate, Level, Limits, Quality, Strategies};
+use super::file_grow::{Entry, PartInput};
 use super::file_work::{
     Agent, Barrier, Completion, Constraints, Criterion, Pipeline, Risk, Task, VariableForm,
 };
@@ -55,7 +57,14 @@ section! {
         convergent: Option<Convergent>,
         /// Tasks without a pipeline, ordered by `needs`.
         #[schemars(default)]
-        tasks: Map<Task>,
+        tasks: Map<Entry>,
+        /// What another workflow hands in that uses this file as a part; by itself it takes them by `--var`.
+        #[schemars(default)]
+        inputs: Map<PartInput>,
+        /// What another workflow gets that uses this file as a part, each by the task that makes it. Default: the
+        /// work of all tasks that nothing here waits for.
+        #[schemars(default)]
+        outputs: Map<Reference>,
         /// Who is asked before the work goes on.
         approvals: Option<Approvals>,
         /// What must hold before the run is COMPLETE, beyond its tasks and barriers.

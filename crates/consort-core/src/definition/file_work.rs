@@ -3,9 +3,10 @@
 use super::decode::{At, Decode, Decoder, List, Map, section, short_form};
 use super::file_agents::{AgentName, Policy, RuntimeWord};
 use super::file_gates::{Approval, Gate, Level, Reference, Share, Strategies};
+use super::file_grow::{Entry, ForEach, Until};
 use super::numbers::{Bytes, MicroUsd, Millis, Tokens};
 use super::tree::{Node, Value};
-use super::values::{EnvName, Id, LevelName, Plain};
+use super::values::{EnvName, Id, LevelName, Made, Plain};
 use super::words::{Complete, Degree, Produces};
 use crate::plan::{Effort, Price, PromptBy, WorkspaceKind};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -182,7 +183,7 @@ section! {
         #[schemars(default)]
         criteria: List<Criterion>,
         /// Its tasks, side by side unless `needs` orders them.
-        tasks: Map<Task>,
+        tasks: Map<Entry>,
     }
 }
 
@@ -201,6 +202,14 @@ section! {
         /// What it reads.
         #[schemars(default)]
         inputs: List<Input>,
+        /// One task for each item of a list: `{values: [...]}`, `{files: "docs/**/*.md"}`, `{file: list.yaml}`, or
+        /// `{artifact: task}` for what a task lists when it runs.
+        for_each: Option<ForEach>,
+        /// Runs only if this is true when its turn comes, such as `tasks.triage.data.risk == "high"`; else it is
+        /// skipped. Tasks that it names come first.
+        when: Option<At<Plain>>,
+        /// Goes on in rounds until this is true of what it makes.
+        until: Option<Until>,
         /// What it makes. Default: document, or change where `writes` is given.
         produces: Option<At<Produces>>,
         /// Last part of the artifact's file name: `<task>-<type>.md`. Default: document.
@@ -255,8 +264,8 @@ section! {
 section! {
     /// One thing that a task reads. Exactly one of `artifact`, `handoff`, `file`, `outside`.
     Input as "an input" {
-        /// The output of a task that comes first.
-        artifact: Option<Reference>,
+        /// The output of a task that comes first: all of them of a `for_each`, or of a part; `part.output` for one.
+        artifact: Option<At<Made>>,
         /// Handoffs over this barrier: those into the task's own pipeline, for a task of another one all.
         handoff: Option<Reference>,
         /// Only handoffs from this pipeline.

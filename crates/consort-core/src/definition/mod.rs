@@ -19,7 +19,9 @@ pub mod expr;
 mod file;
 mod file_agents;
 mod file_gates;
+mod file_grow;
 mod file_work;
+mod grow;
 mod lower;
 mod numbers;
 pub mod offers;
@@ -33,6 +35,7 @@ mod words;
 pub use alone::{Alone, AloneFault, Asked, alone, is_artifact_path};
 pub use base::BaseFiles;
 pub use diagnostic::{Diagnostic, Foreign, Label, Severity, Span, render};
+pub use grow::{Given, Need};
 pub use offers::Offer;
 pub use schema::schema;
 pub(crate) use schema::schema_of;
@@ -70,6 +73,8 @@ pub struct PlanOptions {
     pub base_files: BaseFiles,
     /// Roles and templates of prompts.
     pub library: roles::Library,
+    /// Contents of other files that the workflow asks for: see [`wanted`].
+    pub given: Given,
     /// Runtimes of this build beside `command` and `rehearsal`, the preferred one first.
     pub offers: Vec<Offer>,
 }
@@ -110,7 +115,7 @@ pub fn read(name: &str, text: &str) -> Result<Workflow, Vec<Diagnostic>> {
 /// # Errors
 /// Every mistake, warnings behind them.
 pub fn plan(workflow: &Workflow, options: &PlanOptions) -> Result<Checked, Vec<Diagnostic>> {
-    let (plan, mut found) = lower::lower(&workflow.file, &workflow.name, &workflow.text, options);
+    let (plan, mut found) = whole(workflow.file.clone(), &workflow.name, &workflow.text, options);
     diagnostic::sort(&mut found);
     match plan {
         Some(plan) => Ok(Checked { plan, warnings: found }),
@@ -125,13 +130,37 @@ pub fn plan(workflow: &Workflow, options: &PlanOptions) -> Result<Checked, Vec<D
 pub fn check(name: &str, text: &str, options: &PlanOptions) -> Result<Checked, Vec<Diagnostic>> {
     let (file, mut found) = decode(text).map_err(|diagnostic| vec![diagnostic])?;
     let well_formed = found.is_empty();
-    let (plan, more) = lower::lower(&file, name, text, options);
+    let (plan, more) = whole(file, name, text, options);
     found.extend(more);
     diagnostic::sort(&mut found);
     match plan.filter(|_| well_formed) {
         Some(plan) => Ok(Checked { plan, warnings: found }),
         None => Err(found),
     }
+}
+
+/// Lists and parts written out, then lowered.
+fn whole(
+    file: file::Workflow,
+    name: &str,
+    text: &str,
+    options: &PlanOptions,
+) -> (Option<Plan>, Vec<Diagnostic>) {
+    let mut sources = grow::Sources::new(text);
+    let (file, extra, mut found, _) = grow::grow(file, options, &mut sources);
+    let grown = !found.iter().any(|d| d.severity == Severity::Error);
+    let (plan, more) = lower::lower(&file, name, &sources.text, options, &extra);
+    found.extend(more);
+    sources.locate(&mut found);
+    (plan.filter(|_| grown), found)
+}
+
+/// Contents of other files that a workflow asks for and that `options.given` does not know yet. What was
+/// handed in may ask for more: ask again until nothing is wanted.
+pub fn wanted(text: &str, options: &PlanOptions) -> Vec<Need> {
+    let Ok((file, _)) = decode(text) else { return vec![] };
+    let (_, _, _, wanted) = grow::grow(file, options, &mut grow::Sources::new(text));
+    wanted.into_iter().collect()
 }
 
 /// The typed file, with stand-ins for what is broken, and what is broken.

@@ -73,6 +73,49 @@ impl ScalarValue for Plain {
     }
 }
 
+/// What a task made: its name, or `part.output`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Made(pub String);
+
+impl ScalarValue for Made {
+    const WHAT: &'static str = "the name of a task";
+    fn parse(text: &str, kind: &str) -> Result<Self, Fault> {
+        let name = Id::parse(text.split_once('.').map_or(text, |(part, _)| part), kind)?;
+        match text.split_once('.') {
+            Some((_, output)) => {
+                Id::parse(output, kind).map(|output| Self(format!("{}.{}", name.0, output.0)))
+            }
+            None => Ok(Self(name.0)),
+        }
+    }
+    fn stand_in() -> Self {
+        Self(String::new())
+    }
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer"], "pattern": "^[a-z0-9][a-z0-9_-]*(\\.[a-z0-9][a-z0-9_-]*)?$" })
+    }
+}
+
+/// Any scalar as it is written, with what YAML takes it for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub text: String,
+    pub kind: String,
+}
+
+impl ScalarValue for Given {
+    const WHAT: &'static str = "a value";
+    fn parse(text: &str, kind: &str) -> Result<Self, Fault> {
+        Ok(Self { text: text.trim().to_owned(), kind: kind.to_owned() })
+    }
+    fn stand_in() -> Self {
+        Self { text: String::new(), kind: "a text".into() }
+    }
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
 /// A name in paths, branches and references.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Id(pub String);

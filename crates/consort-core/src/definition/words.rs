@@ -106,12 +106,15 @@ pub(crate) enum Produces {
     Change,
     /// Files for the content store.
     Data,
+    /// A list of tasks, in the content store.
+    Tasks,
 }
 
-words!(Produces, "a kind of output (`document`, `change` or `data`)", stand_in Produces::Document, [
+words!(Produces, "a kind of output (`document`, `change`, `data` or `tasks`)", stand_in Produces::Document, [
     "document" => Produces::Document, "Files at declared paths; nothing else is committed. The default.";
     "change" => Produces::Change, "Whatever it changes within its `writes` globs. The default where `writes` is given.";
     "data" => Produces::Data, "Files that go to the content store, never into git.";
+    "tasks" => Produces::Tasks, "A list of tasks as JSON (`consort schema tasks`), from which `for_each: {artifact: ...}` makes tasks.";
 ]);
 
 /// L, M or H.
@@ -135,3 +138,26 @@ words!(Complete, "`complete`", stand_in Complete, [ "complete" => Complete, "All
 pub(crate) struct NoGate;
 
 words!(NoGate, "a gate: `none`, or a mapping", stand_in NoGate, [ "none" => NoGate, "No self-review, no critics, no judge."; ]);
+
+/// What a part takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InputType {
+    /// Any text.
+    Text,
+    /// A number.
+    Number,
+    /// A truth value.
+    Bool,
+    /// A path of the repository.
+    File,
+    /// What a task of the using workflow made.
+    Artifact,
+}
+
+words!(InputType, "a type (`text`, `number`, `bool`, `file` or `artifact`)", stand_in InputType::Text, [
+    "text" => InputType::Text, "Any text. The default.";
+    "number" => InputType::Number, "A number.";
+    "bool" => InputType::Bool, "true or false.";
+    "file" => InputType::File, "A path of the repository.";
+    "artifact" => InputType::Artifact, "What a task of the using workflow makes, by its name.";
+]);

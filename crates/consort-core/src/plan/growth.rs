@@ -10,6 +10,7 @@ mod expand;
 mod list;
 
 pub use expand::expanded;
+pub(crate) use list::read;
 pub use list::{ITEM_BYTES_MAX, Item, LIST_BYTES_MAX, TASKS_SCHEMA, items};
 
 use super::{AgentSpec, ApprovalAt, Budget, is_zero};

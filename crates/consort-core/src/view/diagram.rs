@@ -297,7 +297,14 @@ impl<'a> Drawing<'a> {
         for task in loose.iter().take(40) {
             let needs: Vec<&str> = task.needs.iter().map(crate::ids::TaskId::as_str).collect();
             let after = if needs.is_empty() { String::new() } else { format!(" after {}", needs.join(", ")) };
-            let text = format!("{} ({}){after}: {}", task.id, clean(&task.role), self.word(task));
+            let grows = match &task.kind {
+                TaskKind::Each(growth) => format!(", up to {}", growth.max),
+                _ => String::new(),
+            };
+            let perhaps =
+                task.when.as_ref().map(|when| format!(" if {}", clean(&when.expr))).unwrap_or_default();
+            let text =
+                format!("{} ({}{grows}){after}{perhaps}: {}", task.id, clean(&task.role), self.word(task));
             lines.extend(boxed(&text, columns - 4, 3));
         }
         if loose.len() > 40 {

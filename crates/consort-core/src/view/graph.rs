@@ -67,13 +67,23 @@ impl<'p> Names<'p> {
 
 /// Lines of a task's label.
 fn label(task: &Task) -> Vec<String> {
+    let mut lines = named(task);
+    lines.extend(task.when.as_ref().map(|when| {
+        let cut: String = when.expr.chars().take(40).collect();
+        let dots = if cut.len() < when.expr.len() { " ..." } else { "" };
+        format!("if {cut}{dots}")
+    }));
+    lines
+}
+
+fn named(task: &Task) -> Vec<String> {
     match &task.kind {
         TaskKind::Declared | TaskKind::Grown(_) => vec![task.id.to_string(), format!("({})", task.role)],
         TaskKind::Each(growth) => {
             vec![
                 task.id.to_string(),
                 format!("({})", task.role),
-                format!("up to {}, by {}", growth.max, growth.list),
+                format!("up to {}, listed by {}", growth.max, growth.list),
             ]
         }
         TaskKind::Handoff(handoff) => {

@@ -171,6 +171,7 @@ mod tests {
             id: IdChoice::Declared,
             existing_ids: Vec::new(),
             base_files: BaseFiles::none(),
+            given: Default::default(),
             library: Default::default(),
             offers: Vec::new(),
         };

@@ -3,7 +3,7 @@
 use super::Violation;
 use super::book::Book;
 use crate::sim::{Record, Seen};
-use consort_core::plan::WorkspaceKind;
+use consort_core::plan::{Output, WorkspaceKind};
 use consort_core::run::EventKind;
 use std::collections::BTreeMap;
 
@@ -76,7 +76,9 @@ fn trees(book: &Book<'_>, seen: &Seen, wrong: &mut impl FnMut(&'static str, Stri
         }
     };
     for (id, page) in &book.pages {
-        for candidate in page.accepted_in.values().filter(|c| !c.revision.is_plain()) {
+        // Data is in the content store, and never in git.
+        let data = book.tasks.get(id).is_some_and(|task| matches!(task.output, Output::Data { .. }));
+        for candidate in page.accepted_in.values().filter(|c| !data && !c.revision.is_plain()) {
             holds("accepted", id.as_str(), &candidate.revision, candidate.artifacts.iter().collect());
         }
     }

@@ -51,9 +51,36 @@ pub struct Request {
     /// What the agent is there for, in the words of its role's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<RoleBrief>,
+    /// The item that the task is for: one of several tasks that are alike but for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<ItemBrief>,
+    /// For work that is a list of tasks: what the list may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<ListBrief>,
     /// The project's own template of the prompt: for whoever renders it, not for the agent.
     #[serde(skip)]
     pub template: Option<String>,
+}
+
+/// An item of a list, as data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemBrief {
+    /// From 1, in the order of the list.
+    pub number: u32,
+    /// As JSON.
+    pub json: String,
+}
+
+/// What a list of tasks may be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListBrief {
+    /// Most tasks.
+    pub max: u32,
+    /// Roles that a task may name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
 }
 
 /// What an agent is there for.
@@ -124,7 +151,7 @@ pub struct TaskBrief {
     pub role: String,
     /// The task in words.
     pub text: String,
-    /// `document`, `change`, `data` or `handoff`.
+    /// `document`, `change`, `data`, `tasks` or `handoff`.
     pub produces: String,
 }
 

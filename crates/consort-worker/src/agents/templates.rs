@@ -240,6 +240,8 @@ fn sample(name: &str) -> Request {
             instructions: text("instructions"),
             forbidden: Vec::new(),
         }),
+        item: None,
+        list: None,
         template: None,
     }
 }

@@ -3,14 +3,17 @@
 
 use crate::agents::outfit::{self, Desk, Outfit, OutfitError};
 use crate::agents::request::{
-    AnswerBrief, DimensionBrief, HandoffBrief, InputKind, Level, OpenFinding, Outputs, Purpose,
-    REQUEST_VERSION, Request, RequestFile, RequestInput, RequestProblem, RoleBrief, StrategyBrief, TaskBrief,
+    AnswerBrief, DimensionBrief, HandoffBrief, InputKind, ItemBrief, Level, ListBrief, OpenFinding, Outputs,
+    Purpose, REQUEST_VERSION, Request, RequestFile, RequestInput, RequestProblem, RoleBrief, StrategyBrief,
+    TaskBrief,
 };
 use crate::agents::{strategies, templates};
+use crate::checks::list;
 use crate::dirs::RunDirs;
 use crate::judges::{self, Finding, Response, Rules, Shown, nonce};
 use crate::store::Store;
 use consort_core::ids::{AttemptId, ContentHash, DimensionId, Step, StrategyId};
+use consort_core::plan::growth::EACH_MAX;
 use consort_core::plan::{
     AgentSpec, Names, Output, Plan, Reads, Runtime, Strategy, Task, TaskKind, judged_criteria,
 };
@@ -190,8 +193,27 @@ pub fn request(plan: &Plan, start: &Start, told: &Told, desk: &Desk) -> Request 
         answer: answer(plan, start, desk),
         scratch: desk.temporary().display().to_string(),
         role: role(plan, task.agent_of(step, start.fallback)),
+        item: item(task),
+        list: tasks(plan, task),
         template: plan.prompts.get(templates::name(step)).cloned(),
     }
+}
+
+fn item(task: &Task) -> Option<ItemBrief> {
+    match &task.kind {
+        TaskKind::Grown(grown) => Some(ItemBrief { number: grown.number, json: grown.item.clone() }),
+        _ => None,
+    }
+}
+
+/// The narrowest of what is made of its list.
+fn tasks(plan: &Plan, task: &Task) -> Option<ListBrief> {
+    let Output::Data { tasks: true, .. } = &task.output else { return None };
+    let wanted = list::wanted(plan, task);
+    let max = wanted.iter().map(|growth| growth.max).min().unwrap_or(EACH_MAX);
+    let roles = wanted.first().into_iter().flat_map(|growth| growth.choices.keys());
+    let everywhere = |role: &&String| wanted.iter().all(|growth| growth.choices.contains_key(*role));
+    Some(ListBrief { max, roles: roles.filter(everywhere).cloned().collect() })
 }
 
 fn role(plan: &Plan, agent: &AgentSpec) -> Option<RoleBrief> {

@@ -5,9 +5,11 @@ pub mod acknowledgement;
 pub mod citation;
 pub mod deleted;
 pub mod envelope;
+pub mod expression;
 pub mod form;
 pub mod handoff;
 pub mod lint;
+pub mod list;
 pub mod markdown;
 pub mod prose;
 

@@ -6,7 +6,7 @@ use super::ensure::Capture;
 use crate::checks;
 use crate::processes::{self, ProcessSpec};
 use consort_core::ids::{AttemptId, Revision, Step};
-use consort_core::plan::{CommandCheck, Task};
+use consort_core::plan::{CommandCheck, Output, Task};
 use consort_core::run::{Exit, Problem, StopWhy};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -24,18 +24,35 @@ pub(super) struct Commanded {
 }
 
 impl Hands {
-    /// Runs the command of each criterion that has one, one after the other.
-    pub(super) fn commands(
+    /// What needs no opinion: expressions, then commands.
+    pub(super) fn measured(
         &self,
         task: &Task,
         revision: &Revision,
+        files: &[(String, Vec<u8>)],
+        wish: &Capture<'_>,
+    ) -> Result<Commanded, String> {
+        let (passed, problems) = checks::expression::check(task, files, wish.iteration);
+        let mut all = self.commands(task, revision, files, wish)?;
+        all.passed.extend(passed);
+        all.passed.sort_unstable();
+        all.problems.extend(problems);
+        Ok(all)
+    }
+
+    /// Runs the command of each criterion that has one, one after the other.
+    fn commands(
+        &self,
+        task: &Task,
+        revision: &Revision,
+        files: &[(String, Vec<u8>)],
         wish: &Capture<'_>,
     ) -> Result<Commanded, String> {
         let mut all = Commanded::default();
         let checks = task.criteria.iter().enumerate().filter_map(|(at, c)| Some((at, c, c.check.as_ref()?)));
         for (at, criterion, check) in checks {
             let place = self.bench.dirs.check(&task.id, wish.generation, wish.iteration, at);
-            let done = self.command(task, check, revision, wish, &place);
+            let done = self.command(task, check, (revision, files), wish, &place);
             let cleaned = clear(&place);
             match done? {
                 None => all.passed.push(at as u32),
@@ -54,7 +71,7 @@ impl Hands {
         &self,
         task: &Task,
         check: &CommandCheck,
-        revision: &Revision,
+        (revision, files): (&Revision, &[(String, Vec<u8>)]),
         wish: &Capture<'_>,
         place: &Path,
     ) -> Result<Option<String>, String> {
@@ -68,6 +85,10 @@ impl Hands {
         let tree = place.join("tree");
         self.bench.plane.export(revision, None, &tree).map_err(|e| e.to_string())?;
         unseal(&tree).map_err(io)?;
+        if matches!(task.output, Output::Data { .. }) {
+            // Data is in no commit: it stands beside what the task began with.
+            lay(files, &tree).map_err(io)?;
+        }
         if let Some(base) = wish.base {
             self.restore(check, base, &tree)?;
         }
@@ -146,6 +167,18 @@ fn last_words(record: &processes::ExitRecord) -> String {
     let said = [&record.stderr.tail, &record.stdout.tail];
     let line = said.iter().find_map(|tail| tail.lines().rev().map(str::trim).find(|line| !line.is_empty()));
     line.map_or_else(String::new, |line| format!(": {line}"))
+}
+
+/// Writes captured files, whose paths lie within the directory.
+fn lay(files: &[(String, Vec<u8>)], tree: &Path) -> std::io::Result<()> {
+    for (path, bytes) in files {
+        let to = tree.join(path);
+        to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        // Whatever the base has in its place, and never through a link.
+        let _ = std::fs::remove_file(&to);
+        std::fs::write(&to, bytes)?;
+    }
+    Ok(())
 }
 
 /// An export is read-only; a command may build in it.

@@ -162,6 +162,7 @@ impl Hands {
             }
             Err(why) => return Report::EffectFailed { effect, why },
         }
+        problems.extend(checks::list::check(self.plan(), plan, &files));
         if plan.given.is_some() && !plan.judged {
             // Named critics and nothing else: whoever asked them has `consort lint` for the rest.
             problems.clear();
@@ -172,7 +173,7 @@ impl Hands {
         }
         // What is wrong in itself need not be built or tested.
         let commanded = match problems.is_empty() {
-            true => self.commands(plan, &captured.candidate.revision, wish),
+            true => self.measured(plan, &captured.candidate.revision, &files, wish),
             false => Ok(Default::default()),
         };
         let passed = match commanded {

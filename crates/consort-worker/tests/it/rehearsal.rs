@@ -67,6 +67,24 @@ fn first_drafts_fail_and_answered_ones_pass_and_are_confirmed() {
     }
 }
 
+/// The files of an example's folder, by their path in it.
+fn beside(workflow: &std::path::Path) -> BTreeMap<String, String> {
+    let top = workflow.parent().unwrap();
+    let (mut folders, mut found) = (vec![top.to_owned()], BTreeMap::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(top).unwrap().to_string_lossy().into_owned();
+            found.insert(name, std::fs::read_to_string(path).unwrap());
+        }
+    }
+    found
+}
+
 /// The plans of all examples, with players for agents.
 fn examples() -> Vec<Plan> {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
@@ -80,7 +98,11 @@ fn examples() -> Vec<Plan> {
             id: definition::IdChoice::Declared,
             existing_ids: Vec::new(),
             offers: Vec::new(),
-            base_files: definition::BaseFiles::none(),
+            base_files: definition::BaseFiles::Known(beside(&file).into_keys().collect()),
+            given: definition::Given {
+                parts: beside(&file).into_iter().map(|(name, text)| (name, Ok(text))).collect(),
+                lists: BTreeMap::new(),
+            },
             library: Default::default(),
         };
         match definition::check("workflow.yaml", &text, &options) {

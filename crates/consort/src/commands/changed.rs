@@ -64,7 +64,9 @@ pub(crate) fn plan(
     state: &State,
     (place, repo): (&Place, Option<&Repo>),
 ) -> Result<Plan, Failure> {
-    let source = Source { name: written.name.clone(), text: written.text.clone() };
+    // Parts lie beside the file, by its name as it was typed.
+    let folder = ctx.path(Path::new(&written.name)).parent().map_or_else(|| ctx.dir.clone(), Path::to_owned);
+    let source = Source { name: written.name.clone(), text: written.text.clone(), folder };
     let old = &state.graph.plan;
     let base = state.start.as_ref().and_then(|start| start.base.clone());
     let base_files = match (repo, &base) {

@@ -37,6 +37,7 @@ pub(crate) fn run(ctx: &Context, args: &Check) -> Result<u8, Failure> {
     if let Some(roles) = planning::roles_of_files(&plan) {
         text += &format!("  roles from files: {roles}\n");
     }
+    text += &super::explain::lists(&plan);
     let missing = planning::without_agent(&plan);
     if !missing.is_empty() {
         text += &format!(
@@ -54,7 +55,7 @@ pub(crate) fn run(ctx: &Context, args: &Check) -> Result<u8, Failure> {
 }
 
 fn json(ctx: &Context, source: &Source, options: &definition::PlanOptions) -> Result<u8, Failure> {
-    let (ok, found) = match definition::check(&source.name, &source.text, options) {
+    let (ok, found) = match source.check(ctx, options) {
         Ok(checked) => (true, checked.warnings),
         Err(found) => (false, found),
     };

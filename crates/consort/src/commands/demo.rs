@@ -40,7 +40,7 @@ pub(crate) fn run(ctx: &Context, args: &Demo) -> Result<u8, Failure> {
         dir.display()
     ))?;
     let there = Context { dir: dir.clone(), out: ctx.out };
-    let source = Source { name: FILE.into(), text: WORKFLOW.into() };
+    let source = Source { name: FILE.into(), text: WORKFLOW.into(), folder: dir.clone() };
     let plan = source.plan(
         &there,
         &planning::options(

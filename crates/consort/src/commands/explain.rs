@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use clap::Args;
-use consort_core::plan::{Barrier, Form, Plan, Task, TaskKind};
+use consort_core::plan::{Barrier, Budget, Form, Growth, Plan, Task, TaskKind};
 use consort_core::view::who_counts;
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub(crate) struct Explain {
     /// A value for a variable of the workflow.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = planning::variable)]
     variables: Vec<(String, String)>,
-    /// Prints {tasks: [{id, criticality, escalated_by, strategies, judges, rounds, threshold, floor, form, criteria, approval, calls}], calls, forecast: {calls, unpriced, micro_usd}, people: {by, overrides, integration}}.
+    /// Prints {tasks: [{id, criticality, escalated_by, strategies, judges, rounds, threshold, floor, when, kind, form, criteria, approval, calls}], calls, forecast: {calls, unpriced, micro_usd}, people: {by, overrides, integration}}.
     #[arg(long)]
     json: bool,
 }
@@ -75,6 +75,14 @@ pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
 fn explained(plan: &Plan, task: &Task) -> String {
     let mut text = format!("{}  {}\n", task.id, what(task));
     let mut say = |name: &str, what: String| text += &format!("  {name:11} {what}\n");
+    if let Some(when) = &task.when {
+        say("runs if", format!("`{}`; else it is skipped", when.expr));
+    }
+    if let TaskKind::Each(growth) = &task.kind {
+        for what in bounds(growth) {
+            say("list", what);
+        }
+    }
     say("level", level(task));
     if !task.self_review && !task.judged {
         say("gate", "none: nobody reviews; checks and commands of criteria decide".into());
@@ -115,7 +123,8 @@ fn explained(plan: &Plan, task: &Task) -> String {
         say("form", asked);
     }
     for criterion in &task.criteria {
-        let how = criterion.check.as_ref().map_or("judged".to_owned(), |c| format!("`{}`", c.argv.join(" ")));
+        let command = criterion.check.as_ref().map(|c| c.argv.join(" ")).or_else(|| criterion.holds.clone());
+        let how = command.map_or("judged".to_owned(), |how| format!("`{how}`"));
         say("criterion", format!("{} ({how})", criterion.name));
     }
     if let Some(approval) = &task.approval {
@@ -151,10 +160,67 @@ fn form(form: &Form) -> Vec<String> {
 fn what(task: &Task) -> String {
     match &task.kind {
         TaskKind::Handoff(handoff) => format!("handoff over {}", handoff.barrier),
-        _ => {
+        TaskKind::Each(growth) => format!(
+            "up to {} tasks, one for each item that {} lists; each a {} by {}: {}",
+            growth.max,
+            growth.list,
+            task.output.word(),
+            task.role,
+            task.output.paths().join(", ")
+        ),
+        TaskKind::Grown(grown) => format!(
+            "{} by {} for `{}`: {}",
+            task.output.word(),
+            task.role,
+            grown.name(),
+            task.output.paths().join(", ")
+        ),
+        TaskKind::Declared => {
             format!("{} by {}: {}", task.output.word(), task.role, task.output.paths().join(", "))
         }
     }
+}
+
+/// What bounds a list that a task makes.
+fn bounds(growth: &Growth) -> Vec<String> {
+    let mut all = vec![format!("made by {}; more than {} items are refused", growth.list, growth.max)];
+    let roles: Vec<&str> = growth.choices.keys().map(String::as_str).collect();
+    if roles.len() > 1 {
+        all.push(format!("an item may name its role: {}", roles.join(", ")));
+    }
+    if growth.side_by_side > 0 {
+        all.push(format!("{} at once", growth.side_by_side));
+    }
+    if !growth.budget.is_unlimited() {
+        all.push(format!("together {}", spent(&growth.budget)));
+    }
+    let agree = growth
+        .approval
+        .as_ref()
+        .map(|approval| format!("{} agrees to it before anything is made", approval.who));
+    all.extend(agree);
+    all
+}
+
+fn spent(budget: &Budget) -> String {
+    let parts = [
+        budget.agent_calls_max.map(|n| format!("{n} agent calls")),
+        budget.micro_usd_max.map(|usd| format!("${}.{:02}", usd / 1_000_000, usd % 1_000_000 / 10_000)),
+        budget.tokens_max.map(|n| format!("{n} tokens")),
+        budget.wall_ms_max.map(|ms| format!("{} s of work", ms / 1_000)),
+    ];
+    format!("at most {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// What grows when it runs, a line each.
+pub(super) fn lists(plan: &Plan) -> String {
+    let each = plan.tasks.iter().filter_map(|task| match &task.kind {
+        TaskKind::Each(growth) => {
+            Some(format!("  `{}` becomes up to {} tasks, listed by `{}`\n", task.id, growth.max, growth.list))
+        }
+        _ => None,
+    });
+    each.collect()
 }
 
 fn level(task: &Task) -> String {
@@ -213,6 +279,6 @@ fn json(task: &Task) -> serde_json::Value {
         "self_review": task.self_review, "strategies": task.review_groups, "waived": task.waived, "judges": if task.judged { task.judges } else { 0 },
         "rounds": { "min": task.rounds.min, "max": task.rounds.max },
         "threshold": task.threshold.to_string(), "floor": task.floor.to_string(),
-        "form": task.form, "criteria": task.criteria, "approval": task.approval, "calls": task.calls(),
+        "when": task.when, "kind": task.kind, "form": task.form, "criteria": task.criteria, "approval": task.approval, "calls": task.calls(),
     })
 }

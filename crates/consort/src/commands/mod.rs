@@ -17,6 +17,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fetch;
+mod files;
 pub(crate) mod fork;
 pub(crate) mod graph;
 pub(crate) mod hidden;

@@ -1,5 +1,6 @@
 //! From a workflow file to a plan, with every mistake shown where it is.
 
+use super::files;
 use crate::context::Context;
 use crate::drive;
 use crate::exit;
@@ -8,14 +9,14 @@ use crate::place::Place;
 use consort_core::definition::Offer;
 use consort_core::definition::roles::Library;
 use consort_core::definition::{self, BaseFiles, Checked, Diagnostic, IdChoice, PlanOptions, Severity};
-use consort_core::plan::{AgentSpec, Forecast, Limits, Plan, Runtime, Task, Then};
+use consort_core::plan::{AgentSpec, Forecast, Limits, Plan, Runtime, Task, TaskKind, Then};
 use consort_core::run::Written;
 use consort_worker::agents::offers::{self, Found};
 use consort_worker::agents::prices::{PRICES, Prices};
 use consort_worker::agents::roles;
 use consort_worker::workspace::Repo;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// A file that was read, and how it is called in messages.
@@ -24,6 +25,8 @@ pub(crate) struct Source {
     pub name: String,
     /// Its content; nothing looks at the file again.
     pub text: String,
+    /// Where parts that it names are looked for.
+    pub folder: PathBuf,
 }
 
 impl Source {
@@ -31,7 +34,8 @@ impl Source {
     pub(crate) fn read(ctx: &Context, file: &Path) -> Result<Self, Failure> {
         let help = "check the path, or write a first workflow with `consort init`";
         let text = read_text(ctx, file, "workflow file", definition::MAX_BYTES as u64, help)?;
-        Ok(Self { name: file.display().to_string(), text })
+        let folder = ctx.path(file).parent().map_or_else(|| ctx.dir.clone(), Path::to_owned);
+        Ok(Self { name: file.display().to_string(), text, folder })
     }
 
     /// As a run keeps it, with the values of its variables.
@@ -42,7 +46,7 @@ impl Source {
 
     /// The plan, or every mistake on standard error. Warnings are counted, or shown in `full`.
     pub(crate) fn plan(&self, ctx: &Context, options: &PlanOptions, full: bool) -> Result<Plan, Failure> {
-        match definition::check(&self.name, &self.text, options) {
+        match self.check(ctx, options) {
             Ok(Checked { plan, warnings }) => {
                 if full {
                     self.show(ctx, &warnings);
@@ -58,6 +62,12 @@ impl Source {
                 Err(Failure::said(exit::INVALID))
             }
         }
+    }
+
+    /// The plan or its mistakes, with the contents of all files that the workflow asks for.
+    pub(crate) fn check(&self, ctx: &Context, options: &PlanOptions) -> Result<Checked, Vec<Diagnostic>> {
+        let options = files::complete(ctx, self, options);
+        definition::check(&self.name, &self.text, &options)
     }
 
     pub(crate) fn show(&self, ctx: &Context, found: &[Diagnostic]) {
@@ -190,6 +200,7 @@ pub(crate) fn options(
         id: IdChoice::Declared,
         existing_ids: Vec::new(),
         base_files,
+        given: Default::default(),
         library,
         offers: if rehearse { offers::known() } else { offers() },
     }
@@ -304,10 +315,16 @@ pub(crate) fn size(plan: &Plan) -> String {
 /// What a run of it will ask of agents, before it begins.
 pub(crate) fn calls(plan: &Plan) -> String {
     let (least, likely) = plan.forecast_calls();
+    let open = match plan.tasks.iter().any(|task| matches!(task.kind, TaskKind::Each(_))) {
+        true => " and every list is as long as it may be",
+        false => "",
+    };
     let calls = if least == 1 { "agent call" } else { "agent calls" };
     match likely == least {
         true => format!("{least} {calls} if nothing fails"),
-        false => format!("at least {least} {calls}, about {likely} if every gate passes in its second round"),
+        false => {
+            format!("at least {least} {calls}, about {likely} if every gate passes in its second round{open}")
+        }
     }
 }
 

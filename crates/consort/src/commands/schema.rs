@@ -5,9 +5,10 @@ use crate::exit;
 use crate::failure::Failure;
 use clap::{Args, ValueEnum};
 use consort_core::definition;
+use consort_core::plan::growth;
 use consort_core::view::report::handoff_schema;
 
-/// Prints the JSON Schema of workflow files, for editors, or of handoffs, for programs.
+/// Prints the JSON Schema of workflow files, for editors, or of handoffs and lists of tasks, for programs.
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort schema > workflow.schema.json\n  consort schema handoff")]
 pub(crate) struct Schema {
@@ -20,6 +21,8 @@ pub(crate) struct Schema {
 enum Of {
     /// Files that you write.
     Workflow,
+    /// What a task with `produces: tasks` writes.
+    Tasks,
     /// `handoff.json` beside each handoff in a checkpoint's tree.
     Handoff,
 }
@@ -27,6 +30,7 @@ enum Of {
 pub(crate) fn run(ctx: &Context, args: &Schema) -> Result<u8, Failure> {
     ctx.out.print(&match args.of {
         Of::Workflow => definition::schema(),
+        Of::Tasks => growth::TASKS_SCHEMA.to_owned(),
         Of::Handoff => handoff_schema(),
     })?;
     Ok(exit::DONE)

@@ -1,14 +1,17 @@
 //! Back in time, with the real binary in real repositories.
 
 use super::crashes::MEETING;
-use super::examples::examples;
+use super::examples::{self, examples};
 use super::support::World;
 use consort_worker::drill::{CRASH_AT, CRASH_ONCE};
 use serde_json::Value;
 
 /// A workflow that ran to its end in rehearsal: its place and its id.
 fn complete(name: &str, workflow: &str) -> (World, String) {
-    let world = World::new(workflow);
+    complete_in(World::new(workflow), name)
+}
+
+fn complete_in(world: World, name: &str) -> (World, String) {
     let said = world.consort(&["run", "workflow.yaml", "--rehearse", "--approve", "all"]);
     assert_eq!(said.code, 0, "{name}: {}{}", said.stdout, said.stderr);
     let id = world.consort(&["list", "--json"]).json()[0]["run"].as_str().unwrap().to_owned();
@@ -45,7 +48,7 @@ fn to_the_end(world: &World, run: &str, about: &str) {
 fn every_example_goes_back_to_each_of_its_checkpoints_and_comes_to_the_same_end() {
     let mut times = 0;
     for (name, file) in examples() {
-        let (world, run) = complete(&name, &std::fs::read_to_string(file).unwrap());
+        let (world, run) = complete_in(examples::world(&file), &name);
         let right = artifacts(&world, &run);
         assert!(right.lines().count() > 0, "{name}: it made nothing");
         for checkpoint in checkpoints(&world, &run) {
@@ -130,7 +133,7 @@ fn forks(world: &World, args: &[&str], about: &str) -> String {
 fn every_example_is_forked_from_each_of_its_checkpoints_and_comes_to_the_same_end() {
     let mut times = 0;
     for (name, file) in examples() {
-        let (world, run) = complete(&name, &std::fs::read_to_string(file).unwrap());
+        let (world, run) = complete_in(examples::world(&file), &name);
         let right = artifacts(&world, &run);
         let calls =
             |run: &str| world.consort(&["status", run, "--json"]).json()["calls"]["used"].as_u64().unwrap();

@@ -17,6 +17,7 @@ mod conversations;
 mod crashes;
 mod elsewhere;
 mod examples;
+mod grow;
 mod hostile;
 mod inbox;
 mod interrupts;

@@ -297,6 +297,8 @@ impl Lower<'_> {
         for task in &outline.tasks {
             let Some(task) = task.declared() else { continue };
             used.extend(task.role.as_ref().map(|at| at.value.0.as_str()));
+            let choices = task.for_each.iter().flat_map(|each| each.roles.iter());
+            used.extend(choices.map(|at| at.value.0.as_str()));
             if let Some(AgentChoice::Named(name)) = &task.agent {
                 used.insert(&name.value.0);
             }

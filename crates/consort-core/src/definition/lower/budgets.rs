@@ -61,7 +61,7 @@ impl<'f> Lower<'f> {
         shares
     }
 
-    fn over(&mut self, base: Budget, own: Option<&Share>) -> Budget {
+    pub(super) fn over(&mut self, base: Budget, own: Option<&Share>) -> Budget {
         let Some(own) = own else { return base };
         self.at_least_one(own.agent_calls.as_ref(), "agent_calls");
         self.can_warn(own.warn_at.as_ref());

@@ -272,7 +272,7 @@ impl Lower<'_> {
         .collect()
     }
 
-    fn command_check(
+    pub(super) fn command_check(
         &mut self,
         argv: &List<At<Plain>>,
         timeout: Option<&At<Millis>>,

@@ -2,8 +2,10 @@
 
 use super::outline::{Crossing, Kind, Outline};
 use super::{Lower, Target};
+use crate::definition::decode::At;
 use crate::definition::diagnostic::{Diagnostic, Span};
 use crate::definition::file_work;
+use crate::definition::values::Id;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,7 +96,8 @@ impl<'f> Links<'f> {
                 }
                 Kind::Declared(task) => {
                     this.implied(outline, index, &joins);
-                    for name in task.needs.iter() {
+                    let list = task.for_each.as_ref().and_then(|each| each.artifact.as_ref());
+                    for name in task.needs.iter().chain(list) {
                         match outline.target(name, "task or barrier", lower) {
                             Some(Target::Task(needed)) => drop(this.needs[index].insert(needed)),
                             Some(Target::Barrier(barrier)) => drop(this.behind[index].insert(barrier)),
@@ -319,7 +322,8 @@ fn resolve<'f>(
         }
     }
     if let Some(name) = &input.artifact {
-        let Some(Target::Task(made_by)) = outline.target(name, "task", lower) else { return vec![] };
+        let of_task = At { value: Id(name.value.0.clone()), span: name.span.clone(), broken: name.broken };
+        let Some(Target::Task(made_by)) = outline.target(&of_task, "task", lower) else { return vec![] };
         return vec![Link::Artifact(made_by, name.span.clone())];
     }
     if input.handoff.is_some() {

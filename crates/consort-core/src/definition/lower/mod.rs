@@ -9,6 +9,7 @@ mod escalate;
 mod finish;
 mod gates;
 mod globs;
+mod growth;
 mod header;
 mod links;
 mod outline;
@@ -26,6 +27,7 @@ use super::PlanOptions;
 use super::alone::{Alone, AloneFault};
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::file::Workflow;
+use super::grow::Extra;
 use crate::ids::{BarrierId, TaskId};
 use crate::plan::{self, Backoff, CheckpointFrequency, Limits, PLAN_SCHEMA, Plan, WorkspaceKind};
 use links::Links;
@@ -41,6 +43,7 @@ pub(super) struct Lower<'f> {
     /// Of the file, for a title where it gives none.
     name: &'f str,
     options: &'f PlanOptions,
+    extra: &'f Extra,
     template: template::Template<'f>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -52,8 +55,9 @@ pub(super) fn lower(
     name: &str,
     text: &str,
     options: &PlanOptions,
+    extra: &Extra,
 ) -> (Option<Plan>, Vec<Diagnostic>) {
-    let mut lower = Lower::new(file, name, text, options);
+    let mut lower = Lower::new(file, name, text, options, extra);
     let plan = lower.plan();
     let diagnostics = lower.finish();
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
@@ -68,7 +72,8 @@ pub(super) fn lower_alone(
     options: &PlanOptions,
     wish: &Alone,
 ) -> (Result<Option<Plan>, AloneFault>, Vec<Diagnostic>) {
-    let mut lower = Lower::new(file, name, text, options);
+    let extra = Extra::default();
+    let mut lower = Lower::new(file, name, text, options, &extra);
     let plan = lower.alone(wish);
     let found = lower.finish();
     let failed = found.iter().any(|d| d.severity == Severity::Error);
@@ -76,9 +81,15 @@ pub(super) fn lower_alone(
 }
 
 impl<'f> Lower<'f> {
-    fn new(file: &'f Workflow, name: &'f str, text: &'f str, options: &'f PlanOptions) -> Self {
-        let template = template::Template::new(file, text, options);
-        Lower { file, name, options, template, diagnostics: Vec::new() }
+    fn new(
+        file: &'f Workflow,
+        name: &'f str,
+        text: &'f str,
+        options: &'f PlanOptions,
+        extra: &'f Extra,
+    ) -> Self {
+        let template = template::Template::new(file, text, options, extra);
+        Lower { file, name, options, extra, template, diagnostics: Vec::new() }
     }
 
     /// Everything that was found, that of the templates included.
@@ -131,6 +142,7 @@ impl<'f> Lower<'f> {
         if let Some(order) = &order {
             self.check_inputs(&outline, &links, order);
             self.check_overlaps(&outline, &links, order, &plan);
+            self.conditions(&outline, &links, order, &mut plan);
             plan.stages = finish::stages(&outline, order);
             plan.workflow.patterns = finish::patterns(&outline, &links, order, &plan);
         }
@@ -139,6 +151,7 @@ impl<'f> Lower<'f> {
         self.check_agents(&outline);
         plan.rehearsal |= finish::all_rehearse(&plan);
         plan.limits.shares = self.shares(&outline, &plan);
+        plan.siblings = self.siblings(&plan);
         Some(plan)
     }
 

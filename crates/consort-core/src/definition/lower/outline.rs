@@ -3,6 +3,7 @@
 use super::{Lower, TASKS_MAX, Target};
 use crate::definition::decode::{At, Map, listed};
 use crate::definition::diagnostic::{Diagnostic, Span, closest};
+use crate::definition::file_grow::Entry;
 use crate::definition::file_work::{Barrier, Handoff, Phase, Task};
 use crate::definition::values::{Id, Plain, slug};
 use std::collections::HashMap;
@@ -385,8 +386,8 @@ impl<'f> Outline<'f> {
         }
     }
 
-    fn declare(&mut self, lower: &mut Lower<'f>, tasks: &'f Map<Task>, place: Option<(usize, usize)>) {
-        for (key, task) in tasks.iter() {
+    fn declare(&mut self, lower: &mut Lower<'f>, tasks: &'f Map<Entry>, place: Option<(usize, usize)>) {
+        for (key, task) in tasks.tasks() {
             let index = self.tasks.len();
             self.tasks.push(TaskSpot {
                 id: key.value.0.clone(),

@@ -73,6 +73,10 @@ impl<'f> Lower<'f> {
         match produces {
             Produces::Change => Output::Change { writes: self.writes(task) },
             Produces::Data => Output::Data { paths, tasks: false },
+            Produces::Tasks if paths.is_empty() && !task.path.broken => {
+                Output::Data { paths: vec![format!("{}-tasks.json", spot.id)], tasks: true }
+            }
+            Produces::Tasks => Output::Data { paths, tasks: true },
             Produces::Document if paths.is_empty() && !task.path.broken => {
                 Output::Document { paths: vec![default_path(outline, spot, task, base)] }
             }
@@ -120,8 +124,12 @@ impl<'f> Lower<'f> {
                     );
                 }
             }
-            Produces::Document | Produces::Data => {
-                let word = if produces == Produces::Data { "data" } else { "document" };
+            Produces::Document | Produces::Data | Produces::Tasks => {
+                let word = match produces {
+                    Produces::Data => "data",
+                    Produces::Tasks => "list of tasks",
+                    _ => "document",
+                };
                 if let Some(writes) = writes {
                     self.report(
                         stray("writes", word, writes.span.clone())

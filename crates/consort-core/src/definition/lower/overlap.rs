@@ -138,6 +138,12 @@ impl Check<'_, '_> {
             return;
         }
         let (one, two) = (self.id(first), self.id(second));
+        // One entry of the file that is many tasks.
+        let alike = self.outline.tasks[first].span == self.outline.tasks[second].span;
+        let help = match alike {
+            true => "put {{ index }} or {{ item }} into the path, or leave it out".to_owned(),
+            false => format!("give them different paths, or order them: add needs: [{one}] to `{two}`"),
+        };
         let what = if a == b { format!("`{a}`") } else { format!("`{a}` and `{b}`") };
         self.found.push(
             Diagnostic::error(
@@ -146,7 +152,7 @@ impl Check<'_, '_> {
             )
             .at(self.either(second, a, b), format!("written by `{two}`"))
             .at(self.either(first, a, b), format!("written by `{one}`"))
-            .help(format!("give them different paths, or order them: add needs: [{one}] to `{two}`")),
+            .help(help),
         );
     }
 

@@ -50,6 +50,12 @@ impl<'f> Lower<'f> {
             TaskKind::Handoff(_) => HANDOFF_ROLE.to_owned(),
             _ => task.role.clone(),
         };
+        if let TaskKind::Each(growth) = &mut task.kind {
+            for choice in growth.choices.values_mut() {
+                let word = choice.role.clone();
+                self.give(cast, &mut choice.creator, &word);
+            }
+        }
         if task.given.is_none() {
             let role = self.give(cast, &mut task.creator, &word);
             if let Some(role) = role {
@@ -167,7 +173,7 @@ impl<'f> Lower<'f> {
         let mut agents: Vec<&Agent> = file.agents.iter().map(|(_, agent)| agent).collect();
         let phases = file.pipelines.iter().flat_map(|(_, pipeline)| pipeline.phases.iter());
         let phases = phases.chain(file.convergent.iter().flat_map(|c| c.phases.iter()));
-        let tasks = phases.flat_map(|phase| phase.tasks.iter()).chain(file.tasks.iter());
+        let tasks = phases.flat_map(|phase| phase.tasks.tasks()).chain(file.tasks.tasks());
         agents.extend(tasks.filter_map(|(_, task)| match &task.agent {
             Some(AgentChoice::Inline(agent)) => Some(&**agent),
             _ => None,

@@ -5,6 +5,7 @@ use crate::definition::PlanOptions;
 use crate::definition::decode::At;
 use crate::definition::diagnostic::{Diagnostic, Span, closest};
 use crate::definition::file::Workflow;
+use crate::definition::grow::{Extra, Scope};
 use crate::definition::values::Plain;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,18 +21,24 @@ pub(super) struct Template<'f> {
     used: BTreeSet<String>,
     expanded: usize,
     diagnostics: Vec<Diagnostic>,
+    /// Of the task whose texts are filled in.
+    scope: Option<&'f Scope>,
+    /// A task will make the list of the one whose texts are filled in.
+    listed_later: bool,
 }
 
 impl<'f> Template<'f> {
     /// Declared variables with their values: `--var` first, then the default.
-    pub(super) fn new(file: &'f Workflow, text: &'f str, options: &PlanOptions) -> Self {
+    pub(super) fn new(file: &'f Workflow, text: &'f str, options: &PlanOptions, extra: &'f Extra) -> Self {
         let mut this = Self {
             file,
             text,
             values: BTreeMap::new(),
-            used: BTreeSet::new(),
+            used: extra.used.clone(),
             expanded: 0,
             diagnostics: vec![],
+            scope: None,
+            listed_later: false,
         };
         for (name, variable) in file.variables.iter() {
             let given = options.variables.get(&name.value.0).cloned();
@@ -77,6 +84,12 @@ impl<'f> Template<'f> {
         }
     }
 
+    /// From here on the texts are those of a task with a scope of its own; without, of the workflow.
+    pub(super) fn enter(&mut self, scope: Option<&'f Scope>, listed_later: bool) {
+        self.scope = scope;
+        self.listed_later = listed_later;
+    }
+
     /// The values, for the plan.
     pub(super) fn values(&self) -> BTreeMap<String, String> {
         self.values.clone()
@@ -112,6 +125,18 @@ impl<'f> Template<'f> {
     }
 
     fn value(&mut self, name: &str) -> Option<String> {
+        if let Some(scope) = self.scope {
+            match scope.values.get(name) {
+                Some(value) => {
+                    if !scope.closed {
+                        self.used.insert(name.to_owned());
+                    }
+                    return Some(value.clone());
+                }
+                None if scope.closed => return None,
+                None => {}
+            }
+        }
         self.used.insert(name.to_owned());
         self.values.get(name).cloned()
     }
@@ -136,9 +161,19 @@ impl<'f> Template<'f> {
     }
 
     fn unknown(&mut self, at: &At<Plain>, name: &str, written: &str, seen: usize) {
-        let known: Vec<&str> = self.file.variables.iter().map(|(name, _)| name.value.0.as_str()).collect();
+        let mut known: Vec<&str> =
+            self.file.variables.iter().map(|(name, _)| name.value.0.as_str()).collect();
+        if let Some(scope) = self.scope {
+            if scope.closed {
+                known.clear();
+            }
+            known.extend(scope.values.keys().map(String::as_str));
+        }
         if known.contains(&name) {
             return; // it has no value, which is reported once, where it is declared
+        }
+        if name == "index" || name.split('.').next() == Some("item") {
+            return self.no_item(at, name, written, seen);
         }
         if name.is_empty() || name.chars().any(|c| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')) {
             return self.malformed(
@@ -154,9 +189,26 @@ impl<'f> Template<'f> {
             closest(name, known.iter().copied().take(if self.diagnostics.len() > 100 { 0 } else { 1_000 }));
         self.diagnostics.push(match meant {
             Some(meant) => diagnostic.at(span, format!("did you mean `{meant}`?")),
+            None if self.scope.is_some_and(|scope| scope.closed) => diagnostic
+                .at(span, "not declared in this part")
+                .help(format!("hand it in: inputs: {{{name}: {{default: ...}}}}")),
             None => diagnostic
                 .at(span, "not declared")
                 .help(format!("declare it: variables: {{{name}: a default}}")),
+        });
+    }
+
+    fn no_item(&mut self, at: &At<Plain>, name: &str, written: &str, seen: usize) {
+        let span = self.place(at, written, seen);
+        let diagnostic = Diagnostic::error("no-item", format!("there is no `{name}` here"));
+        self.diagnostics.push(if self.listed_later {
+            diagnostic
+                .at(span, "a task makes this list when it runs")
+                .help("what an agent writes is data and never part of an instruction: the agent gets its item beside the text")
+        } else if self.scope.is_some_and(|scope| scope.grown.is_some()) {
+            diagnostic.at(span, "its item has no such key")
+        } else {
+            diagnostic.at(span, "only a task with `for_each` has items")
         });
     }
 
@@ -171,6 +223,20 @@ impl<'f> Template<'f> {
         let Some((open, _)) = value.match_indices("{{").nth(seen) else { return at.span.clone() };
         let start = at.span.start + open;
         if value[open..].starts_with(written) { start..start + written.len() } else { start..start + 2 }
+    }
+
+    /// Something other than a text uses this variable.
+    pub(super) fn uses(&mut self, name: &str) {
+        self.used.insert(name.to_owned());
+    }
+
+    /// Where in the file a piece of a value stands; the whole value if it was escaped or folded.
+    pub(super) fn within(&self, at: &At<Plain>, piece: &Span) -> Span {
+        let written = self.text.get(at.span.clone());
+        match written.and_then(|written| written.find(&at.value.0)) {
+            Some(start) => at.span.start + start + piece.start..at.span.start + start + piece.end,
+            None => at.span.clone(),
+        }
     }
 
     /// What was found, with remarks about variables that nothing uses.

@@ -120,7 +120,9 @@ impl<'f> Lower<'f> {
     ) -> plan::Task {
         let spot = &outline.tasks[index];
         let phase = spot.place.map(|(pipeline, phase)| outline.pipelines[pipeline].phases[phase].spec);
+        self.enter(spot);
         let output = self.output(outline, spot, task, &plan.workflow.base_path);
+        self.leave();
         let mut chain = vec![task as &dyn Gated];
         chain.extend(phase.map(|phase| phase as &dyn Gated));
         self.check_gate(&chain, &format!("the task `{}`", spot.id), &spot.span);
@@ -130,10 +132,13 @@ impl<'f> Lower<'f> {
         let raised = self.carried(rules, &chain, (&spot.id, &spot.span), raised, over);
         let gate = self.gate(&chain, &plan.quality, raised.as_ref().map(|(level, _)| *level));
         let mut criteria = phase.map(|p| self.criteria(&p.criteria.items)).unwrap_or_default();
+        self.enter(spot);
         criteria.extend(self.criteria(&task.criteria.items));
+        self.leave();
         criteria.extend(self.policies());
         let role = task.role.as_ref().map_or(DEFAULT_ROLE, |at| at.value.0.as_str()).to_owned();
         let approval = self.who_approves(outline, spot, task, phase, gate.level);
+        self.enter(spot);
         let mut lowered = self.assemble(outline, links, agents, index, gate);
         lowered.text = self.template.text(&task.text);
         lowered.output = output;
@@ -146,6 +151,9 @@ impl<'f> Lower<'f> {
         self.check_creator(&lowered.creator, (&spot.id, &spot.span));
         lowered.role = role;
         lowered.workspace = self.workspace(Some(task));
+        self.until(task, &mut lowered);
+        self.leave();
+        self.grown(outline, agents, (plan, index), task, &mut lowered);
         lowered
     }
 

@@ -195,6 +195,9 @@ fn criteria(text: &mut String, state: &State, ix: usize, last: &Round) {
     for ((_, met), criterion) in met(state, ix, last).into_iter().zip(&task.criteria) {
         let by = match (&criterion.check, met) {
             (Some(check), _) => format!("`{}`", check.argv.join(" ")),
+            (None, _) if criterion.holds.is_some() => {
+                format!("`{}`", criterion.holds.as_deref().unwrap_or_default())
+            }
             (None, Some(_)) => "the judge, with quotations".into(),
             (None, None) => {
                 "not judged here: it names another task, or the numbers that the engine compares".into()
@@ -210,9 +213,9 @@ pub fn met<'a>(state: &'a State, ix: usize, round: &Round) -> Vec<(&'a str, Opti
     let task = state.graph.task(ix);
     let asked = judged_criteria(&state.graph.plan, task);
     let one = |((at, criterion), asked): ((u32, &'a Criterion), bool)| {
-        let met = match &criterion.check {
-            Some(_) => Some(round.passed.contains(&at)),
-            None => (asked && round.composite.is_some()).then(|| !round.unmet.contains(&at)),
+        let met = match criterion.is_measured() {
+            true => Some(round.passed.contains(&at)),
+            false => (asked && round.composite.is_some()).then(|| !round.unmet.contains(&at)),
         };
         (criterion.name.as_str(), met)
     };

@@ -3,6 +3,7 @@
 mod budgets;
 mod defaults;
 mod examples;
+mod growth;
 mod hostile;
 mod mistakes;
 mod roles;
@@ -20,6 +21,7 @@ pub(crate) fn options() -> PlanOptions {
         id: IdChoice::Declared,
         existing_ids: vec![],
         base_files: BaseFiles::none(),
+        given: Default::default(),
         library: Default::default(),
         offers: vec![offer("talker", &[Tool::Read, Tool::Write]), offer("answerer", &[])],
     }

@@ -79,6 +79,8 @@ pub(super) fn create() -> Request {
         levels: Vec::new(),
         form: Form::default(),
         role: None,
+        item: None,
+        list: None,
         template: None,
         criteria: Vec::new(),
         handoff: None,

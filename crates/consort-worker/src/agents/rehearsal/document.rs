@@ -27,6 +27,10 @@ pub(super) fn strengths(room: &Room, last: Option<&str>) -> BTreeSet<Strength> {
     let findings = &room.request.open_findings;
     let asked = |s: &Strength| findings.iter().any(|f| f.remedy.contains(s.about().remedy));
     let asked: Vec<Strength> = Strength::ALL.into_iter().filter(asked).collect();
+    // Whoever is told that it will not do yet does all that it can.
+    if room.request.problems.iter().any(|p| p.check == "criterion" && p.text.starts_with("`until`")) {
+        all.extend(Strength::ALL);
+    }
     if !asked.is_empty() {
         all.extend(asked);
     } else if !findings.is_empty() || room.request.problems.is_empty() {

@@ -1,7 +1,9 @@
 //! Where a creator's text goes: a document, a data file, or a change within declared globs.
 
 use super::room::Room;
+use crate::agents::request::ListBrief;
 use crate::checks::prose;
+use consort_core::plan::growth::ITEM_BYTES_MAX;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Component, Path};
@@ -69,6 +71,12 @@ pub(super) fn targets(room: &Room) -> Result<Vec<String>, String> {
 /// The prose of the creator's last version, as it lies in the workspace.
 pub(super) fn last(room: &Room, target: &str) -> Option<String> {
     let (text, marks) = (room.read(target)?, Marks::of(room));
+    if room.request.list.is_some() && is_first(room, target) {
+        let list: Value = serde_json::from_str(&text).ok()?;
+        let key = marks.key();
+        let parts = list.get("tasks")?.as_array()?.iter().filter_map(|task| task.get("data")?.get(&key));
+        return Some(parts.map(|part| prose::of_file("a.json", &part.to_string())).collect());
+    }
     if room.request.outputs.writes.is_empty() {
         return Some(prose::of_file(target, &text));
     }
@@ -82,6 +90,9 @@ pub(super) fn last(room: &Room, target: &str) -> Option<String> {
 /// The bytes of a target that holds this prose.
 pub(super) fn wrap(room: &Room, target: &str, prose: &str) -> String {
     let (old, marks) = (room.read(target).unwrap_or_default(), Marks::of(room));
+    if let Some(list) = room.request.list.as_ref().filter(|_| is_first(room, target)) {
+        return tasks(list, prose, &marks);
+    }
     if target.ends_with(".json") {
         return data(&old, prose, &marks, !room.request.outputs.writes.is_empty());
     }
@@ -145,6 +156,37 @@ fn data(old: &str, prose: &str, marks: &Marks, keep: bool) -> String {
     let mut text = serde_json::to_string_pretty(&Value::Object(object)).unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn is_first(room: &Room, target: &str) -> bool {
+    room.request.outputs.paths.first().is_some_and(|first| first == target)
+}
+
+/// So many tasks a player lists.
+const TASKS: usize = 3;
+/// A small list that says what it is. A player's text, by which it is judged, goes with its tasks.
+fn tasks(list: &ListBrief, prose: &str, marks: &Marks) -> String {
+    let lines: Vec<&str> = prose.lines().collect();
+    let count = TASKS.min(list.max as usize).max(1);
+    // Together, as it is read; parted only where one item would be too long.
+    let parted = prose.len() > ITEM_BYTES_MAX * 3 / 4;
+    let share = if parted { lines.len().div_ceil(count) } else { lines.len() }.max(1);
+    let all = (0..count).map(|at| {
+        let mut task = json!({
+            "id": format!("part-{}", at + 1),
+            "title": format!("Rehearsed part {} of {count}", at + 1),
+            "text": format!("REHEARSAL: a player listed this without a model. Do part {} of the work.", at + 1),
+            "data": { marks.key(): lines.iter().skip(at * share).take(share).collect::<Vec<_>>() },
+        });
+        // Each role that may be named is, as far as the list goes.
+        if let (Some(role), Value::Object(task)) = (list.roles.get(at), &mut task) {
+            task.insert("role".into(), json!(role));
+        }
+        task
+    });
+    let mut all = json!({ "tasks": all.collect::<Vec<_>>() });
+    all.sort_all_objects();
+    serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
 }
 
 /// A path that a glob matches.

@@ -125,6 +125,21 @@ pub struct Options {
     pub schema: Option<serde_json::Value>,
 }
 
+/// What a file holds as data: JSON, YAML, or the front matter of Markdown; `None` where it has none.
+pub fn data_of(path: &str, text: &str) -> Option<serde_json::Value> {
+    if text.len() > BYTES_MAX {
+        return None;
+    }
+    match Kind::of(path) {
+        Kind::Json => serde_json::from_str(text).ok(),
+        Kind::Yaml => data::read_yaml(text).ok(),
+        Kind::Markdown => {
+            let front = doc::Doc::read(text).front?;
+            data::read_yaml(&text[front]).ok()
+        }
+    }
+}
+
 /// All faults of a text, in its order, at most [`FAULTS_MAX`]. Links to other files are not
 /// followed; see [`lint_with`].
 pub fn lint(text: &str, options: &Options) -> Vec<Fault> {
