@@ -7,11 +7,13 @@
 //!   derives once more what had to hold. It shares no decision with the brain.
 //! * [`cost`]: what one event costs.
 //! * [`lab`]: where the real agents of the tests are.
+//! * [`makespan`]: how long runs take beside what they must take at least.
 //! * [`model`]: a model server that answers what a scenario says, for tests with real agents.
 
 pub mod audit;
 pub mod cost;
 pub mod lab;
+pub mod makespan;
 pub mod model;
 pub mod plans;
 pub mod sim;

@@ -66,6 +66,7 @@ pub fn task(id: &str) -> Task {
         panel: Vec::new(),
         given: None,
         when: None,
+        estimate_ms: None,
         workspace: WorkspaceKind::Clone,
     }
 }

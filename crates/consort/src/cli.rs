@@ -1,12 +1,13 @@
 //! The command line itself.
 
 use crate::commands::{self, *};
+use crate::complete;
 use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::out::{Paint, When};
 use crate::person;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,10 +84,15 @@ enum Verb {
     Integrate(integrate::Integrate),
     Verify(verify::Verify),
     Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Reads the command line, does what it says, ends with a documented code.
 pub(crate) fn main() -> ExitCode {
+    if complete::answered(Cli::command) {
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -153,6 +159,8 @@ fn verb(ctx: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Integrate(args) => commands::integrate::run(ctx, &args),
         Verb::Verify(args) => commands::verify::run(ctx, &args),
         Verb::Doctor(args) => commands::doctor::run(ctx, &args),
+        Verb::Completions(args) => commands::completions::run(ctx, &args),
+        Verb::Man(args) => commands::man::run(ctx, &args, Cli::command()),
     }
 }
 

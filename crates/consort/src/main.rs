@@ -10,6 +10,7 @@
 mod ask;
 mod cli;
 mod commands;
+mod complete;
 mod context;
 mod detach;
 mod drive;
@@ -23,6 +24,7 @@ mod post;
 mod question;
 mod report;
 mod screen;
+mod shapes;
 mod terminal;
 
 use std::process::ExitCode;

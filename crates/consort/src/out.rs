@@ -164,6 +164,15 @@ impl Out {
         self.print(&serde_json::to_string_pretty(value)?)
     }
 
+    /// One value for programs, an object, with the name of its shape in front: see [`crate::shapes`].
+    pub(crate) fn shaped<T: serde::Serialize>(&self, verb: &str, value: &T) -> io::Result<()> {
+        let mut all = serde_json::Map::from_iter([("schema".to_owned(), crate::shapes::name(verb).into())]);
+        if let serde_json::Value::Object(map) = serde_json::to_value(value)? {
+            all.extend(map);
+        }
+        self.json(&all)
+    }
+
     /// Something worth knowing that is no error.
     pub(crate) fn notice(&self, text: &str) {
         err(&format!("{} {text}\n", self.stderr.warning("note:")));

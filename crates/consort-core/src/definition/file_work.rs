@@ -240,6 +240,9 @@ section! {
         workspace: Option<At<WorkspaceKind>>,
         /// What it may use up: its agents of every round together. Default: `limits: budget: per_task`, key by key.
         budget: Option<Share>,
+        /// How long it takes, all its rounds together, when its agents never wait: `20m`. The longest chain of work
+        /// starts first. Default: by what its steps take in this run.
+        estimate: Option<At<Millis>>,
     }
 }
 

@@ -15,7 +15,7 @@ pub enum Price {
 }
 
 /// Agent calls of one task. One call is one attempt of one step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Calls {
     /// If every gate passes at once and nothing fails.
     pub least: u32,
@@ -26,7 +26,7 @@ pub struct Calls {
 }
 
 /// What a run will likely take: every gate passes in its second round, and nothing fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Forecast {
     /// Agent calls.
     pub calls: u32,
@@ -66,6 +66,19 @@ impl Task {
             reviews: self.review_groups.iter().map(|g| g.len() as u32).sum(),
             judges: if self.judged { u32::from(self.judges.max(1)) } else { 0 },
         }
+    }
+
+    /// How many creations and how many rounds it likely has: its gate passes in the second one.
+    pub fn likely_rounds(&self) -> (u32, u32) {
+        let share = self.share();
+        (share.creations, share.rounds)
+    }
+
+    /// Its likely calls of creator, self-review, critics and judges.
+    pub fn likely_by_role(&self) -> [u32; 4] {
+        let Share { creations, creator, rounds, reviews, judges } = self.share();
+        let create = creations * creator.min(1);
+        [create, creations * creator - create, rounds * reviews, rounds * judges]
     }
 
     /// How many agent calls it takes. What stands for a list is counted as if the list were as long as it

@@ -86,6 +86,10 @@ pub struct Task {
     /// What must be true when its turn comes; else it is skipped. `None`: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
+    /// What it takes from its first step to its acceptance when it never waits for a slot, in milliseconds, if
+    /// that was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_ms: Option<u64>,
 }
 
 impl Task {

@@ -6,7 +6,7 @@ use crate::quality::{Group, Score};
 use serde::{Deserialize, Serialize};
 
 /// A strategy that a level asks for and that the workflow leaves out: shown wherever the run is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Waived {
     /// What is left out.
     pub strategy: StrategyId,
@@ -17,7 +17,7 @@ pub struct Waived {
 }
 
 /// One way of reviewing, in full: editing a file never changes a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Strategy {
     /// Such as `S-002`.
     pub id: StrategyId,
@@ -44,7 +44,7 @@ pub struct Strategy {
 }
 
 /// What raises the criticality of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EscalationRule {
     /// Such as `AE-003`.
     pub id: String,
@@ -82,7 +82,7 @@ pub(crate) fn is_zero<N: Default + PartialEq>(value: &N) -> bool {
 }
 
 /// What a reviewer may be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reads {
     /// The candidate.
@@ -99,7 +99,7 @@ impl Reads {
 }
 
 /// What a finding costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Deductions {
     /// For each critical one.
     pub critical: Score,
@@ -121,7 +121,7 @@ impl Deductions {
 }
 
 /// From which risk number (severity x occurrence x detection) a finding is critical or major.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RiskNumbers {
     /// Critical from here on.
     pub critical: u32,
@@ -130,7 +130,7 @@ pub struct RiskNumbers {
 }
 
 /// Who is asked at a gate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ApprovalAt {
     /// A person or a group, as text.
     pub who: String,
@@ -143,7 +143,7 @@ pub struct ApprovalAt {
 
 /// Whose word counts, by name. A list that is empty leaves it to the next wider one, and the widest
 /// one to everybody.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct People {
     /// Where nothing else is said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -169,7 +169,7 @@ impl People {
 }
 
 /// Something that must be true of a phase or an artifact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Criterion {
     /// Short name.
     pub name: String,
@@ -191,7 +191,7 @@ impl Criterion {
 }
 
 /// A command that shows whether a criterion is met: it ends with 0.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CommandCheck {
     /// Program and arguments, never a shell line.
     pub argv: Vec<String>,
@@ -200,7 +200,7 @@ pub struct CommandCheck {
 }
 
 /// What an artifact must have, as far as a machine can see it without opinion.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Form {
     /// Headings that must be there with something under them, by their text or its beginning.
     #[serde(default)]
@@ -225,7 +225,7 @@ impl Form {
 }
 
 /// Something that must hold before the run is COMPLETE.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Completion {
     /// Short name.
     pub name: String,
@@ -236,7 +236,7 @@ pub struct Completion {
 }
 
 /// Who checks a completion criterion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CompletionBy {
     /// The engine: every task is accepted.
@@ -250,7 +250,7 @@ pub enum CompletionBy {
 }
 
 /// What a judge scores.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Dimension {
     /// Key, such as `internal_consistency`.
     pub id: DimensionId,

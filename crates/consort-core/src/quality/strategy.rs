@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 /// Strategies of one group run side by side; groups run in this order. The judge (S-014) is
 /// always last and is a step of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub enum Group {
     /// S-010: the creator's own review, before anyone else sees the work (H-15).
     A,

@@ -23,7 +23,7 @@ impl State {
         }
         // Nothing stays due over the end of an input.
         compare!(due ready queued resting deadlines ensuring releasing merging checkpointing
-            tasks_left barriers_left given_up open_approvals);
+            tasks_left barriers_left given_up open_approvals ahead had);
         for (ix, it) in self.tasks.iter().enumerate() {
             let waits = self.waits_anew(ix);
             if self.start.is_some() && it.stage == TaskStage::Waiting && it.waits != waits {
@@ -34,7 +34,13 @@ impl State {
     }
 
     pub(super) fn front_anew(&self) -> Frontier {
-        let mut front = Frontier::default();
+        let mut front = Frontier {
+            ranks: self.front.ranks.clone(),
+            learned: self.front.learned,
+            ahead: super::rank::counted_ahead(self),
+            had: super::order::counted_had(self),
+            ..Frontier::default()
+        };
         let going_on = !self.is_over();
         for (ix, it) in self.tasks.iter().enumerate() {
             front.tasks_left += usize::from(!it.stage.is_done());
@@ -46,7 +52,7 @@ impl State {
                 continue;
             }
             match it.stage {
-                TaskStage::Ready => drop(front.ready.insert(ix)),
+                TaskStage::Ready => drop(front.ready.insert(super::rank::place(self, ix))),
                 TaskStage::Preparing
                 | TaskStage::Capturing
                 | TaskStage::Committing(_)

@@ -21,6 +21,7 @@ use super::state::{
     AgentTurn, ApprovalAnswer, Due, Grant, Integration, LivePhase, Override, Point, PoolState, State,
     TaskStage, WorkspaceState,
 };
+use super::{order, rank};
 use barriers::{barrier_index, less};
 pub(super) use rounds::findings_of;
 use stages::{at_stage, index};
@@ -97,7 +98,7 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::TaskReady { task } => {
             let ix = at_stage(state, task, "ready", |s| matches!(s, TaskStage::Waiting))?;
             done(state, &Due::Task(ix));
-            state.front.ready.insert(ix);
+            order::waits(state, ix);
             let it = &mut state.tasks[ix];
             it.stage = TaskStage::Ready;
             it.ready_at = Some(at);
@@ -113,7 +114,8 @@ fn apply(state: &mut State, event: &Event) -> Applied {
         E::TaskUnclear { task, what, why } => growth::unclear(state, task, what, why)?,
         E::TaskPreparing { task } => {
             let ix = at_stage(state, task, "preparing", |s| matches!(s, TaskStage::Ready))?;
-            state.front.ready.remove(&ix);
+            order::leaves(state, ix);
+            rank::begins(state, ix);
             state.front.ensuring.insert(ix);
             let it = &mut state.tasks[ix];
             it.stage = TaskStage::Preparing;

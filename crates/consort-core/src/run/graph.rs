@@ -29,6 +29,10 @@ pub struct Graph {
     declared: HashMap<String, Vec<usize>>,
     /// Consumers of a handoff, by the handoff's index.
     consumers: Vec<Vec<usize>>,
+    /// The pipeline of a task by its number; those without one are together in one more.
+    group: Vec<usize>,
+    /// Everything before what comes after it: see [`Graph::after`].
+    pub(super) order: Vec<usize>,
 }
 
 impl Graph {
@@ -44,6 +48,8 @@ impl Graph {
             handoff_of: vec![None; plan.tasks.len()],
             stage_of: vec![vec![]; plan.tasks.len()],
             consumers: vec![vec![]; plan.tasks.len()],
+            group: Vec::new(),
+            order: Vec::new(),
             declared: HashMap::new(),
             tasks,
             barriers,
@@ -94,6 +100,51 @@ impl Graph {
                 self.stage_of[*task].push(ix);
             }
         }
+        let pipelines: HashMap<_, _> =
+            self.plan.pipelines.iter().enumerate().map(|(n, p)| (p.id.clone(), n)).collect();
+        let group = |task: &Task| task.place.as_ref().and_then(|(id, _)| pipelines.get(id).copied());
+        self.group = self.plan.tasks.iter().map(|task| group(task).unwrap_or(pipelines.len())).collect();
+        self.order = self.sorted();
+    }
+
+    /// Which pipeline a task belongs to, as a number.
+    pub(super) fn group_of(&self, ix: usize) -> usize {
+        self.group[ix]
+    }
+
+    /// What comes directly after a task, after a barrier that is reached, and after one that is open. Tasks have
+    /// their numbers; then follow those of barriers that are reached, then those of open ones.
+    pub(super) fn after(&self, node: usize, see: &mut dyn FnMut(usize)) {
+        let (tasks, barriers) = (self.plan.tasks.len(), self.plan.barriers.len());
+        if node < tasks {
+            self.dependents[node].iter().for_each(|next| see(*next));
+            self.awaited_by[node].iter().for_each(|b| see(tasks + b));
+            self.handoff_of[node].iter().for_each(|b| see(tasks + barriers + b));
+        } else if node < tasks + barriers {
+            self.handoffs_of(node - tasks).for_each(&mut *see);
+            see(node + barriers);
+        } else {
+            self.followers[node - tasks - barriers].iter().for_each(|next| see(*next));
+        }
+    }
+
+    /// Tasks and barriers so that nothing stands before what it comes after.
+    fn sorted(&self) -> Vec<usize> {
+        let nodes = self.plan.tasks.len() + 2 * self.plan.barriers.len();
+        let mut before = vec![0usize; nodes];
+        (0..nodes).for_each(|node| self.after(node, &mut |next| before[next] += 1));
+        let mut order: Vec<usize> = (0..nodes).filter(|node| before[*node] == 0).collect();
+        let mut at = 0;
+        while let Some(node) = order.get(at).copied() {
+            at += 1;
+            self.after(node, &mut |next| {
+                before[next] -= 1;
+                if before[next] == 0 {
+                    order.push(next);
+                }
+            });
+        }
+        order
     }
 
     /// Position of a task.

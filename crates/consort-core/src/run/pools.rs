@@ -39,9 +39,9 @@ fn resting(state: &State, ix: usize, at: usize) -> Option<&PoolState> {
     (!pool.woke).then_some(pool)
 }
 
-/// Queued steps whose pool does not rest, in the order in which they get a slot.
-pub(super) fn awake(state: &State) -> impl Iterator<Item = (usize, usize)> + '_ {
-    state.front.queued.iter().copied().filter(|(ix, at)| resting(state, *ix, *at).is_none())
+/// True if the pool of this queued step does not rest.
+pub(super) fn is_awake(state: &State, ix: usize, at: usize) -> bool {
+    resting(state, ix, at).is_none()
 }
 
 /// Pools whose time has come. That they woke is a fact of its own: whether somebody can begin then is

@@ -8,8 +8,9 @@ pub(super) use whole::{checkpoint, end};
 
 use super::ask::{Questions, WHOEVER, about_barrier, about_held};
 use super::event::{ApprovalKind, CheckpointTrigger, EventKind, HoldWhy, RoundKind, RunStatus, Verdict};
+use super::order::Candidate;
 use super::state::{BarrierStage, Due, LivePhase, Point, State, StepStatus, TaskStage, WorkspaceState};
-use super::{budget, decide, pools};
+use super::{budget, decide, order, pools};
 use crate::ids::{AttemptId, Step};
 use crate::plan::{Task, TaskKind, WorkspaceKind};
 use crate::planted::Bug;
@@ -134,7 +135,11 @@ pub fn slots_wanted(state: &State) -> usize {
     let there = |(ix, at): &(usize, usize)| {
         matches!(budget::reserve(state, *ix, *at, state.now), budget::Room::There)
     };
-    pools::awake(state).filter(there).take(slots(state) - state.live.len()).count()
+    let may = |(ix, at): &(usize, usize)| {
+        pools::is_awake(state, *ix, *at) && !super::growth::is_crowded(state, *ix)
+    };
+    let free = slots(state) - state.live.len();
+    order::queue(state).into_iter().filter(may).filter(there).take(free).count()
 }
 
 /// True if what is to begin waits for nothing but other runs: for a slot, or for room in a budget of the day
@@ -144,48 +149,53 @@ pub fn waits_for_others(state: &State) -> bool {
         return true;
     }
     let reserved = state.reserved_elsewhere.is_some_and(|(day, _)| day == state.now.day());
-    let later =
-        |(ix, at): (usize, usize)| matches!(budget::reserve(state, ix, at, state.now), budget::Room::Later);
-    reserved && !state.is_over() && has_slot(state) && pools::awake(state).any(later)
+    let later = |(ix, at): (usize, usize)| {
+        pools::is_awake(state, ix, at)
+            && matches!(budget::reserve(state, ix, at, state.now), budget::Room::Later)
+    };
+    reserved && !state.is_over() && has_slot(state) && order::queue(state).into_iter().any(later)
 }
 
-/// Gives the next free slot away: to a queued step first, so that what began is finished, then
-/// to a ready task.
+/// Gives the next free slot away: see `run/order.rs`.
 fn start(state: &State, now: Timestamp) -> Vec<EventKind> {
     if !has_slot(state) {
         return Vec::new();
     }
-    let max = slots(state);
     if let Some(events) = budget::gate(state, now) {
         return events;
     }
     // One that finds no room in the budget does not keep a smaller one from starting, nor another task.
     let mut no_room = Vec::new();
-    for (ix, at) in pools::awake(state).filter(|(ix, _)| !super::growth::is_crowded(state, *ix)) {
-        match budget::reserve(state, ix, at, now) {
-            // Its turn comes when a slot is free that runs share; what can never begin is told before.
-            budget::Room::There if state.slots == Some(0) => {}
-            budget::Room::There => {
-                let told = budget::warn(state, Some(ix), now);
-                return vec![told.unwrap_or_else(|| attempt(state, ix, at))];
+    for (each, kept) in order::candidates(state) {
+        let free = state.live.len() + kept < slots(state);
+        match each {
+            Candidate::Step(ix, at)
+                if free && pools::is_awake(state, ix, at) && !super::growth::is_crowded(state, ix) =>
+            {
+                match budget::reserve(state, ix, at, now) {
+                    // Its turn comes when a slot is free that runs share; what can never begin is told before.
+                    budget::Room::There if state.slots == Some(0) => {}
+                    budget::Room::There => {
+                        let told = budget::warn(state, Some(ix), now);
+                        return vec![told.unwrap_or_else(|| attempt(state, ix, at))];
+                    }
+                    budget::Room::Later => {}
+                    budget::Room::Never(events) if no_room.is_empty() => no_room = events,
+                    budget::Room::Never(_) => {}
+                }
             }
-            budget::Room::Later => {}
-            budget::Room::Never(events) if no_room.is_empty() => no_room = events,
-            budget::Room::Never(_) => {}
+            // What is to be asked is asked before anything new begins.
+            Candidate::Task(ix) if free && no_room.is_empty() => return begin(state, ix),
+            _ => {}
         }
     }
-    if !no_room.is_empty() {
-        return no_room;
-    }
-    let preparing = state.front.ensuring.iter().filter(|ix| state.tasks[**ix].stage == TaskStage::Preparing);
-    if state.live.len() + preparing.take(max).count() >= max {
-        return Vec::new();
-    }
-    let room = |ix: &&usize| !super::growth::is_crowded(state, **ix);
-    let Some(ix) = state.front.ready.iter().find(room) else { return Vec::new() };
-    let task = state.graph.task(*ix);
+    no_room
+}
+
+fn begin(state: &State, ix: usize) -> Vec<EventKind> {
+    let task = state.graph.task(ix);
     if task.workspace == WorkspaceKind::None {
-        return round(task, state.tasks[*ix].iteration + 1, RoundKind::Creation);
+        return round(task, state.tasks[ix].iteration + 1, RoundKind::Creation);
     }
     vec![EventKind::TaskPreparing { task: task.id.clone() }]
 }

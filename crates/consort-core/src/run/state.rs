@@ -27,6 +27,7 @@ use super::command::StartRun;
 use super::event::{ApprovalKind, CheckpointTrigger, GateRefusal, RunStatus};
 use super::graph::Graph;
 use super::plans::{Amending, Change, Gone, Leaving, Plans};
+use super::rank::Ranks;
 use crate::ids::{ApprovalId, AttemptId, CheckpointId, Revision, Step};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -325,9 +326,13 @@ impl State {
         let plan = &graph.plan;
         let tasks = (0..plan.tasks.len()).map(|ix| TaskState::new(&graph, ix)).collect::<Vec<_>>();
         let barriers = plan.barriers.iter().map(BarrierState::new);
-        let front =
-            Frontier { tasks_left: tasks.len(), barriers_left: plan.barriers.len(), ..Frontier::default() };
-        State {
+        let front = Frontier {
+            tasks_left: tasks.len(),
+            barriers_left: plan.barriers.len(),
+            ranks: Arc::new(Ranks::new(&graph)),
+            ..Frontier::default()
+        };
+        let mut state = State {
             schema: STATE_SCHEMA,
             seq: 0,
             record: 0,
@@ -374,7 +379,9 @@ impl State {
             pools: BTreeMap::new(),
             front,
             graph,
-        }
+        };
+        super::rank::ahead(&mut state);
+        state
     }
 
     /// True when the run's status will not change any more.
@@ -399,7 +406,7 @@ impl State {
 
     /// Steps that wait for a slot, in the order they will get one: task index and step.
     pub fn queue(&self) -> impl Iterator<Item = (usize, &Step)> {
-        self.front.queued.iter().map(|(ix, at)| (*ix, &self.tasks[*ix].steps[*at].step))
+        super::order::queue(self).into_iter().map(|(ix, at)| (ix, &self.tasks[ix].steps[at].step))
     }
 
     /// True if nothing is being done, waits for a slot, or rests: only a person, or nobody,

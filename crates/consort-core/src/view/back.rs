@@ -5,7 +5,7 @@ use crate::run::{State, TaskStage, TaskState};
 use serde::Serialize;
 
 /// What a rollback would do with the tasks, in plan order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Back {
     /// Stay accepted as they are.
     pub keeps: Vec<String>,
@@ -36,7 +36,7 @@ pub fn back(state: &State, to: &CheckpointId) -> Option<Back> {
 }
 
 /// What is different of one task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Apart {
     /// Which task.
     pub task: String,

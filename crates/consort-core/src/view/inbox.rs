@@ -6,7 +6,7 @@ use crate::time::{Timestamp, duration_text};
 use serde::Serialize;
 
 /// One open question of one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Waiting {
     /// Its run.
     pub run: String,

@@ -41,8 +41,17 @@ impl Serialize for When {
     }
 }
 
+impl schemars::JsonSchema for When {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "When".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "description": "A point in time in UTC.", "type": "string", "format": "date-time" })
+    }
+}
+
 /// A run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RunView {
     /// Its id.
     pub id: String,
@@ -117,7 +126,7 @@ pub struct RunView {
 }
 
 /// Strategies that do not run where the level asks for them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct WaivedView {
     /// Task or handoff.
     pub task: String,
@@ -141,7 +150,7 @@ impl WaivedView {
 }
 
 /// A pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PipelineView {
     /// Key in the workflow file.
     pub id: String,
@@ -160,7 +169,7 @@ pub struct PipelineView {
 }
 
 /// A phase.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PhaseView {
     /// Number.
     pub number: u32,
@@ -179,7 +188,7 @@ pub struct PhaseView {
 }
 
 /// A barrier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct BarrierView {
     /// Its id.
     pub id: String,
@@ -206,7 +215,7 @@ pub struct BarrierView {
 }
 
 /// Something that waits for a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Queued {
     /// Which task.
     pub task: String,
@@ -217,7 +226,7 @@ pub struct Queued {
 }
 
 /// Something that keeps the run from going on by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Blocker {
     /// `BLK-001`, with the number of its approval where it has one.
     pub id: String,
@@ -238,7 +247,7 @@ pub struct Blocker {
 }
 
 /// A checkpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct CheckpointView {
     /// `CP-001`.
     pub id: String,
@@ -264,7 +273,7 @@ pub struct CheckpointView {
 }
 
 /// A limit of which so much is used up that somebody wanted to be told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct BudgetView {
     /// Its name, such as `tokens` or `task/a/micro_usd`.
     pub limit: String,
@@ -277,7 +286,7 @@ pub struct BudgetView {
 }
 
 /// A rollback.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RollbackView {
     /// To which checkpoint.
     pub to: String,
@@ -292,7 +301,7 @@ pub struct RollbackView {
 }
 
 /// Agent calls: one call is one attempt of one step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Calls {
     /// Started.
     pub used: u32,
@@ -315,7 +324,7 @@ pub struct Calls {
 }
 
 /// Cost, as agents report it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Cost {
     /// Input tokens.
     pub tokens_in: u64,
@@ -330,7 +339,7 @@ pub struct Cost {
 }
 
 /// An acceptance against a verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct OverrideView {
     /// Which task.
     pub task: String,
@@ -347,7 +356,7 @@ pub struct OverrideView {
 }
 
 /// A permission that reaches further than one request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct GrantView {
     /// The question that it answered.
     pub approval: String,
@@ -370,7 +379,7 @@ impl GrantView {
 }
 
 /// What to do next.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct NextActions {
     /// Now.
     pub immediate: Vec<NextAction>,
@@ -379,7 +388,7 @@ pub struct NextActions {
 }
 
 /// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct NextAction {
     /// In words.
     pub action: String,
@@ -392,7 +401,7 @@ pub struct NextAction {
 }
 
 /// How to go on in another session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Resumption {
     /// The latest checkpoint.
     pub last_checkpoint: Option<String>,
@@ -411,7 +420,7 @@ pub struct Resumption {
 }
 
 /// Where a result was brought.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct IntegrationView {
     /// Full ref name.
     pub into: String,

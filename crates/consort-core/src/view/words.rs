@@ -4,7 +4,7 @@ use crate::run::{BarrierStage, HoldWhy, LivePhase, Point, RunStatus, State, Task
 use serde::Serialize;
 
 /// Where a task, a phase or a barrier stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Word {
     /// May begin, has not.

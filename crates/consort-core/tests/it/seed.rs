@@ -81,6 +81,7 @@ fn task(made: Made, kind: TaskKind) -> Task {
         panel: Vec::new(),
         given: None,
         when: None,
+        estimate_ms: None,
         workspace: WorkspaceKind::Clone,
     }
 }

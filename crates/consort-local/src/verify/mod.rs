@@ -34,7 +34,7 @@ use std::sync::Arc;
 const FAULTS_MAX: usize = 200;
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// Which run.
     pub run: String,
@@ -45,7 +45,7 @@ pub struct Report {
 }
 
 /// One kind of check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Check {
     /// Such as `decisions`.
     pub name: &'static str,
@@ -58,7 +58,7 @@ pub struct Check {
 }
 
 /// One thing that is not as the journal says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Fault {
     /// Such as `record 17`, `agent-a-001`, `CP-002`.
     pub place: String,

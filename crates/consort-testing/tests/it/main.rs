@@ -7,6 +7,7 @@ mod drill;
 mod every;
 mod happy;
 mod house;
+mod makespan;
 mod models;
 mod planted;
 mod simulation;

@@ -73,6 +73,7 @@ pub fn task(id: &str, role: &str, text: &str, path: &str) -> Task {
         panel: Vec::new(),
         given: None,
         when: None,
+        estimate_ms: None,
         workspace: WorkspaceKind::Clone,
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  consort agents\n  consort agents --json")]
 pub(crate) struct Agents {
-    /// Prints [{runtime, about, found, usable, program, version, model, note, help, seen_with, features: [{name, has, seen, why}]}].
+    /// Prints {schema, runtimes: [{runtime, about, found, usable, program, version, model, note, help, seen_with, features: [{name, has, seen, why}]}]}.
     #[arg(long)]
     json: bool,
 }
@@ -32,7 +32,8 @@ pub(crate) fn run(ctx: &Context, args: &Agents) -> Result<u8, Failure> {
             json!({ "runtime": runtime, "about": about, "usable": true, "seen_with": features::seen_with(runtime),
                 "features": features::of(runtime, None) })
         });
-        ctx.out.json(&talked.into_iter().chain(plain).collect::<Vec<_>>())?;
+        let all: Vec<_> = talked.into_iter().chain(plain).collect();
+        ctx.out.shaped("agents", &json!({ "runtimes": all }))?;
     } else {
         ctx.out.print(&text(ctx, found))?;
     }

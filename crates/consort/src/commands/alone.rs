@@ -93,7 +93,7 @@ pub(crate) fn run(ctx: &Context, common: &Common, asked: Asked, typed: &Typed) -
     };
     let (outcome, state) = driver.drive(lock, Vec::new(), |opening| host::begin(opening, begin))?;
     if common.json {
-        ctx.out.json(&result::result(&state, &driver.place.places.open_store()))?;
+        ctx.out.shaped(typed.verb, &result::result(&state, &driver.place.places.open_store()))?;
         return Ok(exit::of(outcome));
     }
     driver.report(outcome, &state)

@@ -59,6 +59,6 @@ fn json(ctx: &Context, source: &Source, options: &definition::PlanOptions) -> Re
         Ok(checked) => (true, checked.warnings),
         Err(found) => (false, found),
     };
-    ctx.out.json(&serde_json::json!({ "ok": ok, "diagnostics": source.as_json(&found) }))?;
+    ctx.out.shaped("check", &serde_json::json!({ "ok": ok, "diagnostics": source.as_json(&found) }))?;
     Ok(if ok { exit::DONE } else { exit::INVALID })
 }

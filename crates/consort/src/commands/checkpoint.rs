@@ -28,7 +28,7 @@ enum What {
     List {
         /// The run: its id, or the beginning of it; may be left out where there is only one.
         run: Option<String>,
-        /// Prints [{id, trigger, subject, last, at, seq, revision, failed, abandoned}].
+        /// Prints {schema, run, checkpoints: [{id, trigger, subject, last, at, seq, revision, failed, abandoned}]}.
         #[arg(long)]
         json: bool,
     },
@@ -58,7 +58,9 @@ pub(crate) fn run(ctx: &Context, args: &Checkpoint) -> Result<u8, Failure> {
             let run = place.run(run.as_deref())?;
             let all = run_view(&place.replay(&run)?.state).checkpoints;
             match json {
-                true => ctx.out.json(&all)?,
+                true => ctx
+                    .out
+                    .shaped("checkpoint-list", &serde_json::json!({ "run": run.id, "checkpoints": all }))?,
                 false => ctx.out.print(&listed(run.id.as_str(), &all))?,
             }
             Ok(exit::DONE)
@@ -75,7 +77,7 @@ pub(crate) fn run(ctx: &Context, args: &Checkpoint) -> Result<u8, Failure> {
             let to = to.as_deref().unwrap_or("now");
             let tasks = apart(&state, before, after);
             match json {
-                true => ctx.out.json(&Diff { from, to, tasks })?,
+                true => ctx.out.shaped("checkpoint-diff", &Diff { from, to, tasks })?,
                 false => ctx.out.print(&compared(&state, from, to, &tasks))?,
             }
             Ok(exit::DONE)
@@ -84,8 +86,8 @@ pub(crate) fn run(ctx: &Context, args: &Checkpoint) -> Result<u8, Failure> {
 }
 
 /// For programs.
-#[derive(Serialize)]
-struct Diff<'a> {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Diff<'a> {
     from: &'a str,
     to: &'a str,
     tasks: Vec<Apart>,

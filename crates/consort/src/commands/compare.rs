@@ -25,8 +25,8 @@ pub(crate) struct Compare {
 }
 
 /// What one run made of a task.
-#[derive(Clone, Debug, Default, Serialize)]
-struct Side {
+#[derive(Clone, Debug, Default, Serialize, schemars::JsonSchema)]
+pub(crate) struct Side {
     status: Option<String>,
     rounds: u32,
     composite: Option<String>,
@@ -36,8 +36,8 @@ struct Side {
     wall_ms: u64,
 }
 
-#[derive(Serialize)]
-struct Line {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Line {
     task: String,
     /// `same`, `different`, or `missing` on one side.
     bytes: &'static str,
@@ -79,7 +79,7 @@ pub(crate) fn run(ctx: &Context, args: &Compare) -> Result<u8, Failure> {
     let lines = lines(&both);
     if args.json {
         let runs = both.each_ref().map(|told| told.view.id.clone());
-        ctx.out.json(&serde_json::json!({ "runs": runs, "tasks": lines }))?;
+        ctx.out.shaped("compare", &serde_json::json!({ "runs": runs, "tasks": lines }))?;
     } else {
         ctx.out.print(&text(&both, &lines))?;
     }

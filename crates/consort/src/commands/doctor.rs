@@ -22,22 +22,22 @@ use std::path::Path;
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort doctor")]
 pub(crate) struct Doctor {
-    /// Prints [{name, state: "good" | "note" | "bad", text, help}].
+    /// Prints {schema, findings: [{name, state: "good" | "note" | "bad", text, help}]}.
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum State {
+pub(crate) enum State {
     Good,
     Note,
     Bad,
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Serialize)]
-struct Finding {
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct Finding {
     name: Cow<'static, str>,
     state: State,
     text: String,
@@ -70,7 +70,7 @@ pub(crate) fn run(ctx: &Context, args: &Doctor) -> Result<u8, Failure> {
     );
     let bad = found.iter().any(|f| f.state == State::Bad);
     if args.json {
-        ctx.out.json(&found)?;
+        ctx.out.shaped("doctor", &serde_json::json!({ "findings": found }))?;
     } else {
         ctx.out.print(&text(ctx, &found))?;
     }

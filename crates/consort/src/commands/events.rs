@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_millis(200);
 
 /// Prints the journal for programs: a line of JSON for each event.
 ///
-/// Each line is {record, at, event}: the number of the record, when it was decided (milliseconds since 1970), and the
+/// Each line is {schema, record, at, event}: the number of the record, when it was decided (milliseconds since 1970), and the
 /// event by its name. Numbers only rise; whoever saw record N goes on with `--after N`.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  consort events review-20260220-001 -f\n  \
@@ -51,7 +51,7 @@ pub(crate) fn run(ctx: &Context, args: &Events) -> Result<u8, Failure> {
 
 fn lines(record: &Record) -> String {
     let line = |event: &consort_core::run::Event| {
-        json!({ "record": record.seq, "at": event.at, "event": event.kind }).to_string() + "\n"
+        json!({ "schema": crate::shapes::name("events"), "record": record.seq, "at": event.at, "event": event.kind }).to_string() + "\n"
     };
     record.events.iter().map(line).collect()
 }

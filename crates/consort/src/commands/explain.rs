@@ -6,6 +6,8 @@ use crate::exit;
 use crate::failure::Failure;
 use clap::Args;
 use consort_core::plan::{Barrier, Budget, Form, Growth, Plan, Task, TaskKind};
+use consort_core::run::critical_path;
+use consort_core::time::duration_text;
 use consort_core::view::who_counts;
 use std::path::PathBuf;
 
@@ -22,7 +24,7 @@ pub(crate) struct Explain {
     /// A value for a variable of the workflow.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = planning::variable)]
     variables: Vec<(String, String)>,
-    /// Prints {tasks: [{id, criticality, escalated_by, strategies, judges, rounds, threshold, floor, when, kind, form, criteria, approval, calls}], calls, forecast: {calls, unpriced, micro_usd}, people: {by, overrides, integration}}.
+    /// Prints {tasks: [{id, criticality, escalated_by, strategies, judges, rounds, threshold, floor, when, kind, form, criteria, approval, calls, estimate_ms}], calls, forecast: {calls, unpriced, micro_usd}, people: {by, overrides, integration}, longest_chain: [task]}.
     #[arg(long)]
     json: bool,
 }
@@ -45,10 +47,14 @@ pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
     if args.json {
         let (least, likely) = plan.forecast_calls();
         let tasks: Vec<_> = chosen.iter().map(|task| json(task)).collect();
-        ctx.out.json(&serde_json::json!({
-            "tasks": tasks, "calls": { "least": least, "likely": likely }, "forecast": plan.forecast(),
-            "people": plan.people,
-        }))?;
+        let chain: Vec<_> = critical_path(&plan).into_iter().map(|(ix, _)| &plan.tasks[ix].id).collect();
+        ctx.out.shaped(
+            "explain",
+            &serde_json::json!({
+                "tasks": tasks, "calls": { "least": least, "likely": likely }, "forecast": plan.forecast(),
+                "people": plan.people, "longest_chain": chain,
+            }),
+        )?;
         return Ok(exit::DONE);
     }
     let mut text = String::new();
@@ -67,6 +73,7 @@ pub(crate) fn run(ctx: &Context, args: &Explain) -> Result<u8, Failure> {
             text += &format!("counts  {what}: only what {names} says\n");
         }
         text += &format!("\nIn all: {}; cost {}\n", planning::calls(&plan), planning::cost(&plan));
+        text += &longest_chain(&plan);
     }
     ctx.out.print(&text)?;
     Ok(exit::DONE)
@@ -133,6 +140,12 @@ fn explained(plan: &Plan, task: &Task) -> String {
         let may = if may.is_empty() { may } else { format!("; only what {may} says counts") };
         say("approval", format!("{}{reason}{may}", approval.who));
     }
+    if let Some(ms) = task.estimate_ms {
+        say(
+            "estimate",
+            format!("{} from its first step to its acceptance, when it never waits", duration_text(ms)),
+        );
+    }
     let calls = task.calls();
     say(
         "agent calls",
@@ -142,6 +155,32 @@ fn explained(plan: &Plan, task: &Task) -> String {
         ),
     );
     text
+}
+
+/// What takes the run so long, however many agents may work: it starts first.
+fn longest_chain(plan: &Plan) -> String {
+    let path = critical_path(plan);
+    if path.len() < 2 {
+        return String::new();
+    }
+    let declared = path.iter().any(|(ix, _)| plan.tasks[*ix].estimate_ms.is_some());
+    let takes = if declared {
+        format!("{} by estimate", duration_text(path.iter().map(|(_, ms)| ms).sum()))
+    } else {
+        format!(
+            "{} agent calls one after the other",
+            path.iter().map(|(ix, _)| in_a_row(&plan.tasks[*ix])).sum::<u32>()
+        )
+    };
+    let names: Vec<&str> = path.iter().map(|(ix, _)| plan.tasks[*ix].id.as_str()).collect();
+    format!("Longest chain: {} ({takes})\n", names.join(" > "))
+}
+
+/// Likely calls of a task of which none can begin before the one before it is done.
+fn in_a_row(task: &Task) -> u32 {
+    let (creations, rounds) = task.likely_rounds();
+    let creation = if task.given.is_some() { 0 } else { 1 + u32::from(task.self_review) };
+    creations * creation + rounds * (task.review_groups.len() as u32 + u32::from(task.judged))
 }
 
 fn form(form: &Form) -> Vec<String> {
@@ -280,5 +319,6 @@ fn json(task: &Task) -> serde_json::Value {
         "rounds": { "min": task.rounds.min, "max": task.rounds.max },
         "threshold": task.threshold.to_string(), "floor": task.floor.to_string(),
         "when": task.when, "kind": task.kind, "form": task.form, "criteria": task.criteria, "approval": task.approval, "calls": task.calls(),
+        "estimate_ms": task.estimate_ms,
     })
 }

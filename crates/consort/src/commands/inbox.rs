@@ -19,7 +19,7 @@ use consort_core::view::model::run_view;
 pub(crate) struct Inbox {
     /// Only this run's: its id, or the beginning of it.
     run: Option<String>,
-    /// Prints [{run, id, kind, subject, step, who, asked_at, age_ms, question, command, options}].
+    /// Prints {schema, questions: [{run, id, kind, subject, step, who, asked_at, age_ms, question, command, options}]}.
     #[arg(long)]
     json: bool,
 }
@@ -44,7 +44,7 @@ pub(crate) fn run(ctx: &Context, args: &Inbox) -> Result<u8, Failure> {
         }
     }
     if args.json {
-        ctx.out.json(&all)?;
+        ctx.out.shaped("inbox", &serde_json::json!({ "questions": all }))?;
         return Ok(exit::DONE);
     }
     let width = if ctx.out.stdout_tty { terminal::size().0.min(120) } else { 120 };

@@ -179,10 +179,13 @@ fn json(ctx: &Context, wish: &Wish) -> Result<u8, Failure> {
         commits.iter().map(|(id, subject)| serde_json::json!({ "id": id, "subject": subject })).collect();
     let paths: Vec<_> =
         paths.iter().map(|(status, path)| serde_json::json!({ "status": status, "path": path })).collect();
-    ctx.out.json(&serde_json::json!({
-        "run": wish.run, "into": wish.into, "from": from, "result": wish.result,
-        "commits": commits, "paths": paths, "obstacle": obstacle,
-    }))?;
+    ctx.out.shaped(
+        "integrate",
+        &serde_json::json!({
+            "run": wish.run, "into": wish.into, "from": from, "result": wish.result,
+            "commits": commits, "paths": paths, "obstacle": obstacle,
+        }),
+    )?;
     Ok(if obstacle.is_some() { exit::FAILED } else { exit::DONE })
 }
 

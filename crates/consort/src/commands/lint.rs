@@ -226,7 +226,7 @@ fn print_json(ctx: &Context, bad: &[Outcome], unreadable: &Unreadable) -> Result
     let unread: Vec<_> =
         unreadable.iter().map(|(file, why)| serde_json::json!({ "file": file, "why": why })).collect();
     let ok = faults.is_empty() && unread.is_empty();
-    ctx.out.json(&serde_json::json!({ "ok": ok, "faults": faults, "unreadable": unread }))?;
+    ctx.out.shaped("lint", &serde_json::json!({ "ok": ok, "faults": faults, "unreadable": unread }))?;
     Ok(())
 }
 

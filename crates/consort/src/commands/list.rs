@@ -14,14 +14,14 @@ use serde::Serialize;
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort list")]
 pub(crate) struct List {
-    /// Prints [{run, title, status, doing, tasks_done, tasks, open_approvals, started_at, updated_at, runner, error}].
+    /// Prints {schema, runs: [{run, title, status, doing, tasks_done, tasks, open_approvals, started_at, updated_at, runner, error}]}.
     #[arg(long)]
     json: bool,
 }
 
 /// One run, for programs.
-#[derive(Serialize)]
-struct Line {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Line {
     run: String,
     title: Option<String>,
     status: &'static str,
@@ -97,7 +97,7 @@ pub(crate) fn run(ctx: &Context, args: &List) -> Result<u8, Failure> {
         lines.push(Line::of(&place, &Run { id, dir }));
     }
     if args.json {
-        ctx.out.json(&lines)?;
+        ctx.out.shaped("list", &serde_json::json!({ "runs": lines }))?;
         return Ok(exit::DONE);
     }
     if lines.is_empty() {

@@ -54,7 +54,7 @@ pub(crate) fn run(ctx: &Context, args: &Report) -> Result<u8, Failure> {
             .help(format!("see what is damaged: `consort verify {}`", run.id))
     })?;
     if args.json {
-        ctx.out.json(&json(&state, &gates, &answer, &crossings))?;
+        ctx.out.shaped("report", &json(&state, &gates, &answer, &crossings))?;
         return Ok(exit::DONE);
     }
     if let Some(dir) = &args.out {

@@ -26,8 +26,8 @@ use std::fmt::Write;
 pub(crate) struct Roles {
     /// One of them, as a task would name it.
     name: Option<String>,
-    /// Prints [{name, source, description, tools, servers, skills, forbidden, deny, model, effort, tier, levels, notes,
-    /// mistakes}]; for one of them also its instructions.
+    /// Prints {schema, roles: [{name, source, description, tools, servers, skills, forbidden, deny, model, effort, tier,
+    /// levels, notes, mistakes}]}; for one of them also its instructions.
     #[arg(long)]
     json: bool,
 }
@@ -38,7 +38,8 @@ pub(crate) fn run(ctx: &Context, args: &Roles) -> Result<u8, Failure> {
     let Some(name) = &args.name else {
         let all: Vec<&RoleText> = library.effective().into_values().collect();
         if args.json {
-            ctx.out.json(&all.iter().map(|text| as_json(text, false)).collect::<Vec<_>>())?;
+            let all: Vec<_> = all.iter().map(|text| as_json(text, false)).collect();
+            ctx.out.shaped("roles", &json!({ "roles": all }))?;
         } else {
             ctx.out.print(&listed(&all))?;
         }
@@ -54,7 +55,7 @@ pub(crate) fn run(ctx: &Context, args: &Roles) -> Result<u8, Failure> {
             ))
     })?;
     if args.json {
-        ctx.out.json(&as_json(text, true))?;
+        ctx.out.shaped("roles", &json!({ "roles": [as_json(text, true)] }))?;
         return Ok(exit::DONE);
     }
     let (role, found) = read_role(text);

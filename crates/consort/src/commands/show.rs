@@ -24,7 +24,7 @@ pub(crate) struct Show {
     run: Option<String>,
     /// One task; all of them if it is left out.
     task: Option<String>,
-    /// Prints [{workspace_dir, id, status, activity, rounds, gate, artifacts, …}].
+    /// Prints {schema, run, tasks: [{workspace_dir, id, status, activity, rounds, gate, artifacts, …}]}.
     #[arg(long)]
     json: bool,
 }
@@ -40,7 +40,7 @@ pub(crate) fn run(ctx: &Context, args: &Show) -> Result<u8, Failure> {
     };
     if args.json {
         let all: Result<Vec<_>, Failure> = tasks.iter().map(|t| json(&place, &run, &state, t)).collect();
-        ctx.out.json(&all?)?;
+        ctx.out.shaped("show", &serde_json::json!({ "run": run.id, "tasks": all? }))?;
         return Ok(exit::DONE);
     }
     let width = if ctx.out.stdout_tty { terminal::size().0.min(120) } else { 120 };

@@ -25,12 +25,8 @@ pub(crate) struct Status {
     json: bool,
 }
 
-/// Version of what `--json` prints: raised when a key goes away or changes its meaning.
-const SCHEMA: u32 = 1;
-
-#[derive(Serialize)]
-struct Json<'a> {
-    schema: u32,
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Json<'a> {
     runner: Option<Holder>,
     #[serde(flatten)]
     view: &'a RunView,
@@ -42,7 +38,7 @@ pub(crate) fn run(ctx: &Context, args: &Status) -> Result<u8, Failure> {
     let view = run_view(&place.replay(&run)?.state);
     let runner = run.holder();
     if args.json {
-        ctx.out.json(&Json { schema: SCHEMA, runner, view: &view })?;
+        ctx.out.shaped("status", &Json { runner, view: &view })?;
         return Ok(exit::DONE);
     }
     let width = if ctx.out.stdout_tty { terminal::size().0.min(120) } else { 120 };

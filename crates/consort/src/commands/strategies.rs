@@ -20,7 +20,7 @@ pub(crate) struct Strategies {
     /// As this workflow has them: those that its gates use, its own included.
     #[arg(long, value_name = "FILE")]
     workflow: Option<PathBuf>,
-    /// Prints [{id, name, prefix, group, purpose, protocol, severity, after, reads, deductions, risk_numbers}].
+    /// Prints {schema, strategies: [{id, name, prefix, group, purpose, protocol, severity, after, reads, deductions, risk_numbers}]}.
     #[arg(long)]
     json: bool,
 }
@@ -46,7 +46,7 @@ pub(crate) fn run(ctx: &Context, args: &Strategies) -> Result<u8, Failure> {
         }
     };
     if args.json {
-        ctx.out.json(&chosen)?;
+        ctx.out.shaped("strategies", &serde_json::json!({ "strategies": chosen }))?;
     } else if args.id.is_some() {
         ctx.out.print(&shown(chosen[0]))?;
     } else {

@@ -25,7 +25,7 @@ pub(crate) fn run(ctx: &Context, args: &Timeline) -> Result<u8, Failure> {
     let run = place.run(args.run.as_deref())?;
     let (state, attempts) = attempts(&place, &run)?;
     if args.json {
-        ctx.out.json(&serde_json::json!({ "run": run.id, "attempts": attempts.lines }))?;
+        ctx.out.shaped("timeline", &serde_json::json!({ "run": run.id, "attempts": attempts.lines }))?;
         return Ok(exit::DONE);
     }
     // A run that nobody drives stands still.

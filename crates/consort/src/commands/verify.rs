@@ -29,7 +29,7 @@ pub(crate) fn run(ctx: &Context, args: &Verify) -> Result<u8, Failure> {
     let run = place.run(args.run.as_deref())?;
     let report = verify::verify(&run.dir, &place.places.open_store(), repo.as_ref())?;
     if args.json {
-        ctx.out.json(&report)?;
+        ctx.out.shaped("verify", &report)?;
     } else {
         ctx.out.print(&text(ctx, &report))?;
     }

@@ -60,8 +60,8 @@ struct Found {
 }
 
 /// A commit of the engine's own, with the tasks in it.
-#[derive(Serialize)]
-struct Merged {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Merged {
     run: String,
     title: String,
     rehearsal: bool,
@@ -76,8 +76,8 @@ struct Merged {
 }
 
 /// One task in it.
-#[derive(Serialize)]
-struct Held {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(crate) struct Held {
     task: String,
     role: String,
     revision: String,
@@ -109,8 +109,10 @@ pub(crate) fn run(ctx: &Context, args: &Why) -> Result<u8, Failure> {
     }
     if args.json {
         let (commit, file) = aim.names();
-        ctx.out
-            .json(&serde_json::json!({ "commit": commit, "file": file, "works": works, "merges": merges }))?;
+        ctx.out.shaped(
+            "why",
+            &serde_json::json!({ "commit": commit, "file": file, "works": works, "merges": merges }),
+        )?;
     } else {
         let texts = works.iter().map(lines::of_work).chain(merges.iter().map(lines::of_merge));
         ctx.out.print(&texts.collect::<Vec<_>>().join("\n"))?;

@@ -18,7 +18,7 @@ use std::cmp::Reverse;
 const WIDTH: usize = 96;
 
 /// See the module. The keys are documented in docs/gate.md.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Outcome {
     pub run: String,
     /// `score` or `review`.
@@ -41,13 +41,13 @@ pub(crate) struct Outcome {
     pub agent_calls: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Problem {
     pub check: String,
     pub text: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Scored {
     /// Exact; a decimal as text, as all scores here.
     pub composite: String,
@@ -58,13 +58,13 @@ pub(crate) struct Scored {
     pub dimensions: Vec<Dimension>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Judge {
     pub judge: u8,
     pub composite: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Dimension {
     pub dimension: String,
     pub name: String,
@@ -79,13 +79,13 @@ pub(crate) struct Dimension {
     gap: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Evidence {
     pub location: String,
     pub quote: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Strategy {
     pub id: String,
     pub name: String,
@@ -97,7 +97,7 @@ pub(crate) struct Strategy {
     pub summary: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Finding {
     pub strategy: String,
     pub id: String,

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub(crate) const GIVEN: &str = "given";
 
 /// The story of one version.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Story {
     pub run: String,
     pub title: String,
@@ -61,21 +61,21 @@ pub(crate) struct Story {
 }
 
 /// A program that did something.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Agent {
     pub runtime: String,
     pub argv: Vec<String>,
 }
 
 /// A file that was captured.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, schemars::JsonSchema)]
 pub(crate) struct File {
     pub path: String,
     pub sha256: String,
 }
 
 /// Something that the creator was given.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Source {
     /// `artifact`, `handoff`, `file` or `outside`.
     pub kind: &'static str,
@@ -88,7 +88,7 @@ pub(crate) struct Source {
 }
 
 /// A review with the number of its findings.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Reviewed {
     pub strategy: String,
     pub name: String,
@@ -102,7 +102,7 @@ pub(crate) struct Reviewed {
 }
 
 /// What a judge said.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Judge {
     pub judge: u8,
     pub composite: String,
@@ -111,14 +111,14 @@ pub(crate) struct Judge {
 }
 
 /// A criterion; `met` is null if nothing judged it here.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Met {
     pub name: String,
     pub met: Option<bool>,
 }
 
 /// A commit that holds it.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Carrier {
     pub name: String,
     pub revision: String,
@@ -127,14 +127,14 @@ pub(crate) struct Carrier {
 }
 
 /// A place in the journal.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, schemars::JsonSchema)]
 pub(crate) struct Position {
     pub seq: u64,
     pub hash: String,
 }
 
 /// A file in the checkout beside the accepted one.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub(crate) struct Compared {
     pub path: String,
     pub accepted_sha256: String,

@@ -81,8 +81,12 @@ fn doctor_says_of_each_agent_whether_it_can_work_and_what_mends_it() {
     }
     insta::assert_snapshot!("doctor_agents", all);
     let said = ask(&world, None, &[], &["doctor", "--json"]);
-    let names: Vec<String> =
-        said.json().as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<String> = said.json()["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["name"].as_str().unwrap().to_owned())
+        .collect();
     for name in ["cgroup", "claude", "api", "agents", "boundary"] {
         assert!(names.iter().any(|n| n == name), "{name} in {names:?}");
     }
@@ -97,7 +101,7 @@ fn agents_shows_a_matrix_of_what_each_runtime_can() {
     let (offered, seen) = all.split_once("\nSEEN").unwrap();
     insta::assert_snapshot!("agents", offered);
     assert!(seen.contains("writes a file with its own tool ") && !seen.contains("FAILS"), "{seen}");
-    let json = ask(&world, Some("2.1.197"), &[], &["agents", "--json"]).json();
+    let json = ask(&world, Some("2.1.197"), &[], &["agents", "--json"]).json()["runtimes"].clone();
     let claude = &json[0];
     assert_eq!((claude["runtime"].as_str(), claude["usable"].as_bool()), (Some("claude"), Some(false)));
     assert_eq!(claude["features"].as_array().unwrap().len(), json[3]["features"].as_array().unwrap().len());
@@ -127,7 +131,7 @@ fn roles_are_listed_with_their_source_and_shown_whole() {
     insta::assert_snapshot!("roles", world.consort(&["roles"]).all(&world));
     insta::assert_snapshot!("role_own", world.consort(&["roles", "ps-researcher"]).all(&world));
     insta::assert_snapshot!("role_broken", world.consort(&["roles", "broken"]).all(&world));
-    let json = world.consort(&["roles", "judge", "--json"]).json();
+    let json = world.consort(&["roles", "judge", "--json"]).json()["roles"][0].clone();
     assert_eq!((json["source"].as_str(), json["built_in"].as_bool()), (Some("built in"), Some(true)));
     let missing = world.consort(&["roles", "nobody"]);
     assert_eq!(missing.code, 2);

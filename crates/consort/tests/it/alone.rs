@@ -128,6 +128,7 @@ fn a_document_is_scored_as_at_a_gate_and_nothing_else_is_touched() {
     let value = said.json();
     let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
     let documented = [
+        "schema",
         "run",
         "kind",
         "file",
@@ -189,7 +190,7 @@ fn a_composite_a_hair_below_the_threshold_does_not_pass_and_nobody_is_asked() {
     ] {
         assert!(said.stdout.contains(what), "{what}: {}", said.stdout);
     }
-    let run = scene.say(&["list", "--json"]).json()[0]["run"].as_str().unwrap().to_owned();
+    let run = scene.say(&["list", "--json"]).json()["runs"][0]["run"].as_str().unwrap().to_owned();
     let events = scene.events(&run);
     let broken = |e: &&E| {
         matches!(e, E::RoundDecided { verdict: Verdict::Broken { breaker: HoldWhy::NoCreator, .. }, .. })
@@ -368,5 +369,5 @@ fn it_works_without_git_and_on_files_from_elsewhere() {
         world.spawn(&["score", "../-odd name.md", "--rehearse"]),
     ];
     both.into_iter().for_each(|child| assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1)));
-    assert_eq!(world.consort(&["list", "--json"]).json().as_array().unwrap().len(), 3);
+    assert_eq!(world.consort(&["list", "--json"]).json()["runs"].as_array().unwrap().len(), 3);
 }

@@ -14,12 +14,12 @@ fn complete(name: &str, workflow: &str) -> (World, String) {
 fn complete_in(world: World, name: &str) -> (World, String) {
     let said = world.consort(&["run", "workflow.yaml", "--rehearse", "--approve", "all"]);
     assert_eq!(said.code, 0, "{name}: {}{}", said.stdout, said.stderr);
-    let id = world.consort(&["list", "--json"]).json()[0]["run"].as_str().unwrap().to_owned();
+    let id = world.consort(&["list", "--json"]).json()["runs"][0]["run"].as_str().unwrap().to_owned();
     (world, id)
 }
 
 fn checkpoints(world: &World, run: &str) -> Vec<Value> {
-    world.consort(&["checkpoint", "list", run, "--json"]).json().as_array().unwrap().clone()
+    world.consort(&["checkpoint", "list", run, "--json"]).json()["checkpoints"].as_array().unwrap().clone()
 }
 
 /// Accepted files of the run's result, with the hashes of their bytes.
@@ -121,7 +121,7 @@ fn what_cannot_be_gone_back_to_is_said_with_what_can() {
 fn forks(world: &World, args: &[&str], about: &str) -> String {
     let said = world.consort(&[&["fork"], args, &["--approve", "all"]].concat());
     assert_eq!(said.code, 0, "{about}: {}{}", said.stdout, said.stderr);
-    let list = world.consort(&["list", "--json"]).json();
+    let list = world.consort(&["list", "--json"]).json()["runs"].clone();
     let run = list.as_array().unwrap().last().unwrap()["run"].as_str().unwrap().to_owned();
     let verified = world.consort(&["verify", &run]);
     assert_eq!(verified.code, 0, "{about}: {}", verified.stdout);

@@ -43,8 +43,10 @@ fn a_projects_own_strategy_is_applied_in_its_group_and_frozen_into_the_plan() {
     // The file may change: the run has its own copy.
     world.write("workflow.yaml", &OWN.replace("prefix: HS", "prefix: XX"));
     assert_eq!(world.consort(&["verify"]).code, 0);
-    let listed =
-        world.consort(&["strategies", "house-style", "--workflow", "workflow.yaml", "--json"]).json();
+    let listed = world
+        .consort(&["strategies", "house-style", "--workflow", "workflow.yaml", "--json"])
+        .json()["strategies"]
+        .clone();
     assert_eq!(listed[0]["prefix"], "XX");
 }
 

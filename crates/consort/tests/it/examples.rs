@@ -37,7 +37,7 @@ fn all_of_them_run_to_their_ends() {
         let world = world(&file);
         let said = world.consort(&["run", "workflow.yaml", "--rehearse", "--approve", "all"]);
         assert_eq!(said.code, 0, "{name}: {}{}", said.stdout, said.stderr);
-        let list = world.consort(&["list", "--json"]).json();
+        let list = world.consort(&["list", "--json"]).json()["runs"].clone();
         let id = list[0]["run"].as_str().unwrap_or_else(|| panic!("{name}: {list}")).to_owned();
         let verified = world.consort(&["verify", &id]);
         assert_eq!(verified.code, 0, "{name}: {}", verified.stdout);

@@ -72,7 +72,7 @@ fn an_id_that_is_taken_is_refused_with_three_ways_on() {
     assert!(again.stdout.contains("small-20260220-001.2"));
     let auto = world.consort(&["run", "workflow.yaml", "--rehearse", "--id", "auto", "--approve", "all"]);
     assert_eq!(auto.code, 0, "{}", auto.stderr);
-    let list = world.consort(&["list", "--json"]).json();
+    let list = world.consort(&["list", "--json"]).json()["runs"].clone();
     assert_eq!(list.as_array().unwrap().len(), 3);
     let which = world.consort(&["status"]);
     assert_eq!(which.code, 2);
@@ -96,7 +96,7 @@ fn programs_can_read_what_it_says() {
         assert_eq!(said.code, 0, "{args:?}: {}", said.stderr);
         said.json();
     }
-    let show = world.consort(&["show", "first", "--json"]).json();
+    let show = world.consort(&["show", "first", "--json"]).json()["tasks"].clone();
     assert_eq!(show[0]["status"], "COMPLETE");
     let text = world.consort(&["show", "second"]);
     assert!(text.stdout.contains("waits for approval A-001"), "{}", text.stdout);
@@ -163,7 +163,7 @@ fn a_linked_worktree_and_a_folder_belong_to_the_same_runs() {
     world.write("deep/down/x", "");
     for dir in ["../linked", "deep/down"] {
         let said = world.consort(&["-C", dir, "list", "--json"]);
-        assert_eq!(said.json()[0]["run"], "small-20260220-001", "{dir}: {}", said.stderr);
+        assert_eq!(said.json()["runs"][0]["run"], "small-20260220-001", "{dir}: {}", said.stderr);
     }
     let resumed = world.consort(&["-C", "../linked", "resume", "--approve", "all"]);
     assert_eq!(resumed.code, 0, "{}{}", resumed.stdout, resumed.stderr);

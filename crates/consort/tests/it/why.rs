@@ -50,7 +50,7 @@ fn complete() -> (World, String) {
     assert_eq!(world.consort(&["approve", "small", "A-001", "-m", "reads well"]).code, 0);
     let said = world.consort(&["resume", "small"]);
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
-    let shown = world.consort(&["show", "small", "second", "--json"]).json();
+    let shown = world.consort(&["show", "small", "second", "--json"]).json()["tasks"].clone();
     let path = shown[0]["artifacts"][0][0].as_str().unwrap().to_owned();
     (world, path)
 }
@@ -132,7 +132,8 @@ fn an_override_is_told_with_name_rule_and_reason() {
     let world = World::new(POOR);
     let said = world.consort(&["run", "workflow.yaml"]);
     assert_eq!(said.code, 3, "{}{}", said.stdout, said.stderr);
-    let revision = world.consort(&["show", "poor", "report", "--json"]).json()[0]["revision"].clone();
+    let revision =
+        world.consort(&["show", "poor", "report", "--json"]).json()["tasks"][0]["revision"].clone();
     let revision = revision.as_str().unwrap();
     told(&world.consort(&["why", revision]), &["not accepted: stopped, ", "no checkpoint or barrier yet"]);
     let mut args = vec!["override", "poor", "report", "--reason", "only a spike"];
@@ -181,7 +182,7 @@ fn of_several_runs_the_newest_comes_first() {
         let args = [&["run", "workflow.yaml", "--rehearse", "--approve", "all"], again].concat();
         assert_eq!(world.consort(&args).code, 0);
     }
-    let shown = world.consort(&["show", RUN, "first", "--json"]).json();
+    let shown = world.consort(&["show", RUN, "first", "--json"]).json()["tasks"].clone();
     let path = shown[0]["artifacts"][0][0].as_str().unwrap();
     let runs = |args: &[&str]| -> Vec<String> {
         let value = world.consort(args).json();

@@ -183,5 +183,6 @@ fn task(wish: &Alone, gate: Gate, agents: &Agents, plan: &Plan) -> Task {
         workspace: WorkspaceKind::None,
         given: Some(wish.bytes.clone()),
         when: None,
+        estimate_ms: None,
     }
 }

@@ -146,6 +146,7 @@ impl<'f> Lower<'f> {
         lowered.levels = self.levels(task);
         lowered.form = self.form(task);
         lowered.approval = approval;
+        lowered.estimate_ms = task.estimate.as_ref().map(|at| at.value.0);
         lowered.criteria = criteria;
         lowered.creator = self.creator(task.agent.as_ref(), &role, lowered.criticality, agents, &plan.limits);
         self.check_creator(&lowered.creator, (&spot.id, &spot.span));
@@ -205,6 +206,7 @@ impl<'f> Lower<'f> {
             workspace: self.workspace(None),
             given: None,
             when: None,
+            estimate_ms: None,
         }
     }
 

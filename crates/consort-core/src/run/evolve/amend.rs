@@ -4,11 +4,11 @@ use super::rollback::is_untouched;
 use super::{reindex, rollback, tasks};
 use crate::ids::ContentHash;
 use crate::plan::CheckpointFrequency;
-use crate::run::amend;
 use crate::run::event::RunStatus;
 use crate::run::graph::Graph;
 use crate::run::plans::{Amending, Change, ChangeWhy, Leaving};
 use crate::run::state::{BarrierStage, BarrierState, Due, Past, State, TaskStage, TaskState};
+use crate::run::{amend, order, rank};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) fn began(state: &mut State, amending: Amending) -> Result<(), String>
     }
     for ix in state.leaving.tasks.clone() {
         tasks::unqueue(state, ix);
-        state.front.ready.remove(&ix);
+        order::leaves(state, ix);
         let left_over = over && !state.tasks[ix].stage.is_done();
         if left_over || state.tasks[ix].stage == TaskStage::Ready {
             state.tasks[ix].stage = TaskStage::Waiting;
@@ -157,6 +157,7 @@ pub(super) fn replan(state: &mut State, new: &Arc<Graph>, leaving: &Leaving) {
     state.tasks = tasks;
     state.barriers = barriers;
     state.graph = new.clone();
+    rank::anew(state);
 }
 
 fn fresh(barrier: &crate::plan::Barrier) -> BarrierState {

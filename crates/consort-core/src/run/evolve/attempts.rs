@@ -5,6 +5,7 @@ use crate::ids::{AttemptId, Step};
 use crate::run::StopWhy;
 use crate::run::event::{AttemptEnd, Failure};
 use crate::run::input::Usage;
+use crate::run::rank;
 use crate::run::state::{Live, LivePhase, Point, RoleUse, State, StepStatus, TaskStage, kind_of};
 use crate::time::Timestamp;
 
@@ -45,6 +46,7 @@ pub(super) fn starting(
         talk: Default::default(),
     };
     state.live.insert(attempt.clone(), live);
+    *state.front.had.entry(state.graph.group_of(ix)).or_default() += 1;
     state.used.agent_calls += 1;
     crate::run::budget::shares(state, ix, |spent| spent.agent_calls += 1);
     state.used.by_role.of(&attempt.step).calls += 1;
@@ -74,6 +76,9 @@ pub(super) fn ended(
         went_well(state, attempt);
     }
     let live = state.live.remove(attempt).ok_or_else(|| format!("{attempt} is not live"))?;
+    if *end == AttemptEnd::Done {
+        rank::learn(state, ix, (&attempt.step, live.fallback), wall_ms);
+    }
     state.front.deadlines.remove(&(live.deadline, attempt.clone()));
     count(state, end, usage, wall_ms);
     if *end == AttemptEnd::Lost {

@@ -82,6 +82,7 @@ pub(super) fn reopen(state: &mut State, b: usize, note: Option<&str>, by: &str) 
         it.steer(by, note, true);
         state.front.due.insert(Due::Task(ix));
     }
+    crate::run::rank::ahead(state);
 }
 
 pub(super) fn prechecked(state: &mut State, barrier: &BarrierId) -> Applied {

@@ -4,6 +4,7 @@ use super::Applied;
 use super::stages::at_stage;
 use super::tasks::{self, decide, done};
 use crate::ids::{ContentHash, TaskId};
+use crate::run::rank;
 use crate::run::state::{Due, Point, State, Taken, TaskStage};
 use crate::time::Timestamp;
 
@@ -20,7 +21,11 @@ pub(super) fn asks(state: &mut State, task: &TaskId, stage: TaskStage, at: Times
 /// Its turn comes once more, with what is known by now.
 fn again(state: &mut State, ix: usize) {
     state.front.ensuring.remove(&ix);
+    let was_ahead = rank::is_ahead(&state.tasks[ix].stage);
     state.tasks[ix].stage = TaskStage::Waiting;
+    if !was_ahead {
+        rank::ahead(state);
+    }
     if !state.is_leaving(ix) {
         state.front.due.insert(Due::Task(ix));
     }
@@ -61,6 +66,7 @@ pub(super) fn unclear(state: &mut State, task: &TaskId, what: &str, why: &str) -
     let open = |s: &TaskStage| matches!(s, TaskStage::Weighing | TaskStage::Growing);
     let ix = at_stage(state, task, "unclear", open)?;
     state.front.ensuring.remove(&ix);
+    rank::begins(state, ix);
     decide(state, ix, Point::Unclear { what: what.to_owned(), why: why.to_owned() });
     Ok(())
 }
@@ -71,6 +77,7 @@ pub(super) fn skipped(state: &mut State, task: &TaskId, why: &str, at: Timestamp
     let ix = at_stage(state, task, "skipped", open)?;
     done(state, &Due::Task(ix));
     state.front.ensuring.remove(&ix);
+    rank::begins(state, ix);
     state.tasks[ix].stage = TaskStage::Skipped(why.to_owned());
     state.tasks[ix].ready_at.get_or_insert(at);
     state.front.tasks_left -= 1;
@@ -81,6 +88,7 @@ pub(super) fn skipped(state: &mut State, task: &TaskId, why: &str, at: Timestamp
 /// A person sends on what was held before anything began: its turn comes again.
 pub(super) fn released(state: &mut State, ix: usize) {
     state.tasks[ix].stage = TaskStage::Waiting;
+    rank::ahead(state);
     state.tasks[ix].taken = None;
     if state.tasks[ix].waits == 0 && !state.is_leaving(ix) {
         state.front.due.insert(Due::Task(ix));

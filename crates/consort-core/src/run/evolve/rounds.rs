@@ -9,6 +9,7 @@ use crate::run::event::{HoldWhy, RoundKind};
 use crate::run::state::{
     Due, Point, Round, State, StepState, StepStatus, TaskStage, TaskState, WorkspaceState,
 };
+use crate::run::{order, rank};
 use crate::time::Timestamp;
 
 /// The present round, which must have this number.
@@ -20,7 +21,8 @@ pub(super) fn of(state: &mut State, ix: usize, iteration: u32) -> Result<&mut Ro
 
 /// A round began. A creation is asked to answer what the last round's reviewers found.
 pub(super) fn started(state: &mut State, ix: usize, iteration: u32, kind: RoundKind) -> Result<(), String> {
-    state.front.ready.remove(&ix);
+    order::leaves(state, ix);
+    rank::begins(state, ix);
     let it = &mut state.tasks[ix];
     if iteration != it.iteration + 1 {
         return Err(format!("round {iteration} follows round {}", it.iteration));
@@ -220,7 +222,8 @@ pub(super) fn released(state: &mut State, ix: usize, new_set: bool) {
     if it.workspace != WorkspaceState::Ready && !(needs_none && it.iteration > 0) {
         it.stage = TaskStage::Ready;
         it.set_began = it.iteration + 1;
-        state.front.ready.insert(ix);
+        order::waits(state, ix);
+        rank::ahead(state);
         return;
     }
     let broken = it.steps.iter().any(|s| s.status != StepStatus::Done);

@@ -5,6 +5,7 @@ use super::{Applied, growth, rounds};
 use crate::ids::{ApprovalId, Revision, TaskId};
 use crate::run::input::{Candidate, Raised};
 use crate::run::state::{Due, Point, State, TaskStage};
+use crate::run::{order, rank};
 use crate::time::Timestamp;
 
 pub(super) fn index(state: &State, task: &TaskId) -> Result<usize, String> {
@@ -106,7 +107,8 @@ pub(super) fn failed(state: &mut State, task: &TaskId, why: &str) -> Applied {
     done(state, &Due::Task(ix));
     unqueue(state, ix);
     state.front.ensuring.remove(&ix);
-    state.front.ready.remove(&ix);
+    order::leaves(state, ix);
+    rank::begins(state, ix);
     state.front.given_up += 1;
     state.tasks[ix].stage = TaskStage::Failed(why.to_owned());
     Ok(())

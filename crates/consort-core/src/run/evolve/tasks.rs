@@ -3,6 +3,7 @@
 use crate::ids::ApprovalId;
 use crate::plan::{CheckpointFrequency, Input, WorkspaceKind};
 use crate::run::event::{ApprovalKind, RunStatus};
+use crate::run::rank;
 use crate::run::state::{Approval, BarrierStage, Due, Point, State, StepStatus, TaskStage, WorkspaceState};
 use crate::time::Timestamp;
 
@@ -166,6 +167,7 @@ pub(super) fn asked(
         ApprovalKind::List { task, .. } => {
             let ix = super::index(state, task)?;
             done(state, &Due::Task(ix));
+            rank::begins(state, ix);
             state.tasks[ix].stage = TaskStage::AwaitingApproval(approval.clone());
         }
         ApprovalKind::Input { .. } => done(state, &Due::Inputs),

@@ -1,8 +1,11 @@
 //! What is in flight and what is due, derived from the rest of the state.
 
 use crate::ids::{ApprovalId, AttemptId};
+use crate::run::rank::{Learned, Ranks};
 use crate::time::Timestamp;
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Indexes over the state: what is in flight and what is due. A test compares them with a
 /// naive recomputation after every event.
@@ -10,8 +13,8 @@ use std::collections::BTreeSet;
 pub(in crate::run) struct Frontier {
     /// Decisions that follow by themselves and were not taken yet.
     pub due: BTreeSet<Due>,
-    /// Ready tasks without a workspace, by plan order.
-    pub ready: BTreeSet<usize>,
+    /// Ready tasks without a workspace: by pipeline, then the one with the longest chain first.
+    pub ready: BTreeSet<(usize, Reverse<u64>, usize)>,
     /// Steps that wait for a slot: (task, position in its steps).
     pub queued: BTreeSet<(usize, usize)>,
     /// Steps that wait for their back-off: (not before, task, position).
@@ -34,6 +37,14 @@ pub(in crate::run) struct Frontier {
     pub given_up: usize,
     /// Questions without an answer.
     pub open_approvals: BTreeSet<ApprovalId>,
+    /// How long the chains of work are: see `run/rank.rs`.
+    pub ranks: Arc<Ranks>,
+    /// How long steps took so far.
+    pub learned: Learned,
+    /// What all agents will take for tasks of which nothing is done yet, in milliseconds.
+    pub ahead: u128,
+    /// Attempts that each pipeline has had, by its number.
+    pub had: BTreeMap<usize, u64>,
 }
 
 /// A decision that is due. The order is the order in which they are taken.

@@ -5,7 +5,7 @@ use crate::run::is_among;
 use serde::Serialize;
 
 /// A question to a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ApprovalView {
     /// `A-001`.
     pub id: String,
@@ -89,7 +89,7 @@ impl ApprovalView {
 }
 
 /// A version that a person chooses from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct VersionView {
     /// The round in which it was scored last.
     pub round: u32,
@@ -104,7 +104,7 @@ pub struct VersionView {
 }
 
 /// The answer to a question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AnswerView {
     /// Yes or no.
     pub yes: bool,

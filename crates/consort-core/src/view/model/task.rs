@@ -5,7 +5,7 @@ use crate::view::words::Word;
 use serde::Serialize;
 
 /// A task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct TaskView {
     /// Its id.
     pub id: String,
@@ -74,7 +74,7 @@ pub struct TaskView {
 }
 
 /// A person sent the task on its way again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct SteeringView {
     /// Who.
     pub by: String,
@@ -96,7 +96,7 @@ impl SteeringView {
 }
 
 /// An attempt that runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct LiveView {
     /// `task/generation.iteration.attempt/step`.
     pub attempt: String,
@@ -123,7 +123,7 @@ pub struct LiveView {
 }
 
 /// Another agent, or another session, went on with the work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ChangeView {
     /// When.
     pub at: When,
@@ -141,7 +141,7 @@ impl ChangeView {
 }
 
 /// One round of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RoundView {
     /// From 1.
     pub number: u32,
@@ -164,7 +164,7 @@ pub struct RoundView {
 }
 
 /// The gate of one task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct GateView {
     /// PENDING before the first score, then IN_PROGRESS, COMPLETE if passed, FAILED if not.
     pub status: Word,

@@ -120,7 +120,7 @@ pub struct Crossed {
 }
 
 /// A handoff and what its consumers said of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Crossing {
     /// The handoff.
     pub handoff: Handoff,
@@ -129,7 +129,7 @@ pub struct Crossing {
 }
 
 /// What a consumer said of a finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Answered {
     /// The consumer's task.
     pub by: String,
@@ -142,7 +142,7 @@ pub struct Answered {
 }
 
 /// What became of a finding on the other side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// Some consumer uses it.

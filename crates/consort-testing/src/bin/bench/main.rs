@@ -11,6 +11,7 @@ mod cold;
 mod gate;
 mod git;
 mod lint;
+mod makespan;
 mod memory;
 mod prompts;
 mod reopen;
@@ -31,6 +32,7 @@ const ALL: &[(&str, Measure)] = &[
     ("gate", gate::critics),
     ("brain", brain::fan_and_chain),
     ("reopen", reopen::reopen),
+    ("makespan", makespan::graphs),
     ("lint", lint::artifacts),
     ("status", cold::status),
     ("memory", memory::waiting),

@@ -9,6 +9,7 @@ mod growth;
 mod life;
 mod limits;
 mod onward;
+mod order;
 mod overshoot;
 mod people;
 mod rollback;

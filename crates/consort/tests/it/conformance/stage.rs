@@ -126,7 +126,7 @@ impl Stage {
 
     /// The only open question's id.
     pub(crate) fn question(&self) -> String {
-        let open = self.lab.consort(&["inbox", RUN, "--json"]).json();
+        let open = self.lab.consort(&["inbox", RUN, "--json"]).json()["questions"].clone();
         open[0]["id"].as_str().unwrap_or_else(|| panic!("nobody asks: {open}")).to_owned()
     }
 

@@ -97,7 +97,7 @@ fn the_seeds_workflow_is_done_by_real_agents_clean_and_disturbed() {
         if said.code == 0 {
             break;
         }
-        let open = disturbed.consort(&["inbox", RUN, "--json"]).json();
+        let open = disturbed.consort(&["inbox", RUN, "--json"]).json()["questions"].clone();
         for asked in open.as_array().into_iter().flatten() {
             let id = asked["id"].as_str().unwrap_or_default().to_owned();
             disturbed.consort(&["approve", RUN, &id, "-m", "the service was limited"]);
