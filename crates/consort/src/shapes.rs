@@ -27,6 +27,8 @@ pub(crate) const ALL: &[Shape] = &[
     ("integrate", of::<told::Integrate>),
     ("lint", of::<told::Lint>),
     ("list", of::<told::List>),
+    ("outlook", of::<crate::commands::outlook::Json>),
+    ("ps", of::<told::Ps>),
     ("report", of::<told::Report>),
     ("review", of::<crate::report::alone::Outcome>),
     ("roles", of::<told::Roles>),

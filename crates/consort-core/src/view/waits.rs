@@ -6,7 +6,7 @@ use crate::run::{Event, EventKind, Live, RunStatus, State, StepStatus, TaskStage
 use serde::Serialize;
 
 /// Something that waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Wait {
     /// Task, barrier, input or limit; empty for the run.
     pub subject: String,

@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use consort_core::plan::Forecast;
 use consort_core::run::{Outlook, State, Will};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -80,40 +81,36 @@ fn dollars(micro_usd: u64) -> String {
     format!("${}.{:02}", micro_usd / 1_000_000, micro_usd % 1_000_000 / 10_000)
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
-    schema: &'static str,
+/// What going on would do.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Json {
     run: String,
-    tasks: Vec<Row<'a>>,
+    /// In the order of the plan; those that a changed workflow does not have come last.
+    tasks: Vec<Row>,
+    /// Agent calls that are left to make, if every gate passes in its second round.
     calls: u32,
-    /// Millionths of a US dollar; `null`: nobody knows yet.
+    /// What they cost, in millionths of a US dollar; `null`: nobody knows yet.
     micro_usd: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    task: &'a str,
-    will: &'static str,
-    why: &'a str,
+#[derive(Serialize, JsonSchema)]
+struct Row {
+    task: String,
+    will: Will,
+    why: String,
     calls: u32,
 }
 
 /// The same as data.
 pub(crate) fn json(ctx: &Context, state: &State, rows: &[Outlook]) -> Result<(), Failure> {
     let all = total(rows);
-    let row = |row: &'_ Outlook| (word(row.will), row.takes.calls);
-    let tasks = rows.iter().map(|each| {
-        let (will, calls) = row(each);
-        Row { task: each.task.as_str(), will, why: &each.why, calls }
-    });
-    let run = state.start.as_ref().map(|start| start.run.to_string()).unwrap_or_default();
-    let json = Json {
-        schema: "consort.outlook/1",
-        run,
-        tasks: tasks.collect(),
-        calls: all.calls,
-        micro_usd: if state.graph.plan.rehearsal { Some(0) } else { expected(state, &all) },
+    let row = |each: &Outlook| {
+        let (task, why) = (each.task.to_string(), each.why.clone());
+        Row { task, will: each.will, why, calls: each.takes.calls }
     };
-    ctx.out.json(&json)?;
+    let run = state.start.as_ref().map(|start| start.run.to_string()).unwrap_or_default();
+    let micro_usd = if state.graph.plan.rehearsal { Some(0) } else { expected(state, &all) };
+    let json = Json { run, tasks: rows.iter().map(row).collect(), calls: all.calls, micro_usd };
+    ctx.out.shaped("outlook", &json)?;
     Ok(())
 }

@@ -19,6 +19,7 @@ use consort_local::replay::replay;
 use consort_worker::dirs::RunDirs;
 use consort_worker::os::{self, Memory};
 use consort_worker::signs::last_sign;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -29,14 +30,14 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 #[command(after_help = "Example:\n  consort ps")]
 pub(crate) struct Ps {
-    /// Prints [{repository, run, status, state: "live" | "dead", runner, agents, waits, command}].
+    /// Prints {schema, runs: [{repository, run, status, state: "live" | "dead", runner, agents, waits, command}]}.
     #[arg(long)]
     json: bool,
 }
 
 /// One run.
-#[derive(Serialize)]
-struct Line {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Line {
     repository: PathBuf,
     run: String,
     title: String,
@@ -52,7 +53,7 @@ struct Line {
     error: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Runner {
     pid: Option<i32>,
     since: When,
@@ -61,7 +62,7 @@ struct Runner {
 }
 
 /// One living attempt.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Agent {
     task: String,
     step: String,
@@ -87,7 +88,7 @@ pub(crate) fn run(ctx: &Context, args: &Ps) -> Result<u8, Failure> {
     let mut lines: Vec<Line> = entries.iter().filter_map(|entry| line(&state_dir, entry)).collect();
     lines.sort_by_key(|line| line.command.is_none());
     if args.json {
-        ctx.out.json(&lines)?;
+        ctx.out.shaped("ps", &serde_json::json!({ "runs": lines }))?;
         return Ok(exit::DONE);
     }
     let text: Vec<String> = lines.iter().map(|line| told(ctx, line)).collect();

@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // nobody makes these: they are what is promised
 
-use crate::commands::{compare, cost, doctor, list, why};
+use crate::commands::{compare, cost, doctor, list, ps, why};
 use crate::report::story::Story;
 use consort_core::ids::{StrategyId, TaskId};
 use consort_core::plan::{
@@ -19,6 +19,12 @@ use serde_json::Value;
 #[derive(JsonSchema)]
 pub(crate) struct List {
     runs: Vec<list::Line>,
+}
+
+/// Runs that are being driven, in all repositories of the user; those that need a person first.
+#[derive(JsonSchema)]
+pub(crate) struct Ps {
+    runs: Vec<ps::Line>,
 }
 
 /// Tasks of a run.

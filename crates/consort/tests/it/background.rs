@@ -14,7 +14,7 @@ const SMALL_RUN: &str = "small-20260220-001";
 
 /// What `consort ps` says of the only run that it knows.
 fn seen(world: &World) -> serde_json::Value {
-    let all = world.consort(&["ps", "--json"]).json();
+    let all = world.consort(&["ps", "--json"]).json()["runs"].clone();
     assert_eq!(all.as_array().map(Vec::len), Some(1), "{all}");
     all[0].clone()
 }
@@ -26,7 +26,7 @@ fn runner(world: &World) -> Pid {
 /// Until nobody drives anything.
 fn until_idle(world: &World) {
     let began = Instant::now();
-    while world.consort(&["ps", "--json"]).json() != serde_json::json!([]) {
+    while world.consort(&["ps", "--json"]).json()["runs"] != serde_json::json!([]) {
         assert!(began.elapsed() < Duration::from_secs(60), "{}", world.consort(&["ps"]).stdout);
         std::thread::sleep(Duration::from_millis(50));
     }

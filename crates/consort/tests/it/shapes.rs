@@ -18,6 +18,8 @@ const NAMES: &[&str] = &[
     "integrate",
     "lint",
     "list",
+    "outlook",
+    "ps",
     "report",
     "review",
     "roles",
@@ -59,7 +61,7 @@ fn the_committed_schemas_are_current() {
         .next()
         .unwrap_or_default()
         .split(", ")
-        .filter(|n| !["workflow", "handoff"].contains(n));
+        .filter(|n| !["workflow", "handoff", "tasks"].contains(n));
     assert_eq!(listed.collect::<Vec<_>>(), NAMES, "every shape is in this test");
 }
 
@@ -128,6 +130,8 @@ fn outputs_are_what_the_schemas_say() {
         ("roles", json(&["roles", "judge"])),
         ("strategies", json(&["strategies"])),
         ("verify", json(&["verify", run])),
+        ("ps", json(&["ps"])),
+        ("outlook", json(&["resume", run, "--explain"])),
         ("report", json(&["report", run])),
         ("lint", json(&["lint", "poor.md", "gone.md"])),
         ("integrate", json(&["integrate", run, "--dry-run"])),

@@ -75,7 +75,7 @@ fn an_agent_whose_runner_died_keeps_its_slot() {
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
     // It waits for a slot, and says so.
     let waits = || {
-        let all = world.consort(&["ps", "--json"]).json();
+        let all = world.consort(&["ps", "--json"]).json()["runs"].clone();
         let two = all.as_array().unwrap().iter().find(|line| line["run"] == "two").cloned();
         two.is_some_and(|line| line["waits"].as_array().unwrap().iter().any(|wait| wait["for"] == "slot"))
     };
