@@ -24,7 +24,7 @@ pub const EACH_MAX: u32 = 1_000;
 pub const EACH_DEFAULT: u32 = 50;
 
 /// What must be true when the turn of a task comes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Condition {
     /// As it stands in the file; see `definition::expr`.
     pub expr: String,

@@ -31,11 +31,12 @@ use super::event::{ApprovalKind, AttemptEnd, EventKind, Failure};
 use super::input::{Exit, Usage};
 use super::state::{Reserved, Spent, State};
 use crate::ids::{ApprovalId, AttemptId};
-use crate::plan::{AgentSpec, Runtime};
+use crate::plan::{AgentSpec, Plan, Runtime};
 use crate::planted::Bug;
 use crate::time::Timestamp;
 use asking::no_room;
 use limit::{Limit, Scope, UNKNOWN_COST, limits};
+use std::collections::BTreeSet;
 
 /// What other runs used up on this day or may still use up, if that is news.
 pub(super) fn elsewhere(
@@ -83,25 +84,62 @@ pub(super) fn deadline(state: &State) -> Option<Timestamp> {
     wall.into_iter().chain(days_asked(state).map(|(_, until)| until)).min()
 }
 
-/// What this task used up, in every part of the run that has a budget of its own.
-pub(super) fn shares(state: &mut State, ix: usize, change: impl Fn(&mut Spent)) {
-    let graph = state.graph.clone();
-    let of_lists = || graph.plan.siblings.values().any(|siblings| !siblings.budget.is_unlimited());
-    if graph.plan.limits.shares.is_empty() && !of_lists() {
-        return;
-    }
+/// What the run used up on the day that it is.
+fn today(state: &mut State, change: impl Fn(&mut Spent)) {
     let day = state.now.day();
-    if !graph.plan.limits.shares.day.is_unlimited() {
-        let mut today = state.today.filter(|(of, _)| *of == day).unwrap_or((day, Spent::default()));
-        change(&mut today.1);
-        state.today = Some(today);
+    let mut today = state.today.filter(|(of, _)| *of == day).unwrap_or((day, Spent::default()));
+    change(&mut today.1);
+    state.today = Some(today);
+}
+
+/// What this task used up today, and in every part of the run that has a budget of its own.
+pub(super) fn shares(state: &mut State, ix: usize, change: impl Fn(&mut Spent)) {
+    today(state, &change);
+    parts(state, ix, change);
+}
+
+fn parts(state: &mut State, ix: usize, change: impl Fn(&mut Spent)) {
+    let graph = state.graph.clone();
+    if has_parts(&graph.plan) {
+        let keys: Vec<String> = limited(state, ix).collect();
+        keys.into_iter().for_each(|key| change(state.spent.entry(key).or_default()));
     }
-    let keys: Vec<String> = Scope::around(state, ix, state.now)
-        .filter(|scope| !scope.is_whole())
-        .filter(|scope| !scope.budget(state).is_unlimited())
-        .filter_map(Scope::key)
-        .collect();
-    keys.into_iter().for_each(|key| change(state.spent.entry(key).or_default()));
+}
+
+fn has_parts(plan: &Plan) -> bool {
+    !plan.limits.shares.is_empty() || plan.siblings.values().any(|siblings| !siblings.budget.is_unlimited())
+}
+
+/// The keys of the limited parts of the run to which a task belongs.
+fn limited(state: &State, ix: usize) -> impl Iterator<Item = String> {
+    let parts = Scope::around(state, ix, state.now).filter(|scope| !scope.is_whole());
+    parts.filter(|scope| !scope.budget(state).is_unlimited()).filter_map(Scope::key)
+}
+
+/// It never ran: nobody was called. A call counts on the day on which it began; what was used up then is told
+/// nobody any more.
+pub(super) fn never_ran(state: &mut State, ix: usize, since: Timestamp) {
+    let less = |spent: &mut Spent| spent.agent_calls = spent.agent_calls.saturating_sub(1);
+    if since.day() == state.now.day() {
+        today(state, less);
+    }
+    parts(state, ix, less);
+}
+
+/// The calls that are under way, each with the limited parts of the run that count it.
+pub(super) fn under_way(state: &State) -> BTreeSet<(AttemptId, String)> {
+    if !has_parts(&state.graph.plan) {
+        return BTreeSet::new();
+    }
+    let live = state.live.keys().filter_map(|attempt| Some((attempt, state.graph.ix(&attempt.task)?)));
+    live.flat_map(|(attempt, ix)| limited(state, ix).map(|key| (attempt.clone(), key))).collect()
+}
+
+/// Another plan may limit parts that had no limits before: they count from now on, and with them what is under way.
+pub(super) fn newly_limited(state: &mut State, before: &BTreeSet<(AttemptId, String)>) {
+    let news: Vec<String> =
+        under_way(state).into_iter().filter(|it| !before.contains(it)).map(|(_, key)| key).collect();
+    news.into_iter().for_each(|key| state.spent.entry(key).or_default().agent_calls += 1);
 }
 
 /// The first limit that is nearly used up and was not told: of the run, or of a task and its pipeline.

@@ -130,7 +130,7 @@ pub struct State {
     /// What the parts used up that have a budget of their own: `task/<id>`, `pipeline/<id>`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub spent: BTreeMap<String, Spent>,
-    /// What this run used up on the latest day on which it did something; kept where days are limited.
+    /// What this run used up on the latest day on which it did something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub today: Option<(i64, Spent)>,
     /// What other runs used up on a day, as it was told last.

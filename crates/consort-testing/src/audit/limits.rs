@@ -6,7 +6,7 @@ use consort_core::ids::{AttemptId, Step, TaskId};
 use consort_core::plan::{AgentSpec, Budget, Runtime, TaskKind};
 use consort_core::run::*;
 use consort_core::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Money, tokens and calls: used up, or reserved.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,6 +34,8 @@ struct Holder {
     /// Neither a price nor a word of its own says what a call costs.
     unpriced: bool,
     session: bool,
+    /// The day on which it began, as limits of days are called: its call counts there.
+    day: String,
 }
 
 /// What the auditor keeps of quotas and budgets.
@@ -139,6 +141,7 @@ fn around(book: &Book<'_>, task: &TaskId, now: Timestamp) -> Vec<(String, Budget
         _ => None,
     });
     let of_list = list.and_then(|id| Some((format!("list/{id}/"), book.plan.siblings.get(id)?.budget)));
+    let of_list = of_list.filter(|(_, budget)| !budget.is_unlimited());
     let day = Some((day_name(now.0.div_euclid(86_400_000)), limits.shares.day));
     [Some((String::new(), limits.budget)), day, of_pipeline, of_list, of_task].into_iter().flatten().collect()
 }
@@ -152,15 +155,33 @@ fn spend(
 ) {
     let spent = Spent::of(usage);
     let ran = !matches!(end, AttemptEnd::Lost | AttemptEnd::Failed(Failure::Exit(Exit::NotStarted(_))));
+    let began = holder.as_ref().map(|holder| holder.day.clone());
     let unknown = ran
         && usage.micro_usd.is_none()
         && holder.is_some_and(|holder| holder.unpriced && (spent.tokens > 0 || !holder.session));
     for (name, _) in around(book, &attempt.task, now) {
+        let counted_here = !name.starts_with("day/") || began.as_ref() == Some(&name);
         let used = book.limits.used.entry(name).or_default();
         used.micro_usd = used.micro_usd.saturating_add(spent.micro_usd);
         used.tokens = used.tokens.saturating_add(spent.tokens);
         used.unknown += u64::from(unknown);
-        used.calls -= u64::from(*end == AttemptEnd::Lost);
+        used.calls -= u64::from(*end == AttemptEnd::Lost && counted_here);
+    }
+}
+
+/// The parts of the run that count the calls under way. Another plan may have more of them.
+pub(super) fn under_way(book: &Book<'_>) -> BTreeSet<(AttemptId, String)> {
+    let parts = |attempt: &AttemptId| {
+        let all = around(book, &attempt.task, Timestamp(0)).into_iter().map(|(name, _)| name);
+        all.filter(|name| !name.is_empty() && !name.starts_with("day/")).collect::<Vec<_>>()
+    };
+    book.limits.live.keys().flat_map(|it| parts(it).into_iter().map(|name| (it.clone(), name))).collect()
+}
+
+/// What is under way counts in parts that another plan limits.
+pub(super) fn newly_limited(book: &mut Book<'_>, before: &BTreeSet<(AttemptId, String)>) {
+    for (_, name) in under_way(book).difference(before) {
+        book.limits.used.entry(name.clone()).or_default().calls += 1;
     }
 }
 
@@ -211,6 +232,7 @@ fn room(book: &mut Book<'_>, attempt: &AttemptId, agent: &AgentSpec, now: Timest
         said: Spent::default(),
         unpriced: agent.price().is_none(),
         session: matches!(agent.runtime, Runtime::Session(_)),
+        day: day_name(now.0.div_euclid(86_400_000)),
     };
     book.limits.live.insert(attempt.clone(), holder);
 }

@@ -2,6 +2,7 @@
 //! about goes on untouched; what was accepted and given up is put aside. Told from the two plans alone.
 
 use super::book::{Book, Meeting, Page, Question};
+use super::limits;
 use crate::sim::Record;
 use consort_core::ids::{AttemptId, ContentHash, TaskId};
 use consort_core::plan::{Input as Reads, Plan, TaskKind};
@@ -165,7 +166,9 @@ fn changed<'a>(book: &mut Book<'a>, plan: &ContentHash, absent: &[String], why: 
         book.live.iter().filter(|a| tasks.contains(&a.task)).map(ToString::to_string).collect();
     book.must(alive.is_empty(), "plan", || format!("changed while {} are alive", alive.join(", ")));
     give_up(book, &tasks, &barriers);
+    let counted = limits::under_way(book);
     hold(book, new, absent.to_vec());
+    limits::newly_limited(book, &counted);
 }
 
 /// From the present record on this plan holds.

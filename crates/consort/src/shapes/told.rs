@@ -6,7 +6,7 @@ use crate::commands::{compare, cost, doctor, list, ps, why};
 use crate::report::story::Story;
 use consort_core::ids::{StrategyId, TaskId};
 use consort_core::plan::{
-    ApprovalAt, Calls, Criterion, Criticality, Forecast, Form, People, Strategy, Waived,
+    ApprovalAt, Calls, Condition, Criterion, Criticality, Forecast, Form, People, Strategy, Waived,
 };
 use consort_core::view::attempts::{AttemptLine, Sum};
 use consort_core::view::inbox::Waiting;
@@ -146,6 +146,10 @@ pub(crate) struct Explained {
     threshold: String,
     /// A decimal as text.
     floor: String,
+    /// What must be true when its turn comes; else it is skipped.
+    when: Option<Condition>,
+    /// `"declared"`, or an object with one key: `handoff`, `each` (tasks that a list will make), `grown` (one of them).
+    kind: Value,
     form: Form,
     criteria: Vec<Criterion>,
     approval: Option<ApprovalAt>,

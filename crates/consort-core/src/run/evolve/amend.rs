@@ -8,7 +8,7 @@ use crate::run::event::RunStatus;
 use crate::run::graph::Graph;
 use crate::run::plans::{Amending, Change, ChangeWhy, Leaving};
 use crate::run::state::{BarrierStage, BarrierState, Due, Past, State, TaskStage, TaskState};
-use crate::run::{amend, order, rank};
+use crate::run::{amend, budget, order, rank};
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,8 +67,9 @@ pub(super) fn changed(
     for b in &leaving.barriers {
         retire_barrier(state, *b);
     }
-    let open = open_stages(state);
+    let (open, calls) = (open_stages(state), budget::under_way(state));
     replan(state, &new, &leaving);
+    budget::newly_limited(state, &calls);
     let given_up = |past: &Past| matches!(past, Past::Task { until, .. } if *until == state.record);
     let tidied = !state.past.iter().any(given_up);
     let (plan, absent, seq) = (plan.clone(), absent.to_vec(), state.record);

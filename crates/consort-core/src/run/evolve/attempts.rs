@@ -5,8 +5,8 @@ use crate::ids::{AttemptId, Step};
 use crate::run::StopWhy;
 use crate::run::event::{AttemptEnd, Failure};
 use crate::run::input::Usage;
-use crate::run::rank;
 use crate::run::state::{Live, LivePhase, Point, RoleUse, State, StepStatus, TaskStage, kind_of};
+use crate::run::{budget, rank};
 use crate::time::Timestamp;
 
 /// The entry of a live attempt.
@@ -48,7 +48,7 @@ pub(super) fn starting(
     state.live.insert(attempt.clone(), live);
     *state.front.had.entry(state.graph.group_of(ix)).or_default() += 1;
     state.used.agent_calls += 1;
-    crate::run::budget::shares(state, ix, |spent| spent.agent_calls += 1);
+    budget::shares(state, ix, |spent| spent.agent_calls += 1);
     state.used.by_role.of(&attempt.step).calls += 1;
     Ok(())
 }
@@ -84,9 +84,7 @@ pub(super) fn ended(
     if *end == AttemptEnd::Lost {
         // It never ran: nobody was called.
         state.used.never_ran += 1;
-        crate::run::budget::shares(state, ix, |spent| {
-            spent.agent_calls = spent.agent_calls.saturating_sub(1)
-        });
+        budget::never_ran(state, ix, live.since);
     }
     charge(state, (ix, &attempt.step, live.fallback), end, usage, wall_ms);
     spend(state.used.by_role.of(&attempt.step), usage, wall_ms);
@@ -184,7 +182,7 @@ fn charge(
     let agent = graph.task(ix).agent_of(step, fallback);
     let unknown_cost = crate::run::budget::is_unknown(agent, end, usage);
     state.used.unknown_cost += u32::from(unknown_cost);
-    crate::run::budget::shares(state, ix, |spent| spent.add(usage, wall_ms, unknown_cost));
+    budget::shares(state, ix, |spent| spent.add(usage, wall_ms, unknown_cost));
     // One that failed before it did anything tells nothing.
     let done = *end == AttemptEnd::Done;
     let tells = done || usage.tokens() > 0 || usage.micro_usd.is_some_and(|cost| cost > 0);

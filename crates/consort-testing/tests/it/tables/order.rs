@@ -70,7 +70,9 @@ fn the_longest_chain_starts_first_whatever_the_file_says() {
     let told = [task("x"), takes(task("y"), 600)];
     let mut quick = line("a", 3);
     quick.iter_mut().for_each(|task| task.estimate_ms = Some(MINUTE));
-    assert!(order(told.into_iter().chain(quick).collect(), 2).starts_with("y a1 "));
+    // Which of two that get their slots together begins first is up to the simulation; `x` is not among them.
+    let told = order(told.into_iter().chain(quick).collect(), 2);
+    assert!(["a1 y x ", "y a1 x "].iter().any(|start| told.starts_with(start)), "{told}");
     // Everything else being equal: as the file says.
     assert_eq!(order(["c", "b", "a"].map(task).into(), 1), "c b a");
 }

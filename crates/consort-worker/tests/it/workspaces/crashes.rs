@@ -43,6 +43,8 @@ fn cycle() {
     let kept = [(TaskId::from("a"), 1, tips[1].revision.clone())];
     let labels = [("ps".to_owned(), Some(tips[1].revision.clone()))];
     plane.rewind(&Rewind { to: &last, kept: &kept, labels: &labels, at: AT }).unwrap();
+    // Another plan gives up that one, too.
+    plane.abandon(&kept, AT).unwrap();
     let repo = discover(&scene.person).unwrap();
     integrate(&repo, &RunId::from(RUN), "refs/heads/main", &scene.base, &last, AT).unwrap();
 }
@@ -127,6 +129,7 @@ fn whoever_dies_at_whatever_site_the_next_one_ends_as_if_nothing_had_been() {
     assert!(run_cycle(calm.path(), None).success());
     let expected = outcome(calm.path());
     assert!(expected.contains("CP-001") && expected.contains("salvage/a--1"), "{expected}");
+    assert!(expected.contains("/abandoned/a ") && !expected.contains("/task/a "), "{expected}");
 
     // From one repository to another goes the binary: its tests die at these.
     let between =
