@@ -209,6 +209,7 @@ mod tests {
             who: "user".into(),
             question: "May it go on?".into(),
             revision: None,
+            list: None,
             by: vec!["ada".into()],
             no_by: vec!["ada".into()],
             shown: "1f0c93ab".into(),

@@ -74,6 +74,7 @@ fn present(state: &State, ix: usize) -> Outlook {
         TaskStage::Accepted => {
             (Will::Replay, format!("accepted in round {} as {}", it.captured_in, commit(it.accepted())))
         }
+        TaskStage::Skipped(why) => (Will::Replay, format!("skipped: {why}")),
         TaskStage::AwaitingApproval(approval) => {
             (Will::Halt, format!("{approval} asks whether it is accepted"))
         }
@@ -109,8 +110,7 @@ fn left(task: &Task, iteration: u32) -> Forecast {
 
 fn waits_for(state: &State, ix: usize) -> String {
     let task = state.graph.task(ix);
-    let open =
-        |id: &&TaskId| state.graph.ix(id).is_some_and(|ix| state.tasks[ix].stage != TaskStage::Accepted);
+    let open = |id: &&TaskId| state.graph.ix(id).is_some_and(|ix| !state.tasks[ix].stage.is_done());
     let needs = task.needs.iter().filter(open).map(ToString::to_string);
     let closed = |id: &&crate::ids::BarrierId| {
         state.graph.barrier_ix(id).is_some_and(|b| state.barriers[b].completed_at.is_none())

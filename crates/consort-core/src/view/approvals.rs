@@ -49,7 +49,7 @@ fn about(approval: &ApprovalView, view: &RunView, width: usize) -> String {
     let apart: Vec<String> = approval.apart.iter().map(|(d, a, b)| format!("{d} {a} against {b}")).collect();
     add("apart", &apart.join(", "));
     let task = view.task(&approval.subject);
-    for path in task.iter().flat_map(|t| &t.outputs).take(3) {
+    for path in approval.list.iter().chain(task.iter().flat_map(|t| &t.outputs)).take(3) {
         add("look at", path);
     }
     format!("{}\n{text}", cut(&format!("{} waits for an answer", approval.id), width.max(40)))

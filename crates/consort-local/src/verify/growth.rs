@@ -50,7 +50,8 @@ impl<'a> Lists<'a> {
         let bytes = match stored {
             Some(bytes) => bytes,
             None => {
-                let found = self.evidence.files(&list.revision, &[first.path.clone()])?.pop().flatten();
+                let found =
+                    self.evidence.files(&list.revision, std::slice::from_ref(&first.path))?.pop().flatten();
                 found.ok_or_else(|| format!("{} is not in {}", first.path, list.revision))?
             }
         };

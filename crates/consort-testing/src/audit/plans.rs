@@ -22,7 +22,7 @@ pub(super) struct Changing {
 pub(super) struct Plans<'a> {
     known: &'a BTreeMap<ContentHash, Plan>,
     /// The first record since which each held, and its absent inputs.
-    held: Vec<(u64, &'a Plan, Vec<String>)>,
+    pub(super) held: Vec<(u64, &'a Plan, Vec<String>)>,
     changing: Option<Changing>,
     /// Names in git are to follow.
     pub tidies: bool,

@@ -3,9 +3,10 @@
 use super::Violation;
 use super::book::Book;
 use crate::sim::{Record, Seen};
+use consort_core::ids::TaskId;
 use consort_core::plan::{Output, WorkspaceKind};
 use consort_core::run::EventKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn compare(book: &Book<'_>, records: &[Record], seen: &Seen) -> Vec<Violation> {
     let mut found = Vec::new();
@@ -75,10 +76,11 @@ fn trees(book: &Book<'_>, seen: &Seen, wrong: &mut impl FnMut(&'static str, Stri
             }
         }
     };
-    for (id, page) in &book.pages {
-        // Data is in the content store, and never in git.
-        let data = book.tasks.get(id).is_some_and(|task| matches!(task.output, Output::Data { .. }));
-        for candidate in page.accepted_in.values().filter(|c| !data && !c.revision.is_plain()) {
+    // Data is in the content store, and never in git.
+    let data = data(book);
+    let in_git = |id: &TaskId| !data.contains(id);
+    for (id, page) in book.pages.iter().filter(|(id, _)| in_git(id)) {
+        for candidate in page.accepted_in.values().filter(|c| !c.revision.is_plain()) {
             holds("accepted", id.as_str(), &candidate.revision, candidate.artifacts.iter().collect());
         }
     }
@@ -86,12 +88,22 @@ fn trees(book: &Book<'_>, seen: &Seen, wrong: &mut impl FnMut(&'static str, Stri
         let meeting = &book.meetings[barrier.id.as_str()];
         let Some(revision) = meeting.merged.as_ref().filter(|_| meeting.complete) else { continue };
         let carried = barrier.handoffs.iter().chain(&barrier.waits_for);
-        let carried = carried.filter_map(|t| book.pages[t].accepted.as_ref()).flat_map(|c| &c.artifacts);
+        let carried = carried
+            .filter(|t| in_git(t))
+            .filter_map(|t| book.pages[t].accepted.as_ref())
+            .flat_map(|c| &c.artifacts);
         holds("handoff", barrier.id.as_str(), revision, carried.collect());
     }
     for mark in &book.marks {
         let Some(revision) = &mark.revision else { continue };
-        let accepted = mark.accepted.iter().map(|(_, c)| c).filter(|c| !c.revision.is_plain());
-        holds("checkpoint", &mark.id, revision, accepted.flat_map(|c| &c.artifacts).collect());
+        let accepted = mark.accepted.iter().filter(|(id, c)| in_git(id) && !c.revision.is_plain());
+        holds("checkpoint", &mark.id, revision, accepted.flat_map(|(_, c)| &c.artifacts).collect());
     }
+}
+
+/// Tasks that produce data, in any plan that held.
+fn data(book: &Book<'_>) -> BTreeSet<TaskId> {
+    let plans = book.plans.held.iter().map(|(_, plan, _)| *plan).chain([book.plan]);
+    let tasks = plans.flat_map(|plan| &plan.tasks).filter(|task| matches!(task.output, Output::Data { .. }));
+    tasks.map(|task| task.id.clone()).collect()
 }

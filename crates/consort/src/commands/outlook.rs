@@ -56,10 +56,12 @@ fn left(state: &State, rows: &[Outlook]) -> String {
     }
     let money = match expected(state, &all) {
         _ if state.graph.plan.rehearsal => "which cost nothing".to_owned(),
+        Some(0) => "of which no cost is expected".to_owned(),
         Some(usd) => format!("about {}", dollars(usd)),
         None => "at a cost that nobody knows yet".into(),
     };
-    format!("about {} agent calls, {money}", all.calls)
+    let calls = if all.calls == 1 { "call" } else { "calls" };
+    format!("about {} agent {calls}, {money}", all.calls)
 }
 
 fn total(rows: &[Outlook]) -> Forecast {

@@ -19,6 +19,7 @@ mod crashes;
 mod elsewhere;
 mod examples;
 mod grow;
+mod growing;
 mod hostile;
 mod inbox;
 mod interrupts;

@@ -26,6 +26,9 @@ pub struct ApprovalView {
     pub revision: Option<String>,
     /// What an answer carries to say which state of things it is about.
     pub shown: String,
+    /// Of a list, where the content store has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
     /// Names and scores against threshold of what is to be approved.
     pub scores: Vec<(String, String)>,
     /// For a held task: its best version and the next best.

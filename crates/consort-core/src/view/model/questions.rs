@@ -2,6 +2,7 @@
 
 use super::{AnswerView, ApprovalView, Blocker, VersionView, When};
 use crate::ids::{ApprovalId, DimensionId, TaskId};
+use crate::plan::TaskKind;
 use crate::quality::Score;
 use crate::run::{
     self, Approval, ApprovalKind, AskKind, Severity, State, StepStatus, limit_words, shown, who_may,
@@ -52,6 +53,7 @@ pub(super) fn approval_view(state: &State, id: &ApprovalId, approval: &Approval,
         who: clean(&approval.who),
         question: clean(&approval.question),
         revision: revision(&approval.kind),
+        list: list(state, &approval.kind),
         scores: scores(state, &approval.kind),
         asked_at: When(approval.asked_at),
         state: match (&approval.answer, &approval.void) {
@@ -373,4 +375,12 @@ fn of_question(state: &State, id: &ApprovalId, approval: &Approval, run: &str) -
         resolved_at: resolution.as_ref().and_then(|(_, at)| *at),
         resolution: resolution.map(|(text, _)| text),
     })
+}
+
+/// The accepted list that somebody is to agree to.
+fn list(state: &State, kind: &ApprovalKind) -> Option<String> {
+    let ApprovalKind::List { task, .. } = kind else { return None };
+    let TaskKind::Each(growth) = &state.graph.task(state.graph.ix(task)?).kind else { return None };
+    let accepted = state.tasks[state.graph.ix(&growth.list)?].candidate.as_ref()?;
+    Some(format!(".consort/store/{}", accepted.artifacts.first()?.hash))
 }

@@ -40,7 +40,11 @@ pub(super) fn task_view(state: &State, ix: usize) -> TaskView {
         live: live(state, ix),
         workspace: words::workspace(state, ix),
         criticality: plan.criticality.to_string(),
-        outputs: plan.output.paths().iter().map(|p| clean(p)).collect(),
+        // A placeholder writes nothing: its tasks do.
+        outputs: match &plan.kind {
+            TaskKind::Each(_) => Vec::new(),
+            _ => plan.output.paths().iter().map(|p| clean(p)).collect(),
+        },
         inputs: plan.inputs.iter().map(|i| input_name(state, i)).collect(),
         revision: it.candidate.as_ref().map(|c| c.revision.to_string()),
         artifacts: it

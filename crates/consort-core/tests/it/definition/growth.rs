@@ -304,7 +304,6 @@ pipelines:
     let missing = wanted(text, &options());
     assert_eq!(missing, [Need::Part("parts/review.yaml".into())]);
     let options = with_parts(&[("parts/review.yaml", REVIEW)]);
-    let text = &text.replace("look-01", "look-01");
     let plan = lowered(text, &options);
     assert_eq!(
         ids(&plan),
