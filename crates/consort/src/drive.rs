@@ -260,12 +260,11 @@ fn ending(outcome: Outcome, view: &RunView, once_more: &str, out: &Out) -> Strin
     match outcome {
         Outcome::Complete => {
             let good = out.stdout.good("COMPLETE");
-            let tasks = view.agents().count();
             let calls = match view.calls.used {
                 1 => "1 agent call".to_owned(),
                 n => format!("{n} agent calls"),
             };
-            say(format!("{good} in {took}: {}, {calls}, cost {}", tasks_text(tasks), view.cost.text));
+            say(format!("{good} in {took}: {}, {calls}, cost {}", tasks_text(view), view.cost.text));
             complete(view, &mut say);
         }
         Outcome::Failed | Outcome::Stopped => {
@@ -307,8 +306,14 @@ fn ending(outcome: Outcome, view: &RunView, once_more: &str, out: &Out) -> Strin
     text
 }
 
-fn tasks_text(count: usize) -> String {
-    if count == 1 { "1 task accepted".into() } else { format!("{count} tasks accepted") }
+/// Of a complete run: what was not accepted was skipped.
+fn tasks_text(view: &RunView) -> String {
+    let accepted = view.agents().filter(|task| task.revision.is_some()).count();
+    let text = if accepted == 1 { "1 task accepted".into() } else { format!("{accepted} tasks accepted") };
+    match view.agents().count() - accepted {
+        0 => text,
+        skipped => format!("{text}, {skipped} skipped"),
+    }
 }
 
 fn complete(view: &RunView, say: &mut impl FnMut(String)) {

@@ -7,7 +7,7 @@ use super::repo::{From, RefMove, read_blobs};
 use super::{PlaneError, export, files, plain};
 use crate::drill;
 use consort_core::ids::Revision;
-use consort_core::plan::{Task, WorkspaceKind};
+use consort_core::plan::{Output, Task, WorkspaceKind};
 use consort_core::time::Timestamp;
 use std::fs;
 use std::path::Path;
@@ -91,6 +91,7 @@ impl GitPlane {
             .iter()
             .zip(known)
             .filter(|(file, known)| known.as_ref() != Some(&file.bytes))
+            .filter(|(file, _)| !self.is_stored(task, file))
             .map(|(file, _)| file)
             .collect();
         if left.is_empty() {
@@ -111,6 +112,12 @@ impl GitPlane {
         self.repo.move_refs(&[into], None, at, "consort: salvage")?;
         drill::site("git.salvage.after");
         Ok(Some(Kept { name: Some(name), all }))
+    }
+
+    /// Data that the content store has, byte for byte: it is never in git, and not lost.
+    fn is_stored(&self, task: &Task, file: &Taken) -> bool {
+        let is_data = matches!(&task.output, Output::Data { paths, .. } if paths.contains(&file.path));
+        is_data && matches!(self.store.get(&file.hash), Ok(Some(stored)) if stored == file.bytes)
     }
 
     /// For what does not fit into a commit: the directory stays, elsewhere.

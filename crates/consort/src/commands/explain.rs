@@ -303,11 +303,14 @@ fn meeting(barrier: &Barrier) -> String {
     let after: Vec<String> =
         barrier.after.iter().map(|(pipeline, phase)| format!("{pipeline} phase {phase}")).collect();
     let approval = barrier.approval.as_ref().map(|a| format!("; {} is asked", a.who)).unwrap_or_default();
+    let handoffs = match barrier.handoffs.len() {
+        1 => "1 handoff with a gate".to_owned(),
+        n => format!("{n} handoffs, each with a gate"),
+    };
     format!(
-        "{}  barrier after {}: {} handoffs, each with a gate of its own at {}{approval}\n",
+        "{}  barrier after {}: {handoffs} of its own at {}{approval}\n",
         barrier.id,
         after.join(" and "),
-        barrier.handoffs.len(),
         barrier.threshold
     )
 }

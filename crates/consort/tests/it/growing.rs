@@ -2,6 +2,7 @@
 //! the way, another plan afterwards.
 
 use super::crashes::{Ended, ended, undisturbed};
+use super::examples::{self, examples};
 use super::real::look::{audited, records};
 use super::support::World;
 use consort_core::run::EventKind as E;
@@ -198,4 +199,37 @@ fn another_plan_keeps_the_tasks_of_a_list_that_is_as_before() {
     assert!(told(&world, "audit-2").contains("Do well the piece"));
     let triages = begun(&world).iter().filter(|task| *task == "triage").count();
     assert_eq!(triages, 1, "its list was read again, not made again");
+}
+
+/// Each example of work that grows, as it is: killed at some places, it ends as it does undisturbed.
+#[test]
+fn the_examples_that_grow_are_killed_and_end_the_same() {
+    let grow = ["delegation", "map-files", "until-passes"];
+    let all: Vec<_> = examples().into_iter().filter(|(name, _)| grow.contains(&name.as_str())).collect();
+    assert_eq!(all.len(), grow.len());
+    for (name, file) in all {
+        let begin = ["run", "workflow.yaml", "--rehearse", "--approve", "all"];
+        let world = examples::world(&file);
+        let said = world.consort(&begin);
+        assert_eq!(said.code, 0, "{name}: {}", said.all(&world));
+        let run = world.consort(&["list", "--json"]).json()["runs"][0]["run"].as_str().unwrap().to_owned();
+        let right = ended(&world, &run);
+        for site in [
+            "journal.append.before:9",
+            "journal.append.after:14",
+            "journal.append.before:19",
+            "git.accept.after:1",
+        ] {
+            let world = examples::world(&file);
+            let once = world.path("crashed");
+            world.command(&begin).env(CRASH_AT, site).env(CRASH_ONCE, &once).output().unwrap();
+            assert!(once.exists(), "{name}: {site} was never passed");
+            let about = format!("{name}, {site}");
+            let said = world.consort(&["resume", &run, "--approve", "all"]);
+            assert_eq!(said.code, 0, "{about}: {}", said.all(&world));
+            assert_eq!(ended(&world, &run), right, "{about}");
+            assert_eq!(world.consort(&["verify", &run]).code, 0, "{about}");
+            assert_eq!(audited(&world, &run, &[]), [], "{about}");
+        }
+    }
 }

@@ -35,5 +35,6 @@ mod scope;
 mod shapes;
 mod sharing;
 mod support;
+mod transcripts;
 mod verify;
 mod why;
