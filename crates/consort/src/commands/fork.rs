@@ -15,10 +15,12 @@ use crate::person;
 use crate::place::Place;
 use clap::Args;
 use consort_core::ids::{CheckpointId, ContentHash, Revision};
-use consort_core::plan::{Input, Plan};
+use consort_core::plan::{Forecast, Input, Plan};
 use consort_core::run::{Kept, StartRun, Written, kept_at};
 use consort_local::host::{self, Begin};
 use consort_worker::workspace::{Repo, Rewind};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// Begins another run from a checkpoint of this one, under the same workflow or a changed one.
@@ -46,6 +48,9 @@ pub(crate) struct Fork {
     /// Only says what would be taken over and what would be made.
     #[arg(long)]
     dry_run: bool,
+    /// With `--dry-run`: prints {schema, run, checkpoint, taken_over, to_make, forecast: {calls, unpriced, micro_usd}}.
+    #[arg(long, requires = "dry_run")]
+    json: bool,
     /// Answers every approval with yes, or asks nobody here. Without it a person at this terminal is asked.
     #[arg(long, value_enum, value_name = "WHO")]
     approve: Option<Approve>,
@@ -93,6 +98,10 @@ pub(crate) fn run(ctx: &Context, args: &Fork) -> Result<u8, Failure> {
         return Err(Failure::invalid(format!("{checkpoint} has no commit")).why(why));
     };
     let rest = rest_of(&plan, &kept);
+    if args.json {
+        ctx.out.shaped("fork", &json(&kept, &rest))?;
+        return Ok(exit::DONE);
+    }
     let text = told(ctx, &kept, &rest);
     if args.dry_run {
         ctx.out.print(&text)?;
@@ -116,6 +125,29 @@ pub(super) fn rest_of(plan: &Plan, kept: &Kept) -> Plan {
     let mut rest = plan.clone();
     rest.tasks.retain(|task| !kept.tasks.contains_key(&task.id));
     rest
+}
+
+/// What a fork would take over and make.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Json {
+    /// The run that it forks.
+    run: String,
+    checkpoint: String,
+    /// Tasks whose results hold there, too.
+    taken_over: Vec<String>,
+    to_make: Vec<String>,
+    /// What making them takes if every gate passes in its second round.
+    forecast: Forecast,
+}
+
+fn json(kept: &Kept, rest: &Plan) -> Json {
+    Json {
+        run: kept.from.run.to_string(),
+        checkpoint: kept.from.checkpoint.to_string(),
+        taken_over: kept.tasks.keys().map(ToString::to_string).collect(),
+        to_make: rest.tasks.iter().map(|task| task.id.to_string()).collect(),
+        forecast: rest.tasks.iter().fold(Forecast::default(), |sum, task| sum.plus(&task.forecast())),
+    }
 }
 
 pub(super) fn told(ctx: &Context, kept: &Kept, rest: &Plan) -> String {

@@ -16,6 +16,8 @@ use consort_worker::agents::outfit::Desk;
 use consort_worker::agents::templates;
 use consort_worker::briefing::{self, Told};
 use consort_worker::dirs::RunDirs;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// Shows what the agent of a task was told, or will be told, to the letter.
 ///
@@ -36,6 +38,19 @@ pub(crate) struct Prompt {
     /// This attempt, by its number, as in `consort show`.
     #[arg(long, value_name = "NUMBER")]
     attempt: Option<u32>,
+    /// Prints {schema, attempt, sent, text}.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What an agent was told, or will be told.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Json {
+    attempt: String,
+    /// False: it is what would be sent now.
+    sent: bool,
+    /// To the letter.
+    text: String,
 }
 
 pub(crate) fn run(ctx: &Context, args: &Prompt) -> Result<u8, Failure> {
@@ -54,9 +69,19 @@ pub(crate) fn run(ctx: &Context, args: &Prompt) -> Result<u8, Failure> {
     let of_step = |id: &&AttemptId| args.step.as_ref().is_none_or(|step| id.step == *step);
     let sent = all.iter().filter(of_step).rfind(|id| args.attempt.is_none_or(|n| id.attempt == n));
     match (sent, args.attempt) {
-        (Some(attempt), _) => was_sent(ctx, &dirs, attempt),
+        (Some(attempt), _) => was_sent(ctx, args, &dirs, attempt),
         (None, Some(number)) => Err(no_attempt(&all, &task, number)),
-        (None, None) => will_be_sent(ctx, &place, &run, &state, &dirs, &next(&state, &all, &task, args)),
+        (None, None) => {
+            let next = next(&state, &all, &task, args);
+            let text = will_be_sent(&place, &run, &state, &dirs, &next)?;
+            if !args.json {
+                ctx.out.notice(&format!(
+                    "not sent yet: the prompt as {} would get it now; accepted inputs, findings and the attempt's number may change",
+                    next.step
+                ));
+            }
+            print(ctx, args, &next, false, text)
+        }
     }
 }
 
@@ -71,15 +96,17 @@ fn no_attempt(all: &[AttemptId], task: &str, number: u32) -> Failure {
     }
 }
 
-fn was_sent(ctx: &Context, dirs: &RunDirs, attempt: &AttemptId) -> Result<u8, Failure> {
+fn was_sent(ctx: &Context, args: &Prompt, dirs: &RunDirs, attempt: &AttemptId) -> Result<u8, Failure> {
     let path = dirs.desk(attempt).join("prompt.md");
     let text = std::fs::read_to_string(&path).map_err(|e| {
         Failure::invalid(format!("the prompt of {attempt} is not here any more"))
             .why(format!("{}: {e}", path.display()))
             .help("what its agent did with it: `consort transcript`, `consort logs`")
     })?;
-    ctx.out.notice(&format!("sent as {attempt}, from {}", path.display()));
-    print(ctx, &text)
+    if !args.json {
+        ctx.out.notice(&format!("sent as {attempt}, from {}", path.display()));
+    }
+    print(ctx, args, attempt, true, text)
 }
 
 /// The attempt that would come next for the step that is asked for.
@@ -96,13 +123,12 @@ fn next(state: &State, all: &[AttemptId], task: &str, args: &Prompt) -> AttemptI
 }
 
 fn will_be_sent(
-    ctx: &Context,
     place: &Place,
     run: &Run,
     state: &State,
     dirs: &RunDirs,
     attempt: &AttemptId,
-) -> Result<u8, Failure> {
+) -> Result<String, Failure> {
     let plan = &state.graph.plan;
     let task = plan.task(&attempt.task);
     let start = start_of(state, attempt);
@@ -133,13 +159,8 @@ fn will_be_sent(
     };
     let told = Told::load(&place.places.open_store(), &start).map_err(Failure::invalid)?;
     let request = briefing::request(plan, &start, &told, &desk);
-    let text = templates::compose(&request)
-        .map_err(|why| Failure::invalid("the project's template of this prompt cannot be used").why(why))?;
-    ctx.out.notice(&format!(
-        "not sent yet: the prompt as {} would get it now; accepted inputs, findings and the attempt's number may change",
-        attempt.step
-    ));
-    print(ctx, &text)
+    templates::compose(&request)
+        .map_err(|why| Failure::invalid("the project's template of this prompt cannot be used").why(why))
 }
 
 /// Every step that an agent takes for a task.
@@ -158,10 +179,11 @@ fn steps(task: &Task) -> Vec<Step> {
 }
 
 /// To the letter into a pipe; a terminal is not led astray.
-fn print(ctx: &Context, text: &str) -> Result<u8, Failure> {
+fn print(ctx: &Context, args: &Prompt, attempt: &AttemptId, sent: bool, text: String) -> Result<u8, Failure> {
     match ctx.out.stdout_tty {
+        _ if args.json => ctx.out.shaped("prompt", &Json { attempt: attempt.to_string(), sent, text })?,
         true => ctx.out.print(&text.lines().map(|line| clean(line) + "\n").collect::<String>())?,
-        false => ctx.out.print(text)?,
+        false => ctx.out.print(&text)?,
     }
     Ok(exit::DONE)
 }

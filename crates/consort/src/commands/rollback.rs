@@ -7,6 +7,8 @@ use clap::Args;
 use consort_core::ids::CheckpointId;
 use consort_core::run::{Command, State};
 use consort_core::view::back::{Back, back};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// Goes back to a checkpoint: what was accepted then holds, everything else begins anew.
 ///
@@ -26,6 +28,18 @@ pub(crate) struct Rollback {
     /// Only says what would be kept and what would begin anew.
     #[arg(long)]
     dry_run: bool,
+    /// With `--dry-run`: prints {schema, run, checkpoint, keeps, finds_again, gives_up, interrupts}.
+    #[arg(long, requires = "dry_run")]
+    json: bool,
+}
+
+/// What a rollback would do.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Json {
+    run: String,
+    checkpoint: String,
+    #[serde(flatten)]
+    back: Back,
 }
 
 pub(crate) fn run(ctx: &Context, args: &Rollback) -> Result<u8, Failure> {
@@ -37,6 +51,11 @@ pub(crate) fn run(ctx: &Context, args: &Rollback) -> Result<u8, Failure> {
         return Err(elsewhere(&to));
     }
     let there = back(&state, &to).ok_or_else(|| unknown(&state, &to))?;
+    if args.json {
+        let json = Json { run: run.id.to_string(), checkpoint: to.to_string(), back: there };
+        ctx.out.shaped("rollback", &json)?;
+        return Ok(crate::exit::DONE);
+    }
     let text = told(&there);
     if args.dry_run {
         ctx.out.print(&format!("{} would go back to {to}:\n{text}", run.id))?;

@@ -13,6 +13,8 @@ use consort_core::view::{Spoken, spoken};
 use consort_local::journal::Reader;
 use consort_worker::agents::session::{self, Logged};
 use consort_worker::store::Store;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +39,25 @@ pub(crate) struct Transcript {
     /// The vendor's stream as it came, secrets left out: `<` from the agent, `>` to it.
     #[arg(long)]
     raw: bool,
+    /// Prints {schema, run, task, attempts: [{attempt, events}]}.
+    #[arg(long, conflicts_with_all = ["raw", "md"])]
+    json: bool,
+}
+
+/// What the agents of a task said and did.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Json {
+    run: String,
+    task: String,
+    /// In the order in which they began; those that were talked to.
+    attempts: Vec<Talk>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Talk {
+    attempt: String,
+    /// In the words of the Agent Client Protocol, with `at` in milliseconds since 1970; keys as the kind of event has them.
+    events: Vec<serde_json::Value>,
 }
 
 pub(crate) fn run(ctx: &Context, args: &Transcript) -> Result<u8, Failure> {
@@ -57,6 +78,12 @@ pub(crate) fn run(ctx: &Context, args: &Transcript) -> Result<u8, Failure> {
     all.sort_by_key(|(attempt, _)| (attempt.generation, attempt.attempt));
     let store = place.places.open_store();
     let wanted = |id: &AttemptId| args.step.as_ref().is_none_or(|step| id.step.to_string() == *step);
+    if args.json {
+        let talks = all.iter().filter(|(id, _)| wanted(id)).map(|(id, source)| talk(id, source, &store));
+        let attempts = talks.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        ctx.out.shaped("transcript", &Json { run: run.id.to_string(), task, attempts })?;
+        return Ok(exit::DONE);
+    }
     let mut shown = 0;
     for (attempt, source) in all.iter().filter(|(id, _)| wanted(id)) {
         shown += usize::from(one(ctx, args, attempt, source, &store)?);
@@ -88,6 +115,28 @@ fn ended(run: &Path, task: &str) -> Result<HashMap<AttemptId, Source>, Failure> 
     Ok(all)
 }
 
+/// The vendor's stream, or our reading of it.
+fn bytes_of(source: &Source, raw: bool, store: &Store) -> Result<Option<Vec<u8>>, Failure> {
+    let stored = |hash: &Option<ContentHash>| match hash {
+        Some(hash) => store.get(hash).map_err(|error| Failure::failed(error.to_string())),
+        None => Ok(None),
+    };
+    Ok(match (source, raw) {
+        (Source::There(control), true) => session::raw_of(control)?,
+        (Source::There(control), false) => session::transcript_of(control)?,
+        (Source::Stored(kept), true) => stored(&kept.raw)?,
+        (Source::Stored(kept), false) => stored(&kept.transcript)?,
+    })
+}
+
+/// One attempt as data; `None` if nobody was talked to in it.
+fn talk(attempt: &AttemptId, source: &Source, store: &Store) -> Result<Option<Talk>, Failure> {
+    let bytes = bytes_of(source, false, store)?.unwrap_or_default();
+    let events = session::events_in(&bytes);
+    let events: Vec<_> = events.iter().filter_map(|event| serde_json::to_value(event).ok()).collect();
+    Ok((!events.is_empty()).then(|| Talk { attempt: attempt.to_string(), events }))
+}
+
 /// One attempt; false if nobody was talked to in it.
 fn one(
     ctx: &Context,
@@ -96,17 +145,7 @@ fn one(
     source: &Source,
     store: &Store,
 ) -> Result<bool, Failure> {
-    let stored = |hash: &Option<ContentHash>| match hash {
-        Some(hash) => store.get(hash).map_err(|error| Failure::failed(error.to_string())),
-        None => Ok(None),
-    };
-    let bytes = match (source, args.raw) {
-        (Source::There(control), true) => session::raw_of(control)?,
-        (Source::There(control), false) => session::transcript_of(control)?,
-        (Source::Stored(kept), true) => stored(&kept.raw)?,
-        (Source::Stored(kept), false) => stored(&kept.transcript)?,
-    };
-    let Some(bytes) = bytes else { return Ok(false) };
+    let Some(bytes) = bytes_of(source, args.raw, store)? else { return Ok(false) };
     if args.raw {
         ctx.out.stream(&String::from_utf8_lossy(&bytes))?;
         return Ok(true);

@@ -26,6 +26,10 @@ pub(super) fn writes_a_file(runtime: Runtime) {
         assert!(said.stdout.contains("boundary   accidents: yes, attacks: no"), "{}", said.stdout);
         let transcript = stage.transcript();
         assert!(transcript.contains("> Write ") && transcript.contains("  Written."), "{transcript}");
+        let told = stage.lab.consort(&["transcript", RUN, "note", "--json"]).json();
+        let events = told["attempts"][0]["events"].as_array().unwrap();
+        assert!(events.iter().all(|event| event["at"].is_i64()) && events.len() > 2, "{told}");
+        assert!(told["attempts"][0]["attempt"].as_str().unwrap().starts_with("note/"), "{told}");
         let raw = || stage.lab.consort(&["transcript", RUN, "note", "--raw"]).stdout;
         let before = raw();
         assert!(before.contains("\"subtype\":\"initialize\""), "{before}");
