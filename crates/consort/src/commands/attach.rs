@@ -52,6 +52,7 @@ pub(crate) fn run(ctx: &Context, args: &Attach) -> Result<u8, Failure> {
     let before = before_first(&reader, &store)?;
     let so_far = catch_up(&reader, &store, before, |_, record| note(&mut closed, record))?;
     let Some(holder) = driven else { return nobody(ctx, &run, &so_far.state) };
+    let mut ears = Ears::new()?;
     if !ctx.out.redraws {
         let text = format!(
             "Run {}, driven by {holder}, from record {} on; what came before: consort logs {}\n",
@@ -63,7 +64,7 @@ pub(crate) fn run(ctx: &Context, args: &Attach) -> Result<u8, Failure> {
     let mut follow = Follow::new(ctx.out);
     let observer = follow.observer(asks);
     follow.begin(if asks { Some(asking(ctx, &run)?) } else { None });
-    let watched = watch(&run, (&reader, &store), so_far, observer, &mut closed);
+    let watched = watch(&mut ears, &run, (&reader, &store), so_far, observer, &mut closed);
     follow.end(watched.as_ref().ok().map(|(_, so_far)| &so_far.state));
     let (left, so_far) = watched?;
     match left {
@@ -96,16 +97,15 @@ fn note(closed: &mut Option<String>, record: &consort_local::journal::Record) {
 
 /// Shows what is written until nobody writes any more, or a signal comes.
 fn watch(
+    ears: &mut Ears,
     run: &Run,
     (reader, store): (&Reader, &Store),
     mut so_far: Replayed,
     mut observer: Observer,
     closed: &mut Option<String>,
 ) -> Result<(Left, Replayed), Failure> {
-    let threads = |e| Failure::failed("nothing can be waited for").why(e);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(threads)?;
-    runtime.block_on(async {
-        let mut signals = Signals::listen().map_err(threads)?;
+    ears.runtime.block_on(async {
+        let signals = &mut ears.signals;
         loop {
             // Looked at first: what a runner wrote before it ended is then read below.
             let driven = run.holder().is_some();
@@ -124,6 +124,24 @@ fn watch(
             }
         }
     })
+}
+
+/// What listens, from before the first word on: whoever reads that may already press Ctrl-C.
+struct Ears {
+    runtime: tokio::runtime::Runtime,
+    signals: Signals,
+}
+
+impl Ears {
+    fn new() -> Result<Self, Failure> {
+        let threads = |e| Failure::failed("nothing can be waited for").why(e);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(threads)?;
+        let signals = {
+            let _within = runtime.enter();
+            Signals::listen().map_err(threads)?
+        };
+        Ok(Self { runtime, signals })
+    }
 }
 
 /// Whatever is to end this view, and never the run.
