@@ -119,6 +119,24 @@ pub fn drive(plan: Plan, mut go_on: impl FnMut(&State, &Input, &[Event]) -> bool
     }
 }
 
+/// How a run of a bench begins: its start, and that a runner is there.
+pub(crate) fn opening(run: &str) -> [Input; 2] {
+    let start = StartRun {
+        run: RunId::from(run),
+        plan: ContentHash("a".repeat(64)),
+        base: Some(Revision("b".repeat(40))),
+        nonce: "c".repeat(32),
+        approve_all: true,
+        absent: Vec::new(),
+        unseen: Vec::new(),
+        from: None,
+        source: None,
+    };
+    let command = Command::Start(Box::new(start));
+    let begin = Input::Command { by: "bench".into(), via: "flag".into(), command };
+    [begin, Input::Opened { runner: "bench".into(), found: Vec::new() }]
+}
+
 /// A world in which every effect is done at once, and each report is an input of its own.
 struct World {
     state: State,
@@ -128,21 +146,7 @@ struct World {
 
 impl World {
     fn new(graph: Arc<Graph>) -> Self {
-        let start = StartRun {
-            run: RunId::from("cost"),
-            plan: ContentHash("a".repeat(64)),
-            base: Some(Revision("b".repeat(40))),
-            nonce: "c".repeat(32),
-            approve_all: true,
-            absent: Vec::new(),
-            unseen: Vec::new(),
-            from: None,
-            source: None,
-        };
-        let command = Command::Start(Box::new(start));
-        let begin = Input::Command { by: "bench".into(), via: "flag".into(), command };
-        let opened = Input::Opened { runner: "bench".into(), found: Vec::new() };
-        let inputs = VecDeque::from([(None, begin), (None, opened)]);
+        let inputs = opening("cost").map(|input| (None, input)).into();
         World { state: State::new(graph), inputs, under_way: HashSet::new() }
     }
 

@@ -74,18 +74,10 @@ fn restore(book: &mut Book<'_>, to: &CheckpointId) {
             page.rounds = rounds.clone();
         }
         *page = Page {
-            generation,
-            highest: highest.max(generation),
-            attempts: page.attempts,
-            set_from: page.rounds.last().map_or(1, |r| r.number + 1),
-            rounds: std::mem::take(&mut page.rounds),
-            candidates: std::mem::take(&mut page.candidates),
-            accepted_in: std::mem::take(&mut page.accepted_in),
-            rounds_in: std::mem::take(&mut page.rounds_in),
             candidate: then.cloned(),
             accepted: then.cloned(),
             touched: then.is_some(),
-            ..Page::default()
+            ..page.anew(generation)
         };
     }
     for (id, meeting) in &mut book.meetings {

@@ -58,6 +58,23 @@ pub(super) struct Page {
     pub highest: u32,
 }
 
+impl Page {
+    /// Another beginning, under this generation: what was given away once is not given again.
+    pub(super) fn anew(&mut self, generation: u32) -> Page {
+        Page {
+            generation,
+            highest: self.highest.max(self.generation).max(generation),
+            attempts: self.attempts,
+            set_from: self.rounds.last().map_or(1, |round| round.number + 1),
+            rounds: std::mem::take(&mut self.rounds),
+            candidates: std::mem::take(&mut self.candidates),
+            accepted_in: std::mem::take(&mut self.accepted_in),
+            rounds_in: std::mem::take(&mut self.rounds_in),
+            ..Page::default()
+        }
+    }
+}
+
 /// One barrier.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meeting {

@@ -215,17 +215,7 @@ fn give_up(book: &mut Book<'_>, tasks: &BTreeSet<TaskId>, barriers: &BTreeSet<St
         let fresh = if page.touched || page.accepted.is_some() { highest + 1 } else { page.generation };
         // Whoever begins anew answers nobody's findings.
         page.rounds.iter_mut().for_each(|round| round.reviews.clear());
-        *page = Page {
-            generation: fresh,
-            highest: highest.max(fresh),
-            attempts: page.attempts,
-            set_from: page.rounds.last().map_or(1, |r| r.number + 1),
-            rounds: std::mem::take(&mut page.rounds),
-            candidates: std::mem::take(&mut page.candidates),
-            accepted_in: std::mem::take(&mut page.accepted_in),
-            rounds_in: std::mem::take(&mut page.rounds_in),
-            ..Page::default()
-        };
+        *page = page.anew(fresh);
     }
     for barrier in barriers {
         book.meetings.insert(barrier.clone(), Meeting::default());

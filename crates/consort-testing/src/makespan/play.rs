@@ -2,7 +2,8 @@
 
 use super::bound::edges;
 use super::graphs::Case;
-use consort_core::ids::{AttemptId, ContentHash, Revision, RunId, Step};
+use crate::cost::opening;
+use consort_core::ids::{AttemptId, ContentHash, Revision, Step};
 use consort_core::plan::{Output, Plan};
 use consort_core::run::*;
 use consort_core::time::Timestamp;
@@ -95,24 +96,10 @@ const BEGAN: i64 = 1_771_545_600_000;
 
 impl World {
     fn new(plan: Plan) -> Self {
-        let start = StartRun {
-            run: RunId::from("makespan"),
-            plan: ContentHash("a".repeat(64)),
-            base: Some(Revision("b".repeat(40))),
-            nonce: "c".repeat(32),
-            approve_all: true,
-            absent: Vec::new(),
-            unseen: Vec::new(),
-            from: None,
-            source: None,
-        };
-        let command = Command::Start(Box::new(start));
-        let begin = Input::Command { by: "bench".into(), via: "flag".into(), command };
-        let opened = Input::Opened { runner: "bench".into(), found: Vec::new() };
         World {
             state: State::new(Arc::new(Graph::new(plan))),
             now: 0,
-            at_once: VecDeque::from([(None, begin), (None, opened)]),
+            at_once: opening("makespan").map(|input| (None, input)).into(),
             agents: BinaryHeap::new(),
             started: 0,
             under_way: HashSet::new(),
