@@ -124,7 +124,7 @@ fn tries(view: &RunView, dir: &Path, out: &Out) -> String {
     let five = [
         (
             "Kill a run in the middle, then go on as if nothing had happened:",
-            vec![format!("{again} & sleep 2; kill -9 $!"), format!("consort resume {run}.2")],
+            vec![format!("{again} & sleep 0.5; kill -9 $!"), format!("consort resume {run}.2")],
         ),
         ("Check everything from journal, store and repository alone:", vec![format!("consort verify {run}")]),
         ("See how one artifact came to pass:", vec![format!("consort show {run} agent-c-001")]),
